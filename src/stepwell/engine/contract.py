@@ -1,0 +1,162 @@
+"""What an evaluation gives: the tables every engine must return, equal to the row. Sorted by their first columns."""
+
+from __future__ import annotations
+
+from stepwell.tables import Table, columns
+
+NOBODY = "nobody"
+
+_KEY = """
+person_id BIGINT   person
+rule_id   VARCHAR  rule
+subject   VARCHAR  medicine, or class for a rule counted per class, or combination ("opioid+gabapentinoid")
+point     VARCHAR  baseline | week 12 | month 12 | ongoing ... or the date of the triggering fact
+"""
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        Table(
+            "courses",
+            "one row per person, substance and course of treatment",
+            columns(
+                """
+person_id      BIGINT   person
+substance      VARCHAR  medicine
+course         INTEGER  from 1, in order of date
+started_on     DATE     first issue
+last_issued_on DATE     latest issue
+supply_ends_on DATE     first day not covered by supply
+issues         INTEGER  days with an issue
+gap_days       INTEGER  days without supply before the next course, null for the last
+"""
+            ),
+        ),
+        Table(
+            "medicines",
+            "one row per person and medicine on register at as_of",
+            columns(
+                """
+person_id       BIGINT   person
+substance       VARCHAR  medicine
+status          VARCHAR  current | lapsed
+started_on      DATE     start of the current course
+last_change_on  DATE     last change of daily dose in it (its start when there was none)
+last_issued_on  DATE     latest issue, null when only recorded as prescribed elsewhere
+supply_ends_on  DATE     first day not covered by supply
+daily_ug        BIGINT   micrograms a day, null when not known
+dose_provenance VARCHAR  structured | text | estimated | unknown
+as_required     BOOLEAN  all of the latest day's issues are "when required"
+dose_text       VARCHAR  latest instruction as written ("; " between when several)
+term            VARCHAR  latest product as written ("; " between when several)
+supplied_by     VARCHAR  gp | trust | private | gp+trust ... : kinds now supplying, sorted, "+" between
+supplier_orgs   VARCHAR  their codes, sorted, "+" between
+licence         VARCHAR  licensed | off-licence | unknown
+indication      VARCHAR  condition or reason that decided it, null when unknown
+indication_from VARCHAR  plan | problem list | null
+intended_end_on DATE     latest stated intended end, null when none
+owner_org       VARCHAR  organisation that looks after it, or `nobody`
+owner_role      VARCHAR  role, null when not named
+owner_basis     VARCHAR  agreement | assertion | always | ruling
+owner_label     VARCHAR  why, in words
+"""
+            ),
+        ),
+        Table(
+            "registers",
+            "who is on which register at as_of",
+            columns(
+                """
+person_id   BIGINT   person
+register    VARCHAR  register
+entered_on  DATE     start of the current class course
+status      VARCHAR  current | lapsed
+new_starter BOOLEAN  entered within the last `new_starter_months`
+substances  VARCHAR  medicines that put them there, sorted, "+" between
+"""
+            ),
+        ),
+        Table(
+            "results",
+            "one fact per person, test, day and value, whatever road it came by",
+            columns(
+                """
+person_id    BIGINT   person
+test         VARCHAR  test
+effective_on DATE     day
+value_milli  BIGINT   thousandths of the test's unit, null for a review, a process or a value that is not a number
+comparator   VARCHAR  < | <= | > | >= or null
+roads        INTEGER  provenances joined in it
+"""
+            ),
+        ),
+        Table(
+            "facts",
+            "what rules may ask about a person at as_of",
+            columns(
+                """
+person_id BIGINT   person
+fact      VARCHAR  age | sex | has | takes | last | falling
+subject   VARCHAR  condition, substance or set, test; empty for age
+value     BIGINT   years, thousandths, or 1
+from_on   DATE     since when, null when it has no date
+evidence  VARCHAR  where it was read, in words
+"""
+            ),
+        ),
+        Table(
+            "needs",
+            "what must be done: a pure function of the store and as_of",
+            columns(
+                _KEY
+                + """
+rule_version INTEGER  version of the rule
+kind         VARCHAR  as k_rule.kind
+title        VARCHAR  as k_rule.title
+test         VARCHAR  what serves it, null when only an answer does
+state        VARCHAR  open | met | declined | not applicable | lapsed
+anchor_on    DATE     course start, change or triggering fact it counts from
+opens_on     DATE     first day it can be served
+due_on       DATE     due
+escalate_on  DATE     escalates, null = never
+served_on    DATE     latest evidence that served this key, null when none
+served_by    VARCHAR  that evidence: result | done | declined
+owner_org    VARCHAR  owning organisation or `nobody`
+owner_role   VARCHAR  role
+owner_basis  VARCHAR  agreement | assertion | always | ruling
+owner_label  VARCHAR  who decided the owner and why, in words
+mark         VARCHAR  verification mark of the figure
+needs_approval BOOLEAN the mark is not V and the registering organisation has not approved the pack
+priority     INTEGER  points of this need alone
+"""
+            ),
+        ),
+        Table(
+            "because",
+            "why a need exists: the facts it read",
+            columns(
+                _KEY
+                + """
+seq     INTEGER  order to read them in
+kind    VARCHAR  course | last result | no result | condition | trigger | supply | owner | answer
+label   VARCHAR  in words, dates as YYYY-MM-DD
+on_date DATE     date of the fact, null when it has none
+value   BIGINT   thousandths or micrograms, null when it has none
+"""
+            ),
+        ),
+        Table(
+            "priority",
+            "points of a person's score, one row a reason",
+            columns(
+                """
+person_id BIGINT   person
+reason    VARCHAR  key of k_priority
+grp       VARCHAR  harm | overdue | opportunity | equity
+label     VARCHAR  in words
+points    INTEGER  points
+"""
+            ),
+        ),
+    )
+}
