@@ -7,6 +7,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from stepwell.errors import Refused
+
 COMMANDS = {
     "demo": "run the product on a small synthetic network, on this machine",
     "generate": "write synthetic people as FHIR, with the mess of real life",
@@ -18,10 +20,6 @@ COMMANDS = {
     "manage": "run a Django management command",
     "bench": "measure speed",
 }
-
-
-class Refused(Exception):
-    """A request that cannot be met. The message says what is wrong and what to do; it is shown without a traceback."""
 
 
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
