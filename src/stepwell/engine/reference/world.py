@@ -1,0 +1,106 @@
+"""What is known, and one person's rows: plain dictionaries over the input tables."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from stepwell.engine.inputs import Inputs
+
+Row = dict[str, Any]
+
+CLINICAL = ("patients", "registrations", "medication_plans", "medication_issues", "observations", "conditions", "letters")
+ANSWERS = ("agreement_lines", "owner_assertions", "dispositions", "recorded_results")
+PRACTICE_CODE = re.compile(r"[A-Z][0-9]{5}")
+
+
+def nulls_last(*values: Any) -> tuple[Any, ...]:
+    return tuple((value is None, value if value is not None else 0) for value in values)
+
+
+@dataclass
+class Case:
+    """One person and the rows about them, by table name."""
+
+    person_id: int
+    rows: dict[str, list[Row]]
+
+
+class Known:
+    """Knowledge, and the decisions that belong to no person (codings, approvals), ready for looking up."""
+
+    def __init__(self, inputs: Inputs, as_of: date) -> None:
+        def rows(name: str) -> list[Row]:
+            return inputs.table(name).to_pylist()
+
+        self.as_of = as_of
+        self.param: dict[str, int] = {row["name"]: row["value"] for row in rows("k_param")}
+        self.substances = {row["substance"]: row for row in rows("k_substance")}
+        self.sets: dict[str, set[str]] = defaultdict(set)
+        for row in rows("k_set"):
+            self.sets[row["set_name"]].add(row["substance"])
+        self.registers = rows("k_register")
+        self.products = _grouped(rows("k_product"), "code_system", "code")
+        self.names = _grouped(rows("k_name"), "term_name")
+        self.tests = {row["test"]: row for row in rows("k_test")}
+        self.test_codes = _grouped(rows("k_test_code"), "code_system", "code")
+        self.categories: dict[str, list[int]] = defaultdict(list)
+        for row in rows("k_category"):
+            self.categories[row["test"]].append(row["low_milli"])
+        self.condition_codes = _grouped(rows("k_condition_code"), "code_system", "code")
+        self.licences = {(row["substance"], row["condition"]): row["licence"] for row in rows("k_indication")}
+        self.rules = sorted(rows("k_rule"), key=lambda row: row["rule_id"])
+        self.points = _grouped(sorted(rows("k_point"), key=lambda row: row["seq"]), "rule_id")
+        self.whens = _grouped(sorted(rows("k_when"), key=lambda row: (row["grp"], row["seq"])), "rule_id", "part")
+        self.bands = {row["rule_id"]: row for row in rows("k_band")}
+        self.priorities = rows("k_priority")
+        self.practices = {row["org_code"] for row in rows("organisations") if row["kind"] == "practice"}
+        self._codings = rows("codings")
+        packs = {(row["pack"], row["version"]) for row in rows("k_pack")}
+        self.approved_by = {
+            row["org_code"]
+            for row in rows("approvals")
+            if (row["pack"], row["version"]) in packs and row["approved_on"] is not None and row["approved_on"] <= as_of
+        }
+
+    def is_practice(self, code: str | None) -> bool:
+        return code is not None and (code in self.practices or PRACTICE_CODE.fullmatch(code) is not None)
+
+    def coding(self, *, code_system: str | None = None, code: str | None = None, term: str | None = None) -> Row | None:
+        """The decision about a code, or (without code) about a lower-case term."""
+        if code is not None:
+            found = [row for row in self._codings if row["code_system"] == code_system and row["code"] == code]
+        else:
+            found = [row for row in self._codings if row["code"] is None and term is not None and row["term"] == term]
+        return min(found, key=lambda row: nulls_last(row["substance"], row["strength_ug"], row["unit"]), default=None)
+
+
+def _grouped(rows: list[Row], *keys: str) -> dict[Any, list[Row]]:
+    groups: dict[Any, list[Row]] = defaultdict(list)
+    for row in rows:
+        key = tuple(row[name] for name in keys)
+        groups[key if len(keys) > 1 else key[0]].append(row)
+    return groups
+
+
+def cases(inputs: Inputs) -> Iterator[Case]:
+    """Every person with a link in force, with the rows of their subjects; rows entered in error are left out."""
+    person_of = {row["subject_id"]: row["person_id"] for row in inputs.table("links").to_pylist() if row["undone_at"] is None}
+    by_person: dict[int, dict[str, list[Row]]] = {
+        person: {name: [] for name in CLINICAL + ANSWERS} for person in sorted(set(person_of.values()))
+    }
+    for name in CLINICAL:
+        for row in inputs.table(name).to_pylist():
+            person = person_of.get(row["subject_id"])
+            if person is not None and row.get("status") != "entered in error":
+                by_person[person][name].append(row)
+    for name in ANSWERS:
+        for row in inputs.table(name).to_pylist():
+            if row["person_id"] in by_person:
+                by_person[row["person_id"]][name].append(row)
+    for person, tables in by_person.items():
+        yield Case(person, tables)
