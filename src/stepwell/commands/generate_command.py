@@ -1,0 +1,43 @@
+"""`stepwell generate`: synthetic people as FHIR."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import date
+from pathlib import Path
+
+from stepwell.errors import Refused
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--patients", type=int, default=2000, metavar="N", help="people registered at the practices, together (default 2000)"
+    )
+    parser.add_argument("--seed", type=int, default=7, metavar="S", help="the same seed gives the same files (default 7)")
+    parser.add_argument("--as-of", required=True, metavar="DATE", help="last day of the records, YYYY-MM-DD")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write, new or made by this command before")
+    parser.add_argument("--json", action="store_true", help="print the manifest: counts, achieved against target")
+
+
+def day(text: str, option: str = "--as-of") -> date:
+    """A date from the command line; Refused when it is none."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise Refused(f"{option} {text}: write the date as YYYY-MM-DD, for example 2026-06-01") from error
+
+
+def run(arguments: argparse.Namespace) -> int:
+    import msgspec
+
+    from stepwell.records.synthetic.network import generate
+
+    manifest = generate(arguments.patients, arguments.seed, day(arguments.as_of), arguments.out)
+    if arguments.json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode() + "\n")
+        return 0
+    for organisation, counts in manifest["counts"].items():
+        print(f"{organisation}: " + ", ".join(f"{number:,} {kind}" for kind, number in counts.items()))
+    print(f"written to {arguments.out}; bring it in with: stepwell import {arguments.out} --source auto")
+    return 0
