@@ -1,0 +1,111 @@
+"""Organisations, the people who work in them, and in which role from when to when.
+
+"User" is a member of staff; "person" elsewhere in Stepwell is a patient.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models import F, Q
+
+
+class OrganisationKind(models.TextChoices):
+    PRACTICE = "practice", "General practice"
+    TRUST = "trust", "NHS trust"
+    PCN = "pcn", "Primary care network"
+    PHARMACY = "pharmacy", "Community pharmacy"
+    VOLUNTARY = "voluntary", "Voluntary organisation"
+    ICB = "icb", "Integrated care board"
+
+
+class Organisation(models.Model):
+    code = models.CharField(max_length=20, unique=True)  # ODS code
+    name = models.CharField(max_length=200)
+    kind = models.CharField(max_length=12, choices=OrganisationKind.choices)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.code})"
+
+
+class Cover(models.Model):
+    """`parent` (a PCN) works for the patients of `child` (a practice), from `from_on` until the day `to_on`."""
+
+    parent = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="covers")
+    child = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="covered_by")
+    from_on = models.DateField()
+    to_on = models.DateField(null=True)
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["parent", "child", "from_on"], name="cover_once"),
+            models.CheckConstraint(condition=Q(to_on__isnull=True) | Q(to_on__gt=F("from_on")), name="cover_dates"),
+            models.CheckConstraint(condition=~Q(parent=F("child")), name="cover_other"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.parent} covers {self.child}"
+
+
+class UserManager(BaseUserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(username__iexact=username)
+
+
+class User(AbstractBaseUser):
+    """A member of staff. `persona` is the line the demo's sign-in page shows; empty for real people."""
+
+    username = models.CharField(max_length=150, unique=True)
+    title = models.CharField(max_length=35, blank=True, default="")
+    name = models.CharField(max_length=160)
+    email = models.EmailField(blank=True, default="")
+    is_active = models.BooleanField(default=True)
+    persona = models.CharField(max_length=200, blank=True, default="")
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "username"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+
+    def __str__(self) -> str:
+        return self.display_name
+
+    @property
+    def display_name(self) -> str:
+        """`Dr Amara Osei`"""
+        return f"{self.title} {self.name}".strip()
+
+
+class Membership(models.Model):
+    """`user` works for `organisation` as `role` (a key of `roles.yaml`), from `from_on` until the day `to_on`."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=40)
+    from_on = models.DateField()
+    to_on = models.DateField(null=True)
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["user", "organisation", "role", "from_on"], name="membership_once"),
+            models.CheckConstraint(condition=Q(to_on__isnull=True) | Q(to_on__gt=F("from_on")), name="membership_dates"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}, {self.role}, {self.organisation}"
+
+
+class SignInAttempt(models.Model):
+    """A failed sign-in, for the rate limit only. `key` is a keyed hash of the user name or the address it came from."""
+
+    key = models.CharField(max_length=64)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar[list[Any]] = [models.Index(fields=["key", "at"], name="sign_in_attempt_key")]
+
+    def __str__(self) -> str:
+        return f"{self.key[:8]} {self.at}"

@@ -1,0 +1,183 @@
+"""Verbs that write about organisations and staff. Each records who did it in the same transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from importlib import resources
+from typing import Any
+
+import yaml
+from django.conf import settings
+from django.contrib.auth import login, logout
+from django.contrib.auth.password_validation import validate_password
+from django.db import transaction
+from django.http import HttpRequest
+
+from stepwell.errors import Refused
+from stepwell.web.accounts.models import Cover, Membership, Organisation, OrganisationKind, SignInAttempt, User
+from stepwell.web.accounts.roles import role
+from stepwell.web.accounts.selectors import actor_for
+from stepwell.web.core import audit, clock
+from stepwell.web.core.actor import Actor
+
+ATTEMPTS_PER_NAME = (5, timedelta(minutes=5))
+ATTEMPTS_PER_ADDRESS = (10, timedelta(minutes=1))
+
+MEMBERSHIP_KEY = "stepwell_membership"
+STARTED_KEY = "stepwell_started"
+SEEN_KEY = "stepwell_seen"
+
+
+@transaction.atomic
+def create_organisation(actor: Actor, *, code: str, name: str, kind: str) -> Organisation:
+    """Register an organisation, or give it a new name; its kind never changes."""
+    if kind not in OrganisationKind.values:
+        raise Refused(f"There is no kind of organisation {kind!r}. Kinds: {', '.join(OrganisationKind.values)}.")
+    row, created = Organisation.objects.get_or_create(code=code, defaults={"name": name, "kind": kind})
+    if row.kind != kind:
+        raise Refused(f"{code} is already registered as {row.kind}, not {kind}.")
+    if created or row.name != name:
+        row.name = name
+        row.save()
+        audit.record_write(actor, "create organisation", subject_type="organisation", subject_id=code)
+    return row
+
+
+@transaction.atomic
+def cover_practice(actor: Actor, *, pcn: Organisation, practice: Organisation, from_on: date, to_on: date | None = None) -> Cover:
+    """From `from_on` the PCN works for the practice's patients."""
+    if pcn.kind != OrganisationKind.PCN or practice.kind != OrganisationKind.PRACTICE:
+        raise Refused(f"Only a PCN covers a practice; {pcn} is a {pcn.kind} and {practice} a {practice.kind}.")
+    row, created = Cover.objects.get_or_create(parent=pcn, child=practice, from_on=from_on, defaults={"to_on": to_on})
+    if created:
+        audit.record_write(actor, "cover practice", subject_type="organisation", subject_id=practice.code, reason=f"by {pcn.code}")
+    return row
+
+
+@transaction.atomic
+def create_user(
+    actor: Actor, *, username: str, name: str, title: str = "", password: str | None = None, persona: str = ""
+) -> User:  # fmt: skip
+    """Register a member of staff. Without a password they cannot sign in by password; with `persona` they are the demo's."""
+    if User.objects.filter(username__iexact=username).exists():
+        raise Refused(f"There is already somebody with the user name {username!r}.")
+    user = User(username=username, name=name, title=title, persona=persona)
+    if password is None:
+        user.set_unusable_password()
+    else:
+        validate_password(password, user)
+        user.set_password(password)
+    user.save()
+    audit.record_write(actor, "create user", subject_type="user", subject_id=user.pk)
+    return user
+
+
+@transaction.atomic
+def add_membership(
+    actor: Actor, *, user: User, organisation: Organisation, role_key: str, from_on: date, to_on: date | None = None
+) -> Membership:  # fmt: skip
+    """From `from_on`, `user` works for `organisation` in this role."""
+    as_role = role(role_key)
+    if organisation.kind not in as_role.kinds:
+        raise Refused(f"A {as_role.label} does not work at a {organisation.kind}. The role is for: {', '.join(sorted(as_role.kinds))}.")
+    row, created = Membership.objects.get_or_create(
+        user=user, organisation=organisation, role=role_key, from_on=from_on, defaults={"to_on": to_on}
+    )
+    if created:
+        audit.record_write(actor, "add membership", subject_type="user", subject_id=user.pk, reason=f"{role_key} at {organisation.code}")
+    return row
+
+
+@transaction.atomic
+def end_membership(actor: Actor, membership: Membership, *, to_on: date) -> Membership:
+    """From the day `to_on` they no longer act in this role; sessions that act as it end at the next request."""
+    membership.to_on = to_on
+    membership.save(update_fields=["to_on"])
+    audit.record_write(actor, "end membership", subject_type="user", subject_id=membership.user_id, reason=membership.role)
+    return membership
+
+
+@transaction.atomic
+def seed(actor: Actor, plan: Mapping[str, Any], *, from_on: date) -> None:
+    """Register organisations, covers and people from a mapping, as `personas.yaml` holds it; running it again changes nothing.
+
+    `organisations` {code: {name, kind, covers: [codes]}}, `people` [{username, title, name, persona, works: [{at, as}]}].
+    """
+    rows = {
+        code: create_organisation(actor, code=code, name=row["name"], kind=row["kind"]) for code, row in plan["organisations"].items()
+    }  # fmt: skip
+    for code, row in plan["organisations"].items():
+        for child in row.get("covers", ()):
+            cover_practice(actor, pcn=rows[code], practice=rows[child], from_on=from_on)
+    for person in plan["people"]:
+        user = User.objects.filter(username=person["username"]).first() or create_user(
+            actor, username=person["username"], name=person["name"], title=person.get("title", ""), persona=person["persona"]
+        )
+        for work in person["works"]:
+            add_membership(actor, user=user, organisation=rows[work["at"]], role_key=work["as"], from_on=from_on)
+
+
+def demo_plan() -> dict[str, Any]:
+    """The demo's organisations and people, for `seed`."""
+    text = resources.files("stepwell.web.accounts").joinpath("personas.yaml").read_text(encoding="utf-8")
+    plan: dict[str, Any] = yaml.safe_load(text)
+    return plan
+
+
+# Signing in and out
+
+
+def sign_in(request: HttpRequest, user: User, memberships: Sequence[Membership]) -> None:
+    """Start a session for `user`, acting as the only membership there is; with several they choose on the next page."""
+    with transaction.atomic():
+        login(request, user, backend="stepwell.web.accounts.backends.PasswordBackend")
+        now = int(clock.now().timestamp())
+        request.session[STARTED_KEY] = request.session[SEEN_KEY] = now
+        if len(memberships) == 1:
+            choose_membership(request, memberships[0])
+
+
+@transaction.atomic
+def choose_membership(request: HttpRequest, membership: Membership) -> Actor:
+    """Act as this membership until signing out."""
+    if membership.user_id != request.user.pk:
+        raise Refused("This membership belongs to somebody else.")
+    actor = actor_for(membership, clock.today())
+    request.session[MEMBERSHIP_KEY] = membership.pk
+    audit.record_write(actor, "sign in", subject_type="user", subject_id=actor.user_id or "")
+    return actor
+
+
+def sign_out(request: HttpRequest, actor: Actor | None) -> None:
+    with transaction.atomic():
+        if actor:
+            audit.record_write(actor, "sign out", subject_type="user", subject_id=actor.user_id or "")
+        logout(request)
+
+
+def too_many_attempts(username: str, address: str) -> bool:
+    """True when this name or this address has failed too often to try again now."""
+    now = clock.now()
+    return any(
+        SignInAttempt.objects.filter(key=key, at__gt=now - within).count() >= most
+        for key, (most, within) in _limits(username, address)
+    )  # fmt: skip
+
+
+@transaction.atomic
+def record_failed_sign_in(username: str, address: str) -> None:
+    now = clock.now()
+    SignInAttempt.objects.filter(at__lt=now - timedelta(days=1)).delete()
+    SignInAttempt.objects.bulk_create(SignInAttempt(key=key, at=now) for key, _ in _limits(username, address))
+    audit.record_refusal(Actor.system("sign-in"), "sign in", reason="wrong user name or password")
+
+
+def _limits(username: str, address: str) -> list[tuple[str, tuple[int, timedelta]]]:
+    return [(_hashed("name", username.strip().lower()), ATTEMPTS_PER_NAME), (_hashed("address", address), ATTEMPTS_PER_ADDRESS)]
+
+
+def _hashed(kind: str, value: str) -> str:
+    return hmac.new(settings.SECRET_KEY.encode(), f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,140 @@
+"""Settings, all from the environment.
+
+| variable                | meaning                                                               | default                          |
+|-------------------------|-----------------------------------------------------------------------|----------------------------------|
+| STEPWELL_VAR            | folder for this installation's own files                              | ./var                            |
+| STEPWELL_DATABASE_URL   | sqlite:///path or postgresql://user:password@host:port/name           | sqlite in STEPWELL_VAR           |
+| STEPWELL_STORE          | folder of the record store                                            | STEPWELL_VAR/store               |
+| STEPWELL_AS_OF          | fixed "today", YYYY-MM-DD, for a demo on old data                     | the real day                     |
+| STEPWELL_DEMO           | 1: synthetic people, sign-in by persona from this machine only        | 0                                |
+| STEPWELL_SECRET_KEY     | key for sessions and forms                                            | made once, STEPWELL_VAR/secret-key |
+| STEPWELL_HOSTS          | host names served, commas between                                     | this machine only                |
+| STEPWELL_HTTPS          | 1: cookies and redirects for HTTPS only                               | 0 on this machine, else 1        |
+| STEPWELL_IDLE_MINUTES   | minutes without activity before signing out                           | 15 (demo 240)                    |
+
+There is no debug mode: an error page never shows data.
+"""
+
+from __future__ import annotations
+
+import os
+
+from stepwell.web.config import compat, environment
+from stepwell.web.config.areas import WEB, areas
+
+DEBUG = False
+
+VAR = environment.folder()
+DEMO = environment.flag("STEPWELL_DEMO")
+STORE = os.environ.get("STEPWELL_STORE") or str(VAR / "store")
+AS_OF = environment.day("STEPWELL_AS_OF")
+SECRET_KEY = environment.secret_key(VAR)
+
+LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+_hosts = [host.strip() for host in os.environ.get("STEPWELL_HOSTS", "").split(",") if host.strip()]
+# A demo stays on this machine whatever else is set: persona sign-in needs no password.
+ALLOWED_HOSTS = LOOPBACK_HOSTS if DEMO or not _hosts else _hosts
+_https = os.environ.get("STEPWELL_HTTPS", "")
+HTTPS = environment.flag("STEPWELL_HTTPS") if _https else ALLOWED_HOSTS is not LOOPBACK_HOSTS
+
+VAR.mkdir(parents=True, exist_ok=True)
+_database_url = os.environ.get("STEPWELL_DATABASE_URL") or f"sqlite:///{VAR / 'stepwell.sqlite3'}"
+# Without ATOMIC_REQUESTS on purpose: evaluation runs between two short transactions, outside the write lock.
+DATABASES = {"default": environment.database(_database_url)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    *(f"stepwell.web.{area}" for area in areas()),
+]
+AUTH_USER_MODEL = "accounts.User"
+ROOT_URLCONF = "stepwell.web.config.urls"
+WSGI_APPLICATION = "stepwell.web.config.wsgi.application"
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "stepwell.web.core.middleware.RequestContextMiddleware",
+    compat.csp_middleware(),
+    "stepwell.web.core.middleware.HeadersMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "stepwell.web.accounts.middleware.SessionLimitsMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "stepwell.web.accounts.middleware.ActorMiddleware",
+    "stepwell.web.core.middleware.AuditedMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "DIRS": [],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "environment": "stepwell.web.config.jinja2_env.environment",
+            "context_processors": ["stepwell.web.core.layout.context"],
+        },
+    },
+]
+
+LOGIN_URL = "accounts:sign_in"
+LOGIN_REDIRECT_URL = "core:home"
+LOGOUT_REDIRECT_URL = "accounts:sign_in"
+AUTHENTICATION_BACKENDS = ["stepwell.web.accounts.backends.PasswordBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+IDLE_SECONDS = 60 * environment.number("STEPWELL_IDLE_MINUTES", 240 if DEMO else 15)
+SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_COOKIE_NAME = "stepwell_session"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_NAME = "stepwell_csrf"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SECURE = HTTPS
+CSRF_FAILURE_VIEW = "stepwell.web.core.errors.csrf_failure"
+
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+globals().update(compat.csp_settings())
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [WEB / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_MAX_AGE = 3600
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "Europe/London"
+USE_TZ = True
+USE_I18N = False
+
+# Seconds between opportunistic seals of the audit trail in one process; 0 = only by command.
+SEAL_EVERY = 60
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"()": "stepwell.web.core.logs.WithoutData"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {
+        "django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        "django.request": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
+        "django.server": {"handlers": [], "level": "WARNING", "propagate": False},
+    },
+}

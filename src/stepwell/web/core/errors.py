@@ -1,0 +1,70 @@
+"""Error pages: what happened, what to do, whom to ask. Never any data, never an exception's text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+from stepwell.web.core import request_context
+from stepwell.web.core.gate import AccessRefused
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _page(
+        request,
+        400,
+        "This request could not be read",
+        ["Go back and try again. If you followed a link, it may have been cut short."],
+    )
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    decision = exception.decision if isinstance(exception, AccessRefused) else None
+    if decision is None:
+        return _page(request, 403, "You cannot open this page", ["Ask your practice manager or system lead if you need it for your work."])
+    ask = (
+        "If you need this record to care for the person, ask their registered practice, or your organisation's privacy officer."
+        if decision.needs_break_glass
+        else "Ask your practice manager or system lead if you need this for your work."
+    )
+    return _page(request, 403, "You cannot open this page", [decision.reason, ask, "That you asked has been recorded."])
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _page(
+        request,
+        403,
+        "This form is too old to be sent",
+        ["Nothing was changed.", "Go back, reload the page and send the form again. Your browser must accept cookies from Stepwell."],
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _page(
+        request,
+        404,
+        "Page not found",
+        ["If you typed the address, check it. If you followed a link, what it pointed to may have been closed or merged."],
+    )
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _page(
+        request,
+        500,
+        "Something went wrong",
+        ["Try again in a minute. If you were saving something, check whether it was saved before you enter it again."],
+    )
+
+
+def _page(request: HttpRequest, status: int, heading: str, paragraphs: list[str]) -> HttpResponse:
+    context = request_context.current()
+    values: dict[str, Any] = {
+        "heading": heading,
+        "paragraphs": paragraphs,
+        "request_id": context.request_id if context else "",
+        "status": status,
+    }
+    return HttpResponse(render_to_string("core/error.jinja", values, request=request), status=status)

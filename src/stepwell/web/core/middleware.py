@@ -1,0 +1,103 @@
+"""Around every request: its id, its headers, its audit."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.core.signals import request_finished
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+
+from stepwell.web.core import audit, errors, request_context
+from stepwell.web.core.declare import shows_no_patient
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+log = logging.getLogger("stepwell.web")
+
+_PERMISSIONS_POLICY = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()"
+
+
+class RequestContextMiddleware:
+    """Gives the request an id that stands in the audit, the log, the error page and the response."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        context = request_context.begin()
+        try:
+            response = self.get_response(request)
+            response["X-Request-Id"] = context.request_id
+            return response
+        finally:
+            request_context.end()
+
+
+class HeadersMiddleware:
+    """Headers Django has no setting for. Nothing that we generate may be kept by a browser or a proxy."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response["X-Frame-Options"] = "DENY"
+        response["Permissions-Policy"] = _PERMISSIONS_POLICY
+        response["Cache-Control"] = "no-store"
+        return response
+
+
+class AuditedMiddleware:
+    """Sends a page only when what it shows was recorded.
+
+    A view is taken to show patients unless it is declared `@no_patient_data`. A page that was built without an audit
+    entry is replaced by the error page: not recorded, not shown. The same for a change (POST) that recorded nothing.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        context = request_context.current()
+        recorded = bool(context and context.entries)
+        if recorded or not self._must_be_recorded(request, response):
+            return response
+        match = request.resolver_match
+        log.error("%s sent nothing: no audit entry was recorded", match.view_name if match else "unknown view")
+        return errors.server_error(request)
+
+    @staticmethod
+    def _must_be_recorded(request: HttpRequest, response: HttpResponse) -> bool:
+        match = request.resolver_match
+        if match is None or response.status_code >= 400 or shows_no_patient(match.func):
+            return False
+        redirects = 300 <= response.status_code < 400
+        return not (redirects and request.method in {"GET", "HEAD"})
+
+
+class _Sealer:
+    """Seals the trail now and then after a response is sent, so that no reader waits for it."""
+
+    def __init__(self) -> None:
+        self.last = time.monotonic()
+
+    def __call__(self, **_: object) -> None:
+        every = settings.SEAL_EVERY
+        if not every or time.monotonic() - self.last < every:
+            return
+        self.last = time.monotonic()
+        try:
+            audit.seal(500, quick=True)
+        except DatabaseError:
+            log.warning("the audit trail was not sealed now; it will be at the next occasion")
+
+
+sealer = _Sealer()
+
+
+def start_sealing() -> None:
+    request_finished.connect(sealer, dispatch_uid="stepwell.audit.sealer")
