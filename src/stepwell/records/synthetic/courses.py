@@ -20,10 +20,20 @@ STOP_REASONS = (
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """When a course runs: `ended` is the last day it may be issued on, null while it goes on; `long` is in years."""
+    """When a course runs: `ended` is the last day it may be issued on, null while it goes on."""
 
     started: int
     ended: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """What stays the same over one course."""
+
+    medicine: str
+    days: int
+    as_required: bool
+    reason: Condition | None
 
 
 def span(draws: Draws, duration: list[float], longest: int, as_of: int) -> Span:
@@ -40,7 +50,7 @@ def span(draws: Draws, duration: list[float], longest: int, as_of: int) -> Span:
     return Span(ended - days, ended)
 
 
-def renewals(draws: Draws, first: int, last: int, days: int, late: float, as_required: bool = False) -> list[int]:
+def renewals(draws: Draws, first: int, last: int, *, days: int, late: float = 0.5, as_required: bool = False) -> list[int]:
     """Issue days from `first` to `last`. `late` is how many days after the supply ran out the next one is usually asked for."""
     issued: list[int] = []
     day = first
@@ -84,17 +94,17 @@ class Prescriber:
         supply = days or (28 if entry.group in ("benzodiazepine", "z-drug", "opioid", "gabapentinoid") else self.days)
         ends = self._dose_changes(when.started, last, len(entry.steps) > 1)
         plans: list[Plan] = []
-        as_required = draws.chance(entry.as_required)
+        manner = _Manner(medicine, supply, draws.chance(entry.as_required), reason)
         for number, (first, until) in enumerate(ends):
             final = number == len(ends) - 1
             stopped = when.ended if final else until + 1
-            plans += self._step(medicine, step, first, until, stopped, supply, as_required, reason)
+            plans += self._step(manner, step, Span(first, until), stopped)
             # Doses mostly climb at first; later they move either way.
             move = 1 if number == 0 or draws.chance(0.5) else -1
             step = min(max(step + move, 0), len(entry.steps) - 1)
         if when.ended is not None and self.as_of - when.ended > 120 and draws.chance(0.2):
             again = when.ended + draws.integer(95, max(96, self.as_of - when.ended - 10))
-            plans += self._step(medicine, step, again, self.as_of, None, supply, as_required, reason)
+            plans += self._step(manner, step, Span(again, self.as_of), None)
         return plans
 
     def _dose_changes(self, first: int, last: int, can_change: bool) -> list[tuple[int, int]]:
@@ -108,20 +118,20 @@ class Prescriber:
         starts = sorted({first, *(cut for cut in cuts if cut < last)})
         return [(start, (starts[number + 1] - 1 if number + 1 < len(starts) else last)) for number, start in enumerate(starts)]
 
-    def _step(
-        self, medicine: str, step: int, first: int, until: int, stopped: int | None, days: int, as_required: bool, reason: Condition | None
-    ) -> list[Plan]:
-        draws = self.draws
-        items = self.catalogue.medicines.medicines[medicine].steps[step]
+    def _step(self, manner: _Manner, step: int, when: Span, stopped: int | None) -> list[Plan]:
+        """One dose: its plans, with issues over `when`; `stopped` is the day the plans were stopped."""
+        draws, first, days = self.draws, when.started, manner.days
+        until = when.ended if when.ended is not None else self.as_of
+        items = self.catalogue.medicines.medicines[manner.medicine].steps[step]
         fading = stopped is None and draws.chance(0.05)
         last = until - draws.integer(35, 150) if fading else until
-        issued = renewals(draws, first, last, days, self.late, as_required)
+        issued = renewals(draws, first, last, days=days, late=self.late, as_required=manner.as_required)
         plans = []
         for key, pattern_name in items.items():
             pattern = self.catalogue.doses.patterns[pattern_name]
-            plan = self._plan(key, pattern, first, days, reason)
+            plan = self._plan(key, pattern, first, days=days, reason=manner.reason)
             plan.kind = "repeat dispensing" if draws.chance(0.06) else "repeat"
-            if as_required and not pattern.as_required:
+            if manner.as_required and not pattern.as_required:
                 plan.text = f"{plan.text} when required" if draws.chance(0.6) else f"{plan.text} prn"
             plan.ended = stopped if stopped is None or stopped <= self.as_of else None
             if plan.ended is not None:
@@ -138,7 +148,7 @@ class Prescriber:
         draws = self.draws
         key = draws.one_of(entry.short)
         pattern = self.catalogue.doses.patterns[entry.short_pattern]
-        plan = self._plan(key, pattern, when.started, 7, reason)
+        plan = self._plan(key, pattern, when.started, days=7, reason=reason)
         plan.kind, plan.quantity, plan.states_days = "acute", draws.one_of(entry.short_quantity), False
         count = draws.weighted({1: 0.6, 2: 0.25, 3: 0.15})
         day = when.started
@@ -149,7 +159,7 @@ class Prescriber:
         plan.ended = min(plan.issues[-1].on + 28, self.as_of)
         return [plan]
 
-    def _plan(self, key: str, pattern: Pattern, first: int, days: int, reason: Condition | None) -> Plan:
+    def _plan(self, key: str, pattern: Pattern, first: int, *, days: int, reason: Condition | None) -> Plan:
         draws = self.draws
         product = self.catalogue.medicines.products[key]
         text = draws.one_of(pattern.texts).replace("{u}", product.unit)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from stepwell.records.synthetic.catalogue import Catalogue, Condition
-from stepwell.records.synthetic.chart import Chart, Letter, Measurement, Plan
+from stepwell.records.synthetic.chart import Chart, Letter, Measurement, Plan, Problem, Stay
 
 Resource = dict[str, Any]
 
@@ -64,13 +64,13 @@ def resources(catalogue: Catalogue, chart: Chart) -> Iterator[Resource]:
     subject = {"reference": f"Patient/{chart.local}"}
     yield _patient(chart)
     for number, stay in enumerate(chart.stays):
-        yield _episode(catalogue, chart, number, stay.started, stay.ended, subject)
+        yield _episode(catalogue, chart, number, stay, subject)
     for number, plan in enumerate(chart.plans):
         yield from _medicine(catalogue, chart, number, plan, subject)
     for number, row in enumerate(chart.measurements):
         yield _observation(catalogue, chart, number, row, subject)
     for number, problem in enumerate(chart.problems):
-        yield _condition(chart, number, problem.condition, problem.since, problem.ended, subject)
+        yield _condition(chart, number, problem, subject)
     for number, (on, kind) in enumerate(chart.contacts):
         yield _encounter(chart, number, on, kind, subject)
     for number, letter in enumerate(chart.letters):
@@ -110,14 +110,14 @@ def _patient(chart: Chart) -> Resource:
     return row
 
 
-def _episode(catalogue: Catalogue, chart: Chart, number: int, started: int, ended: int | None, subject: Resource) -> Resource:
+def _episode(catalogue: Catalogue, chart: Chart, number: int, stay: Stay, subject: Resource) -> Resource:
     at_trust = chart.org == catalogue.network.trust.code
-    period = {"start": _day(started)} | ({"end": _day(ended)} if ended is not None else {})
+    period = {"start": _day(stay.started)} | ({"end": _day(stay.ended)} if stay.ended is not None else {})
     return {
         "resourceType": "EpisodeOfCare",
         "id": f"{chart.local}-e{number}",
         "meta": _profile("EpisodeOfCare"),
-        "status": "active" if ended is None else "finished",
+        "status": "active" if stay.ended is None else "finished",
         "type": [{"text": f"Caseload: {catalogue.network.trust.team}" if at_trust else "GP registration"}],
         "patient": subject,
         "managingOrganization": _organisation_reference(chart.org),
@@ -159,7 +159,7 @@ def _supply(plan: Plan, quantity: int | None) -> Resource:
     return row
 
 
-def _request(chart: Chart, plan: Plan, identity: str, intent: str, on: int, subject: Resource) -> Resource:
+def _request(chart: Chart, plan: Plan, identity: str, *, intent: str, on: int, subject: Resource) -> Resource:
     code, display = _COURSE[plan.kind]
     setting = "community" if plan.supplier == chart.practice else "outpatient"
     return {
@@ -188,7 +188,7 @@ def _medicine(catalogue: Catalogue, chart: Chart, number: int, plan: Plan, subje
     if plan.elsewhere:
         yield _statement(chart, plan, identity, subject)
     for count, issue in enumerate(plan.issues):
-        row = _request(chart, plan, f"{identity}-{count}", "order", issue.on, subject)
+        row = _request(chart, plan, f"{identity}-{count}", intent="order", on=issue.on, subject=subject)
         row["status"] = "completed"
         row["dispenseRequest"] = _supply(plan, issue.quantity)
         if not at_trust:
@@ -198,7 +198,7 @@ def _medicine(catalogue: Catalogue, chart: Chart, number: int, plan: Plan, subje
 
 
 def _plan(chart: Chart, plan: Plan, identity: str, subject: Resource) -> Resource:
-    row = _request(chart, plan, identity, "plan", plan.started, subject)
+    row = _request(chart, plan, identity, intent="plan", on=plan.started, subject=subject)
     period = {"start": _day(plan.started)}
     if plan.ended is not None:
         row["status"] = "completed" if plan.kind == "acute" else "stopped"
@@ -271,21 +271,21 @@ def _observation(catalogue: Catalogue, chart: Chart, number: int, row: Measureme
     return resource
 
 
-def _condition(chart: Chart, number: int, condition: Condition, since: int, ended: int | None, subject: Resource) -> Resource:
-    status = "active" if ended is None else "resolved"
+def _condition(chart: Chart, number: int, problem: Problem, subject: Resource) -> Resource:
+    status = "active" if problem.ended is None else "resolved"
     row: Resource = {
         "resourceType": "Condition",
         "id": f"{chart.local}-c{number}",
         "meta": _profile("Condition"),
         "clinicalStatus": {"coding": [{"system": f"{_HL7}condition-clinical", "code": status}]},
         "category": [{"coding": [{"system": f"{_HL7}condition-category", "code": "problem-list-item"}]}],
-        "code": {"coding": [_coded(condition)]},
+        "code": {"coding": [_coded(problem.condition)]},
         "subject": subject,
-        "onsetDateTime": _day(since),
-        "recordedDate": _day(since),
+        "onsetDateTime": _day(problem.since),
+        "recordedDate": _day(problem.since),
     }
-    if ended is not None:
-        row["abatementDateTime"] = _day(ended)
+    if problem.ended is not None:
+        row["abatementDateTime"] = _day(problem.ended)
     return row
 
 

@@ -204,9 +204,9 @@ def sizes(catalogue: Catalogue, patients: int) -> list[int]:
     return [*counts, max(1, patients // 400)]
 
 
-def place_charts(catalogue: Catalogue, seed: int, place: int, start: int, stop: int, as_of: int) -> Iterator[list[Chart]]:
-    """Charts of people number `start` up to, not including, `stop` of one place. The first people of a practice may be hand-made."""
+def place_charts(catalogue: Catalogue, seed: int, place: int, numbers: range, as_of: int) -> Iterator[list[Chart]]:
+    """Charts of these people of one place, person by person. The first people of a practice may be hand-made."""
     outside = place == len(catalogue.network.practices)
-    for person in people(catalogue, seed, place, start, stop, as_of, only="antipsychotic" if outside else None):
+    for person in people(catalogue, seed, place, numbers, as_of=as_of, only="antipsychotic" if outside else None):
         made = stories.story(catalogue, seed, person, as_of)
         yield made if made is not None else Life(catalogue, seed, person, as_of).charts()

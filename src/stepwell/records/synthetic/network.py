@@ -45,7 +45,7 @@ def generate(patients: int, seed: int, as_of: date, out: Path, *, chunk: int = 4
         tally = _Tally(world, as_of.toordinal())
         for place, count in enumerate(sizes(world, patients)):
             for start in range(0, count, chunk):
-                for charts in place_charts(world, seed, place, start, min(start + chunk, count), as_of.toordinal()):
+                for charts in place_charts(world, seed, place, range(start, min(start + chunk, count)), as_of.toordinal()):
                     tally.add(place, charts)
                     for chart in charts:
                         folders.write_all(chart.org, fhir.resources(world, chart))

@@ -73,6 +73,12 @@ def nhs_number(seed: int, place: int, index: int, places: int) -> str:
     return str(nhs_numbers(seed)[index * places + place])
 
 
+def deprivation_shares(place: int) -> npt.NDArray[np.float64]:
+    """Share of people by deprivation fifth (0 least): the first practice leans to the deprived fifths, the second away from them."""
+    odds = np.exp((0.5, -0.5)[place % 2] * (np.arange(5) - 2) / 2)
+    return odds / odds.sum()
+
+
 def class_probabilities(rate: ClassRate, catalogue: Catalogue) -> npt.NDArray[np.float64]:
     """Probability by adult age band, sex (0 male, 1 female) and deprivation fifth (0 least), averaging the rate aimed at."""
     bands = [band for band in catalogue.population.age_bands if band.low >= ADULT]
@@ -80,20 +86,22 @@ def class_probabilities(rate: ClassRate, catalogue: Catalogue) -> npt.NDArray[np
     sexes = np.array([1 - catalogue.population.female, catalogue.population.female])
     fifths = rate.deprived ** (np.arange(5) / 4)
     relative = np.array(rate.ages)[:, None, None] * np.array([1.0, rate.female])[None, :, None] * fifths[None, None, :]
-    weight = (share / share.sum())[:, None, None] * sexes[None, :, None] * np.full(5, 0.2)[None, None, :]
+    practices = catalogue.network.practices
+    network = sum(practice.share * deprivation_shares(place) for place, practice in enumerate(practices))
+    weight = (share / share.sum())[:, None, None] * sexes[None, :, None] * network[None, None, :]
     return np.minimum(0.9, relative * rate.aim / float((relative * weight).sum()))
 
 
-def people(catalogue: Catalogue, seed: int, place: int, start: int, stop: int, as_of: int, only: str | None = None) -> Iterator[Person]:
-    """People number `start` up to, not including, `stop` of one place. `only`: all are adults who take this class."""
-    for block in range(start // BLOCK, (stop + BLOCK - 1) // BLOCK):
-        rows = _Block(catalogue, seed, place, block, as_of, only)
-        for index in range(max(start, block * BLOCK), min(stop, (block + 1) * BLOCK)):
+def people(catalogue: Catalogue, seed: int, place: int, numbers: range, *, as_of: int, only: str | None = None) -> Iterator[Person]:
+    """The people of one place who have these numbers. `only`: all are adults who take this class."""
+    for block in range(numbers.start // BLOCK, (numbers.stop + BLOCK - 1) // BLOCK):
+        rows = _Block(catalogue, seed, place, block, as_of=as_of, only=only)
+        for index in range(max(numbers.start, block * BLOCK), min(numbers.stop, (block + 1) * BLOCK)):
             yield rows.person(index - block * BLOCK, index)
 
 
 class _Block:
-    def __init__(self, catalogue: Catalogue, seed: int, place: int, block: int, as_of: int, only: str | None) -> None:
+    def __init__(self, catalogue: Catalogue, seed: int, place: int, block: int, *, as_of: int, only: str | None) -> None:
         self.catalogue, self.seed, self.place, self.as_of = catalogue, seed, place, as_of
         population = catalogue.population
         generator = stream(seed, place, _POPULATION, block)
@@ -107,11 +115,7 @@ class _Block:
         width = np.array([b.high - b.low + 1 for b in bands])[band]
         self.age_days = ((low + generator.random(BLOCK) * width) * 365.25).astype(int)
         self.female = generator.random(BLOCK) < population.female
-        # Practices differ in deprivation: the first leans to the deprived fifths, the second away from them.
-        lean = (0.5, -0.5)[place % 2]
-        fifth = np.arange(5)
-        odds = np.exp(lean * (fifth - 2) / 2)
-        self.fifth = np.searchsorted(np.cumsum(odds / odds.sum()), generator.random(BLOCK), side="right").clip(max=4)
+        self.fifth = np.searchsorted(np.cumsum(deprivation_shares(place)), generator.random(BLOCK), side="right").clip(max=4)
         adult_band = (band - adult_bands[0]).clip(min=0)
         shared = generator.standard_normal(BLOCK)
         normal = NormalDist()

@@ -52,7 +52,7 @@ def _charts(catalogue: Catalogue, person: Person, as_of: int) -> tuple[Chart, Ch
     return gp, other
 
 
-def _monthly(catalogue: Catalogue, key: str, pattern: str, org: str, since: int, as_of: int) -> Plan:
+def _monthly(catalogue: Catalogue, key: str, pattern: str, org: str, *, since: int, as_of: int) -> Plan:
     product, dose = catalogue.medicines.products[key], catalogue.doses.patterns[pattern]
     plan = Plan(product, dose, dose.texts[0].replace("{u}", product.unit), "repeat", org, since)
     plan.quantity = dose.per_day * plan.days
@@ -69,11 +69,11 @@ def _two_owners(catalogue: Catalogue, person: Person, as_of: int) -> list[Chart]
     gp, trust = _charts(catalogue, person, as_of)
     bipolar = catalogue.medicines.conditions["bipolar"]
     gp.problems.append(Problem(bipolar, as_of - 3000))
-    olanzapine = _monthly(catalogue, "olanzapine-10", "1 night", gp.org, as_of - 1100, as_of)
+    olanzapine = _monthly(catalogue, "olanzapine-10", "1 night", gp.org, since=as_of - 1100, as_of=as_of)
     olanzapine.reason, olanzapine.reason_text, olanzapine.review_on = bipolar, bipolar.term, as_of + 60
     gp.plans.append(olanzapine)
-    lithium = _monthly(catalogue, "lithium-400", "2 night", trust.org, as_of - 500, as_of)
-    quetiapine = _monthly(catalogue, "quetiapine-100", "1 night", trust.org, as_of - 140, as_of)
+    lithium = _monthly(catalogue, "lithium-400", "2 night", trust.org, since=as_of - 500, as_of=as_of)
+    quetiapine = _monthly(catalogue, "quetiapine-100", "1 night", trust.org, since=as_of - 140, as_of=as_of)
     trust.plans += [lithium, quetiapine]
     elsewhere = replace(lithium, issues=[], elsewhere=True, started=as_of - 490, asserted_on=as_of - 120, review_on=as_of + 200)
     gp.plans.append(elsewhere)
@@ -103,8 +103,8 @@ def _wrong_birth_date(catalogue: Catalogue, person: Person, as_of: int) -> list[
     """The trust holds another birth date under the same NHS number: the two records wait for a human."""
     gp, trust = _charts(catalogue, person, as_of)
     trust.born = person.born + 365
-    gp.plans.append(_monthly(catalogue, "risperidone-2", "1 twice", gp.org, as_of - 800, as_of))
-    trust.plans.append(_monthly(catalogue, "lithium-400", "1 night", trust.org, as_of - 450, as_of))
+    gp.plans.append(_monthly(catalogue, "risperidone-2", "1 twice", gp.org, since=as_of - 800, as_of=as_of))
+    trust.plans.append(_monthly(catalogue, "lithium-400", "1 night", trust.org, since=as_of - 450, as_of=as_of))
     gp.problems.append(Problem(catalogue.medicines.conditions["schizoaffective"], as_of - 2500))
     return [gp, trust]
 
