@@ -1,0 +1,86 @@
+"""What is owed: the engine computes every need from the store, the knowledge and `as_of` (docs/engine.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Literal
+
+import pyarrow as pa
+
+from stepwell.engine.inputs import Inputs
+
+if TYPE_CHECKING:
+    from stepwell.engine.runner import Progress
+    from stepwell.knowledge import Knowledge
+    from stepwell.records.store import Store
+
+__all__ = ["ENGINES", "Engine", "Evaluation", "Inputs", "evaluate", "run"]
+
+Engine = Literal["duckdb", "reference"]
+ENGINES: tuple[Engine, ...] = ("duckdb", "reference")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The tables of `contract.TABLES` and what they were computed from."""
+
+    tables: dict[str, pa.Table]
+    as_of: date
+    store_version: int
+    pack: str
+    pack_version: str
+
+
+def run(inputs: Inputs, as_of: date, engine: Engine = "duckdb", *, overrides: Mapping[str, str] | None = None) -> dict[str, pa.Table]:
+    """Every table of the contract for tables in memory, sorted by all columns, nulls last.
+
+    `overrides` puts another SQL text in the place of a stage, so that a test can break one on purpose; DuckDB only.
+    """
+    if engine == "reference":
+        if overrides:
+            raise ValueError("the reference engine has no stages to override")
+        from stepwell.engine import reference
+
+        return reference.evaluate(inputs, as_of)
+    if engine != "duckdb":
+        raise ValueError(f"no engine {engine!r}: {', '.join(ENGINES)}")
+    from stepwell.engine import runner
+
+    return runner.run_inputs(inputs, as_of, overrides=overrides)
+
+
+def evaluate(
+    store: Store,
+    knowledge: Knowledge,
+    as_of: date,
+    *,
+    person_ids: Collection[int] | None = None,
+    workflow: Mapping[str, pa.Table] | None = None,
+    engine: Engine = "duckdb",
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Evaluate the store, or these people of it.
+
+    `workflow` holds workflow tables that stand in for the store's (for these people, when people are named).
+    `progress` hears each stage's name and seconds when stages are materialised.
+    """
+    from stepwell.engine import runner
+
+    k_tables = knowledge.tables()
+    stand_ins = dict(workflow or {})
+    names = [*runner.READ_RECORDS, *runner.READ_WORKFLOW]
+    if engine == "duckdb" and person_ids is None:
+        files = {name: store.files(name) for name in names if name not in stand_ins}
+        tables = runner.session_for(k_tables).run_files(files, stand_ins, as_of, progress=progress)
+    else:
+        rows = {name: store.table(name, person_ids) for name in names if name not in stand_ins} | stand_ins
+        if engine == "duckdb":
+            fused = person_ids is not None and len(person_ids) <= runner.FUSED_PEOPLE
+            tables = runner.session_for(k_tables).run(rows, as_of, fused=fused, progress=progress)
+        else:
+            tables = run(Inputs(rows, {}, k_tables), as_of, engine)
+    pack = k_tables["k_pack"].to_pylist()
+    name, version = (pack[0]["pack"], pack[0]["version"]) if pack else ("", "")
+    return Evaluation(tables, as_of, store.version, name, version)

@@ -1,0 +1,255 @@
+"""Runs the stages on DuckDB: fused into one statement for a few people, materialised one by one for many.
+
+The same files serve both. `as_of` and the parameters of the pack are written into the statements as literals; nothing
+calls the clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from time import perf_counter
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stepwell.engine import stage_files
+from stepwell.engine.contract import TABLES
+from stepwell.engine.inputs import Inputs
+from stepwell.engine.stage_files import CARRY, CARRY_PASS
+from stepwell.knowledge.tables import TABLES as KNOWLEDGE
+from stepwell.records.schema import TABLES as RECORDS
+from stepwell.records.schema import WORKFLOW
+from stepwell.tables import Table
+
+# The tables that stages read; the others of the store stay closed.
+READ_RECORDS = (
+    "patients organisations registrations medication_plans medication_issues observations conditions letters links".split()
+)
+READ_WORKFLOW = "agreement_lines owner_assertions dispositions recorded_results codings approvals".split()
+INPUTS: dict[str, Table] = {name: RECORDS[name] for name in READ_RECORDS} | {name: WORKFLOW[name] for name in READ_WORKFLOW} | KNOWLEDGE
+
+# Beyond this many people materialised stages are quicker than one statement.
+FUSED_PEOPLE = 20
+
+# date + months with the last day of shorter months, as add_months of Spark and Oracle.
+_MACRO = "CREATE OR REPLACE TEMP MACRO add_months(d, n) AS CAST(d + to_months(CAST(n AS INTEGER)) AS DATE)"
+
+Progress = Callable[[str, float], None]
+Values = Mapping[str, date | int | None]
+
+
+def values_of(k_param: pa.Table, as_of: date) -> dict[str, date | int | None]:
+    """What the placeholders of the stages stand for."""
+    values: dict[str, date | int | None] = dict(zip(k_param["name"].to_pylist(), k_param["value"].to_pylist(), strict=True))
+    return values | {"as_of": as_of}
+
+
+def connect(*, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
+    """An in-memory database with the one macro that the stages use."""
+    connection = duckdb.connect()
+    connection.execute(_MACRO)
+    connection.execute("SET enable_progress_bar = false")
+    if memory_limit:
+        connection.execute("SELECT set_config('memory_limit', ?)", [memory_limit])
+    return connection
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The stages to run, in order: (name of the relation, SQL with its placeholders filled)."""
+
+    stages: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def build(cls, values: Values, passes: int, overrides: Mapping[str, str] | None = None) -> Plan:
+        """`passes` of the carry-over serve 2^passes events of one person and substance. `overrides`: stage → other SQL (tests)."""
+        overrides = dict(overrides or {})
+        known = stage_files.load()
+        if unknown := set(overrides) - set(known):
+            raise ValueError(f"no stage {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+        sql = {name: overrides.get(name, stage.sql) for name, stage in known.items()}
+        built: list[tuple[str, str]] = []
+        for name in stage_files.ORDER:
+            if name == CARRY and passes:
+                built.append((f"{CARRY}_0", stage_files.render(sql[CARRY], values)))
+                for number in range(passes):
+                    # The pass reads the relation before it and has its name one up; the last bears the name the next stage reads.
+                    text = stage_files.render(sql[CARRY_PASS], {**values, "step": 2**number})
+                    target = CARRY if number == passes - 1 else f"{CARRY}_{number + 1}"
+                    built.append((target, _reading(text, f"{CARRY}_{number}")))
+            else:
+                built.append((name, stage_files.render(sql[name], values)))
+        return cls(tuple(built))
+
+
+def _reading(sql: str, relation: str) -> str:
+    return sql.replace(f"FROM {CARRY} AS", f"FROM {relation} AS")
+
+
+def passes_for(events: int) -> int:
+    """Passes of clamp composition that reach across so many events."""
+    return max(events - 1, 0).bit_length()
+
+
+def _columns(table: Table) -> str:
+    return ", ".join(f"CAST({c.name} AS {c.type}) AS {c.name}" for c in table.columns)
+
+
+def run_fused(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, pa.Table]:
+    """One statement; every output comes back as one list, since a statement has one result."""
+    parts = ",\n".join(f"{name} AS MATERIALIZED (\n{sql}\n)" for name, sql in plan.stages)
+    outputs = ",\n".join(f"(SELECT list(o) FROM (SELECT {_columns(table)} FROM {name}) AS o) AS {name}" for name, table in TABLES.items())
+    answer = connection.sql(f"WITH {parts}\nSELECT {outputs}").to_arrow_table()
+    return {name: _sorted(_unpacked(answer[name], table), table) for name, table in TABLES.items()}
+
+
+def _unpacked(column: pa.ChunkedArray, table: Table) -> pa.Table:
+    rows = pc.list_flatten(column).combine_chunks()
+    return pa.Table.from_arrays(rows.flatten(), names=list(table.names)).cast(table.arrow_schema())
+
+
+def _sorted(rows: pa.Table, table: Table) -> pa.Table:
+    return rows.sort_by([(name, "ascending") for name in table.names]).combine_chunks() if rows.num_rows else rows
+
+
+def run_staged(
+    connection: duckdb.DuckDBPyConnection, values: Values, overrides: Mapping[str, str] | None = None, progress: Progress | None = None
+) -> dict[str, pa.Table]:
+    """Each stage into a temporary table, dropped once no later stage reads it. `progress` gets each stage's name and seconds."""
+    made: list[str] = []
+
+    def make(name: str, sql: str) -> None:
+        begun = perf_counter()
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS\n{sql}")
+        made.append(name)
+        if progress:
+            progress(name, perf_counter() - begun)
+
+    before = Plan.build(values, 0, overrides).stages
+    split = next(number for number, (name, _) in enumerate(before) if name == CARRY)
+    last_use = {name: max((n for n, (_, sql) in enumerate(before) if _mentions(sql, name)), default=-1) for name, _ in before}
+    for number, (name, sql) in enumerate(before):
+        make(name, sql)
+        if number == split:
+            longest = connection.execute(f"SELECT coalesce(max(place), 0) FROM {CARRY}").fetchone()
+            for pass_number in range(passes_for(longest[0] if longest else 0)):
+                text = stage_files.render(_stage_sql(CARRY_PASS, overrides), {**values, "step": 2**pass_number})
+                make(CARRY, text)
+        for old, use in last_use.items():
+            if use == number and old not in TABLES:
+                connection.execute(f"DROP TABLE IF EXISTS {old}")
+    outputs = {}
+    for name, table in TABLES.items():
+        outputs[name] = connection.sql(f"SELECT {_columns(table)} FROM {name} ORDER BY ALL").to_arrow_table().cast(table.arrow_schema())
+    for name in dict.fromkeys(made):
+        connection.execute(f"DROP TABLE IF EXISTS {name}")
+    return outputs
+
+
+def _stage_sql(name: str, overrides: Mapping[str, str] | None) -> str:
+    return (overrides or {}).get(name, stage_files.load()[name].sql)
+
+
+def _mentions(sql: str, name: str) -> bool:
+    return f"FROM {name} AS" in sql or f"JOIN {name} AS" in sql
+
+
+class Session:
+    """A connection with one knowledge pack loaded, kept between evaluations. One thread at a time."""
+
+    def __init__(self, knowledge: Mapping[str, pa.Table]) -> None:
+        self.connection = connect()
+        self.k_param = knowledge.get("k_param", KNOWLEDGE["k_param"].arrow_schema().empty_table())
+        for name, table in KNOWLEDGE.items():
+            rows = _conformed(knowledge.get(name), table)
+            self.connection.register("rows_given", rows)
+            self.connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM rows_given")
+            self.connection.unregister("rows_given")
+
+    def run(
+        self,
+        tables: Mapping[str, pa.Table],
+        as_of: date,
+        *,
+        fused: bool,
+        overrides: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
+    ) -> dict[str, pa.Table]:
+        """The outputs for these records and workflow tables (missing ones are empty), all in memory."""
+        values = values_of(self.k_param, as_of)
+        given = {name: _conformed(tables.get(name), INPUTS[name]) for name in [*READ_RECORDS, *READ_WORKFLOW]}
+        with self._registered(given):
+            if not fused:
+                return run_staged(self.connection, values, overrides, progress)
+            return run_fused(self.connection, Plan.build(values, passes_for(_most_events(given)), overrides))
+
+    def run_files(
+        self,
+        files: Mapping[str, Collection[str]],
+        tables: Mapping[str, pa.Table],
+        as_of: date,
+        *,
+        overrides: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
+    ) -> dict[str, pa.Table]:
+        """The outputs for whole Parquet files, `tables` standing in for those named in it."""
+        given = {name: _conformed(tables.get(name), INPUTS[name]) for name in [*READ_RECORDS, *READ_WORKFLOW] if name in tables or not files.get(name)}
+        viewed = [name for name in [*READ_RECORDS, *READ_WORKFLOW] if name not in given]
+        with self._registered(given):
+            try:
+                for name in viewed:
+                    columns = ", ".join(INPUTS[name].names)
+                    paths = ", ".join("'" + path.replace("'", "''") + "'" for path in files[name])
+                    self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT {columns} FROM read_parquet([{paths}])")
+                return run_staged(self.connection, values_of(self.k_param, as_of), overrides, progress)
+            finally:
+                for name in viewed:
+                    self.connection.execute(f"DROP VIEW IF EXISTS {name}")
+
+    @contextlib.contextmanager
+    def _registered(self, tables: Mapping[str, pa.Table]) -> Iterator[None]:
+        for name, rows in tables.items():
+            self.connection.register(name, rows)
+        try:
+            yield
+        finally:
+            for name in tables:
+                self.connection.unregister(name)
+
+
+def _conformed(rows: pa.Table | None, table: Table) -> pa.Table:
+    schema = table.arrow_schema()
+    if rows is None:
+        return schema.empty_table()
+    return rows if rows.schema.equals(schema) else rows.select(schema.names).cast(schema)
+
+
+def _most_events(tables: Mapping[str, pa.Table]) -> int:
+    """No person has more events of one substance than there are days of issue and plans prescribed elsewhere."""
+    return len(pc.unique(tables["medication_issues"]["issued_on"])) + int(pc.sum(tables["medication_plans"]["elsewhere"].cast(pa.int64())).as_py() or 0)
+
+
+_KEPT = threading.local()
+
+
+def session_for(knowledge: Mapping[str, pa.Table]) -> Session:
+    """This thread's session for these very tables; loading another pack replaces it."""
+    held: dict[str, pa.Table] | None = getattr(_KEPT, "knowledge", None)
+    if held is None or held.keys() != knowledge.keys() or any(held[name] is not knowledge[name] for name in held):
+        _KEPT.session, _KEPT.knowledge = Session(knowledge), dict(knowledge)
+    session: Session = _KEPT.session
+    return session
+
+
+def run_inputs(
+    inputs: Inputs, as_of: date, *, overrides: Mapping[str, str] | None = None, fused: bool | None = None
+) -> dict[str, pa.Table]:
+    """The outputs for tables in memory; fused when there are few people, unless said."""
+    tables = {name: inputs.table(name) for name in [*READ_RECORDS, *READ_WORKFLOW]}
+    few = len(pc.unique(tables["links"]["person_id"])) <= FUSED_PEOPLE
+    return session_for(inputs.knowledge).run(tables, as_of, fused=few if fused is None else fused, overrides=overrides)

@@ -1,0 +1,47 @@
+-- class_courses: since when a person has been on a set of medicines without a break
+-- reads   exposure, courses, k_set
+-- gives   started_on (start of the current class course), last_change_on (of its members on register), is_current (any member is), substances ("a+b")
+-- grain   person_id, set_name; only sets with a member on register
+-- rule    docs/engine.md 3. Member courses are enough: within one no gap exceeds stop_gap_days, so a class gap can only lie before the start of a course,
+-- rule    and no supply of a course begun earlier ends later than its longest_end
+WITH held AS (
+  SELECT
+    e.person_id,
+    m.set_name,
+    max(e.last_change_on) AS last_change_on,
+    bool_or(e.status = 'current') AS is_current,
+    string_agg(DISTINCT e.substance, '+' ORDER BY e.substance) AS substances
+  FROM exposure AS e
+  JOIN k_set AS m ON m.substance = e.substance
+  GROUP BY e.person_id, m.set_name
+),
+starts AS (
+  SELECT h.person_id, h.set_name, c.started_on, max(c.longest_end) AS longest_end
+  FROM held AS h
+  JOIN k_set AS m ON m.set_name = h.set_name
+  JOIN courses AS c ON c.person_id = h.person_id AND c.substance = m.substance
+  GROUP BY h.person_id, h.set_name, c.started_on
+),
+gaps AS (
+  SELECT
+    s.person_id,
+    s.set_name,
+    s.started_on,
+    date_diff(
+      'day',
+      max(s.longest_end) OVER (PARTITION BY s.person_id, s.set_name ORDER BY s.started_on ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+      s.started_on
+    ) AS gap_days
+  FROM starts AS s
+),
+begun AS (
+  SELECT
+    g.person_id,
+    g.set_name,
+    max(CASE WHEN g.gap_days <= $stop_gap_days THEN NULL ELSE g.started_on END) AS started_on
+  FROM gaps AS g
+  GROUP BY g.person_id, g.set_name
+)
+SELECT h.person_id, h.set_name, b.started_on, h.last_change_on, h.is_current, h.substances
+FROM held AS h
+JOIN begun AS b ON b.person_id = h.person_id AND b.set_name = h.set_name

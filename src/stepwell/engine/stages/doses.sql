@@ -1,0 +1,60 @@
+-- doses: what each prescription says about a day, and how long its quantity lasts
+-- reads   prescriptions
+-- gives   stated_ug (micrograms a day by the instruction), quantity_days (days the quantity lasts at that dose), quantity_ug (micrograms supplied); each null when not known
+-- grain   as prescriptions
+-- rule    docs/engine.md 2: units must agree; mass, counted, or counted by strength; an as-required figure is a ceiling and gives nothing
+WITH measured AS (
+  SELECT
+    p.*,
+    p.dose_status IN ('structured', 'text') AND NOT p.as_required AND p.dose_high_milli > 0 AND p.dose_unit IS NOT NULL AS known,
+    CASE p.dose_unit WHEN 'microgram' THEN 1 WHEN 'mg' THEN 1000 WHEN 'gram' THEN 1000000 END AS dose_factor,
+    CASE p.quantity_unit WHEN 'microgram' THEN 1 WHEN 'mg' THEN 1000 WHEN 'gram' THEN 1000000 END AS quantity_factor,
+    CASE
+      WHEN p.dose_unit IN ('microgram', 'mg', 'gram') THEN NULL
+      WHEN p.dose_unit IN ('tablet', 'capsule') THEN 'solid'
+      WHEN p.dose_unit IN ('dose', 'unit', 'other') THEN 'any'
+      ELSE p.dose_unit
+    END AS dose_counts,
+    CASE
+      WHEN p.quantity_unit IN ('microgram', 'mg', 'gram') THEN NULL
+      WHEN p.quantity_unit IN ('tablet', 'capsule') THEN 'solid'
+      WHEN p.quantity_unit IN ('dose', 'unit', 'other') THEN 'any'
+      ELSE p.quantity_unit
+    END AS quantity_counts,
+    CASE
+      WHEN p.unit IN ('microgram', 'mg', 'gram') THEN NULL
+      WHEN p.unit IN ('tablet', 'capsule') THEN 'solid'
+      WHEN p.unit IN ('dose', 'unit', 'other') THEN 'any'
+      ELSE p.unit
+    END AS product_counts
+  FROM prescriptions AS p
+),
+agreed AS (
+  SELECT
+    m.*,
+    coalesce(m.dose_counts = m.product_counts OR (m.dose_counts = 'any' AND m.product_counts IS NOT NULL) OR (m.product_counts = 'any' AND m.dose_counts IS NOT NULL), FALSE) AS dose_fits_product,
+    coalesce(m.quantity_counts = m.dose_counts OR (m.quantity_counts = 'any' AND m.dose_counts IS NOT NULL) OR (m.dose_counts = 'any' AND m.quantity_counts IS NOT NULL), FALSE) AS quantity_fits_dose,
+    coalesce(m.quantity_counts = m.product_counts OR (m.quantity_counts = 'any' AND m.product_counts IS NOT NULL) OR (m.product_counts = 'any' AND m.quantity_counts IS NOT NULL), FALSE) AS quantity_fits_product
+  FROM measured AS m
+),
+stated AS (
+  SELECT
+    a.*,
+    CASE
+      WHEN NOT a.known THEN NULL
+      WHEN a.dose_factor IS NOT NULL THEN a.dose_high_milli * a.dose_factor // 1000
+      WHEN a.dose_fits_product THEN a.dose_high_milli * a.strength_ug // 1000
+    END AS stated_ug
+  FROM agreed AS a
+)
+SELECT
+  s.person_id, s.substance, s.plan_key, s.on_date, s.plan_days, s.supplier, s.org_code, s.code, s.term, s.dose_text, s.dose_status, s.as_required, s.days_supply,
+  s.stated_ug,
+  CASE
+    WHEN NOT s.known OR s.quantity_milli <= 0 THEN NULL
+    WHEN s.quantity_fits_dose THEN s.quantity_milli // nullif(s.dose_high_milli, 0)
+    WHEN s.dose_factor IS NOT NULL AND s.quantity_factor IS NOT NULL THEN (s.quantity_milli * s.quantity_factor) // nullif(s.dose_high_milli * s.dose_factor, 0)
+    WHEN s.dose_factor IS NOT NULL AND s.quantity_fits_product AND s.strength_ug > 0 THEN s.quantity_milli * s.strength_ug // nullif(s.stated_ug, 0) // 1000
+  END AS quantity_days,
+  CASE WHEN s.quantity_milli > 0 AND s.quantity_fits_product THEN s.quantity_milli * s.strength_ug // 1000 END AS quantity_ug
+FROM stated AS s
