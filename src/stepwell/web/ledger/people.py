@@ -1,0 +1,125 @@
+"""What the ledger keeps of a person's record: read from the store in one go for one person or for everyone.
+
+Which row names a person, and which practice is theirs, follows docs/engine.md 1, so that lists and duties agree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from stepwell.records.store import Store
+from stepwell.web.core.access import RelationshipKind
+
+# The shape of an English or Welsh practice code; the store's `organisations` table is asked first.
+_PRACTICE_CODE = re.compile(r"^[A-Z]\d{5}$")
+
+_BANNER = ("family_name", "given_name", "title", "sex", "address", "phone", "language")
+
+
+@dataclass(slots=True)
+class Person:
+    """Banner values by the names of `PersonRecord`, and the relationships that the records themselves state."""
+
+    person_id: int
+    values: dict[str, Any] = field(default_factory=dict)
+    relationships: dict[tuple[str, RelationshipKind], dict[str, Any]] = field(default_factory=dict)
+
+    def relate(
+        self, org_code: str, kind: RelationshipKind, evidence: str, *, from_on: date | None = None, to_on: date | None = None
+    ) -> None:
+        self.relationships.setdefault((org_code, kind), {"evidence": evidence[:200], "from_on": from_on, "to_on": to_on})
+
+
+def read_people(store: Store, as_of: date, person_ids: Collection[int] | None = None) -> dict[int, Person]:
+    """Every person of the store (or those asked for), by key. People without any patients row are left out."""
+    ids = list(person_ids) if person_ids is not None else None
+    owner = _person_of_subject(store, ids)
+    practices = _practices(store)
+    patients = _rows_by_person(store.table("patients", ids).to_pylist(), owner)
+    registrations = _rows_by_person(store.table("registrations", ids).to_pylist(), owner)
+    found = {}
+    for person_id, rows in patients.items():
+        rows.sort(
+            key=lambda row: (row["source"] not in practices and not _PRACTICE_CODE.match(row["source"]), row["source"], row["native_id"])
+        )
+        person = Person(person_id, _values(rows))
+        stays = registrations.get(person_id, [])
+        person.values["gp_org"] = _gp_org(rows, stays, practices, as_of) or ""
+        _relate(person, stays, as_of)
+        found[person_id] = person
+    return found
+
+
+def _person_of_subject(store: Store, person_ids: list[int] | None) -> dict[int, int]:
+    if person_ids is not None:
+        return {subject: person for person, subjects in store.person_subjects(person_ids).items() for subject in subjects}
+    links = store.table("links").to_pylist()
+    return {row["subject_id"]: row["person_id"] for row in links if row["undone_at"] is None}
+
+
+def _practices(store: Store) -> set[str]:
+    rows = store.table("organisations").to_pylist()
+    return {row["org_code"] for row in rows if row["kind"] == "practice" and row["org_code"]}
+
+
+def _rows_by_person(rows: Iterable[dict[str, Any]], owner: Mapping[int, int]) -> dict[int, list[dict[str, Any]]]:
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["subject_id"] in owner:
+            found.setdefault(owner[row["subject_id"]], []).append(row)
+    return found
+
+
+def _values(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Banner values: the first stated, practice records before others."""
+    values: dict[str, Any] = {name: next((row[name] for row in rows if row[name]), "") for name in _BANNER}
+    values["sex"] = next((row["sex"] for row in rows if row["sex"] and row["sex"] != "unknown"), "unknown")
+    values["birth_date"] = next((row["birth_date"] for row in rows if row["birth_date"]), None)
+    values["death_date"] = next((row["death_date"] for row in rows if row["death_date"]), None)
+    values["nhs_number"] = next((row["nhs_number"] for row in rows if row["nhs_number"]), "")
+    values["nhs_status"] = "valid" if values["nhs_number"] else next((row["nhs_status"] for row in rows if row["nhs_status"]), "missing")
+    values["interpreter"] = any(row["interpreter"] for row in rows)
+    postcode = next((row["postcode"] for row in rows if row["postcode"]), "")
+    if postcode and postcode not in values["address"]:
+        values["address"] = ", ".join(part for part in (values["address"], postcode) if part)
+    values["search_name"] = search_name(values["family_name"], values["given_name"])
+    return values
+
+
+def search_name(family: str, given: str) -> str:
+    """The form in which names are stored and searched: lower case, letters and single spaces, family name first."""
+    letters = "".join(ch if ch.isalpha() else " " for ch in f"{family} {given}".casefold().replace("'", "").replace("’", ""))
+    return " ".join(letters.split())[:220]
+
+
+def _in_force(row: dict[str, Any], as_of: date) -> bool:
+    return (row["started_on"] is None or row["started_on"] <= as_of) and (row["ended_on"] is None or row["ended_on"] > as_of)
+
+
+def _gp_org(rows: list[dict[str, Any]], stays: list[dict[str, Any]], practices: set[str], as_of: date) -> str | None:
+    registrations = [row for row in stays if row["kind"] == "registration" and row["org_code"]]
+    if registrations:
+        current = [row for row in registrations if _in_force(row, as_of)]
+        if not current:
+            return None
+        latest = max(row["started_on"] or date.min for row in current)
+        return min(row["org_code"] for row in current if (row["started_on"] or date.min) == latest)
+    held = [row["org_code"] for row in rows if row["org_code"] and (row["org_code"] in practices or _PRACTICE_CODE.match(row["org_code"]))]
+    stated = [row["gp_org_code"] for row in rows if row["gp_org_code"]]
+    return min(held or stated, default=None)
+
+
+def _relate(person: Person, stays: list[dict[str, Any]], as_of: date) -> None:
+    for row in stays:
+        if row["kind"] == "caseload" and row["org_code"] and _in_force(row, as_of):
+            evidence = f"registrations/{row['native_id']}"
+            person.relate(row["org_code"], RelationshipKind.CASELOAD, evidence, from_on=row["started_on"], to_on=row["ended_on"])
+    if gp_org := person.values["gp_org"]:
+        row = next((row for row in stays if row["kind"] == "registration" and row["org_code"] == gp_org and _in_force(row, as_of)), None)
+        evidence = f"registrations/{row['native_id']}" if row else "patients"
+        started = row["started_on"] if row else None
+        person.relate(gp_org, RelationshipKind.REGISTRATION, evidence, from_on=started, to_on=row["ended_on"] if row else None)

@@ -1,0 +1,76 @@
+"""Typed results: read from a form, checked against the test's unit, the person and what is plausible."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from stepwell import knowledge
+from stepwell.errors import Refused
+from stepwell.web.core import clock
+from stepwell.web.core.formatting import clinician
+from stepwell.web.ledger.models import PersonRecord
+
+
+class Implausible(Refused):
+    """The value may be a slip of the pen: show it again and ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultEntry:
+    """`value_milli`: thousandths of the test's unit, None for a review or a process."""
+
+    test: str
+    value_milli: int | None
+    on: date
+
+
+def to_milli(value: Decimal, label: str) -> int:
+    """Thousandths of a value as typed; Refused when it has more decimals than that."""
+    milli = value * 1000
+    if milli != milli.to_integral_value():
+        raise Refused(f"{label}: give at most three decimals.")
+    return int(milli)
+
+
+def check_result(entry: ResultEntry, person: PersonRecord, *, confirmed: bool) -> None:
+    """Refused for a test that is not known, a day in the future, before birth or after death, a missing or negative value;
+    Implausible, unless `confirmed`, when it is outside the bounds the knowledge base gives for the test."""
+    test = knowledge.load().tests.get(entry.test)
+    if test is None:
+        raise Refused("This test is not in the knowledge base.")
+    if entry.on > clock.today():
+        raise Refused(f"{test.label}: the day cannot be in the future.")
+    if person.birth_date is not None and entry.on < person.birth_date:
+        raise Refused(f"{test.label}: the day is before the person was born.")
+    if person.death_date is not None and entry.on > person.death_date:
+        raise Refused(f"{test.label}: the day is after the person died.")
+    if test.unit is None:
+        return
+    if entry.value_milli is None:
+        raise Refused(f"{test.label}: enter the value in {test.unit}.")
+    if entry.value_milli < 0:
+        raise Refused(f"{test.label}: the value cannot be below zero.")
+    if confirmed:
+        return
+    last = next((row for row in person.last_results if row["test"] == entry.test and row["value_milli"]), None)
+    if question := _doubt(test, entry, last):
+        raise Implausible(f"{test.label} of {clinician.milli(entry.value_milli, test.unit)}: {question}")
+
+
+def _doubt(test: object, entry: ResultEntry, last: dict | None) -> str | None:
+    """A question about the value, or None: outside the test's plausible bounds in the knowledge base, or, where it gives
+    none, so far from the person's last value that a decimal point may have slipped."""
+    value = entry.value_milli or 0
+    bounds = getattr(test, "plausible", None)
+    unit = getattr(test, "unit", "") or ""
+    if bounds is not None:
+        low, high = (int(Decimal(str(bound)) * 1000) for bound in bounds)
+        if not low <= value <= high:
+            return f"results are usually between {clinician.milli(low)} and {clinician.milli(high, unit)}. Is it right?"
+        return None
+    if last is not None and (value >= 5 * last["value_milli"] or 5 * value <= last["value_milli"]):
+        on = date.fromisoformat(last["effective_on"])
+        return f"the last one was {clinician.milli(last['value_milli'], unit)} on {clinician.date(on)}. Is it right?"
+    return None

@@ -1,0 +1,168 @@
+"""Reads of the ledger for one person, one duty, one organisation. The worklist's reads are in `worklist.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from stepwell import knowledge
+from stepwell.web.accounts import selectors as accounts
+from stepwell.web.core import access, clock
+from stepwell.web.core.access import PatientSubject, RelationshipKind
+from stepwell.web.core.actor import Actor
+from stepwell.web.core.layout import Stamp
+from stepwell.web.ledger.models import (
+    Duty,
+    DutyEvent,
+    DutyState,
+    Evaluation,
+    PackApproval,
+    PendingEvaluation,
+    PersonRecord,
+    Relationship,
+)
+
+NOBODY = "nobody"
+RECENT = timedelta(days=365)
+
+
+# People and who may see them
+
+
+def person(person_id: int) -> PersonRecord:
+    return PersonRecord.objects.get(person_id=person_id)
+
+
+def find_person(person_id: int) -> PersonRecord | None:
+    return PersonRecord.objects.filter(person_id=person_id).first()
+
+
+def subject_of(person_id: int) -> PatientSubject:
+    """The person and every relationship known, for `access.decide`."""
+    names = accounts.organisation_names()
+    rows = Relationship.objects.filter(person_id=person_id).order_by("kind", "org_code")
+    found = [
+        access.Relationship(RelationshipKind(row.kind), row.org_code, names.get(row.org_code, ""), row.from_on, row.to_on, row.evidence)
+        for row in rows
+    ]
+    return PatientSubject(person_id, found, clock.today())
+
+
+def visible_to(actor: Actor, on: date) -> QuerySet[PersonRecord]:
+    """People this actor may open: the same rule as `access.decide`, as a query."""
+    reach = Q(org_code=actor.organisation) | Q(org_code__in=actor.covered, kind=RelationshipKind.REGISTRATION.value)
+    in_force = (Q(from_on__isnull=True) | Q(from_on__lte=on)) & (Q(to_on__isnull=True) | Q(to_on__gt=on))
+    return PersonRecord.objects.filter(Exists(Relationship.objects.filter(reach & in_force, person_id=OuterRef("person_id"))))
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    nhs_number: str = ""
+    family: str = ""
+    given: str = ""
+    birth_date: date | None = None
+
+
+SEARCH_LIMIT = 50
+
+
+def search_people(actor: Actor, search: Search) -> list[PersonRecord]:
+    """At most `SEARCH_LIMIT` + 1 people the actor may open, by name; names match from their beginning."""
+    from stepwell.web.ledger.people import search_name
+
+    found = visible_to(actor, clock.today())
+    if search.nhs_number:
+        found = found.filter(nhs_number=search.nhs_number)
+    if search.birth_date:
+        found = found.filter(birth_date=search.birth_date)
+    if family := search_name(search.family, ""):
+        found = found.filter(search_name__startswith=family)
+    if given := search_name("", search.given):
+        found = found.filter(search_name__contains=f" {given}")
+    return list(found.order_by("search_name", "birth_date", "person_id")[: SEARCH_LIMIT + 1])
+
+
+# Organisations and staff
+
+
+def organisation_name(code: str) -> str:
+    if code == NOBODY:
+        return "Nobody"
+    return accounts.organisation_names().get(code, code)
+
+
+def assignable(actor: Actor) -> list[tuple[int, str]]:
+    """Who the actor may name: (user, name), each once."""
+    found: dict[int, str] = {}
+    for membership in accounts.colleagues(actor, clock.today()):
+        found.setdefault(membership.user_id, membership.user.display_name)
+    return list(found.items())
+
+
+# Duties
+
+
+def person_of_duty(duty_id: int) -> int | None:
+    return Duty.objects.filter(pk=duty_id).values_list("person_id", flat=True).first()
+
+
+def duty_row(duty_id: int) -> Duty | None:
+    return Duty.objects.select_related("person", "assigned_to", "acknowledged_by").filter(pk=duty_id).first()
+
+
+def open_duties_of(person_id: int) -> list[Duty]:
+    rows = Duty.objects.filter(person_id=person_id, state=DutyState.OPEN).select_related("assigned_to", "acknowledged_by")
+    return list(rows.order_by("due_on", "title", "subject", "id"))
+
+
+def closed_duties_of(person_id: int, on: date, limit: int = 12) -> list[Duty]:
+    """Lately closed, the newest first."""
+    rows = Duty.objects.filter(person_id=person_id, closed_as_of__gte=on - RECENT).exclude(state=DutyState.OPEN)
+    return list(rows.order_by("-closed_as_of", "-ended_on", "title", "id")[:limit])
+
+
+def instances_of(duty: Duty) -> list[Duty]:
+    """Every time this duty was owed, the newest first."""
+    rows = Duty.objects.filter(person_id=duty.person_id, rule_id=duty.rule_id, subject=duty.subject, point=duty.point)
+    return list(rows.order_by("-instance"))
+
+
+def events_of(duties: Iterable[Duty]) -> list[DutyEvent]:
+    rows = DutyEvent.objects.filter(duty__in=list(duties)).select_related("by", "duty")
+    return list(rows.order_by("-id"))
+
+
+def undone_events(events: Iterable[DutyEvent]) -> set[int]:
+    ids = [event.pk for event in events]
+    return {pk for pk in DutyEvent.objects.filter(supersedes_id__in=ids).values_list("supersedes_id", flat=True) if pk}
+
+
+def pending_since(person_id: int) -> PendingEvaluation | None:
+    return PendingEvaluation.objects.filter(person_id=person_id).first()
+
+
+# Knowledge pack and how old the data is
+
+
+def approval_for(organisations: Collection[str]) -> PackApproval | None:
+    """The approval of the pack now in use by one of these organisations."""
+    pack = knowledge.load()
+    rows = PackApproval.objects.filter(org_code__in=list(organisations), pack=pack.pack, version=pack.version)
+    return rows.order_by("approved_on").first()
+
+
+def approvals_of(organisation: str) -> list[PackApproval]:
+    return list(PackApproval.objects.filter(org_code=organisation).order_by("-approved_on", "-id"))
+
+
+def stamp(actor: Actor) -> Stamp | None:
+    """How old what this actor sees is."""
+    last = Evaluation.objects.filter(finished_at__isnull=False).order_by("-id").first()
+    if last is None:
+        return None
+    approval = approval_for(actor.organisations)
+    words = f"approved by {organisation_name(approval.org_code)}" if approval else "not yet approved here"
+    return Stamp(as_at=last.started_at, as_of=last.as_of, pack=last.pack, pack_version=last.pack_version, approval=words)

@@ -1,0 +1,138 @@
+"""The worklist: people with duties, cut by whose they are and when they fall due; one row per person.
+
+A tab is a condition on duties; its count is a number of people. What an actor may not open is in no list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from enum import StrEnum
+
+from django.db.models import F, Max, Min, Q, QuerySet
+
+from stepwell.web.core.actor import Actor
+from stepwell.web.ledger.models import Duty, DutyState, PersonRecord
+from stepwell.web.ledger.selectors import NOBODY, visible_to
+
+# How far ahead "due soon" looks, and how long "done" keeps: habits of a list, not of medicine.
+SOON = timedelta(days=28)
+KEPT = timedelta(days=28)
+PAGE_SIZES = (25, 50, 100)
+
+
+class Tab(StrEnum):
+    MINE = "mine"
+    SOON = "soon"
+    WAITING = "waiting"
+    NOBODY = "nobody"
+    DONE = "done"
+
+
+class Order(StrEnum):
+    PRIORITY = "priority"
+    DUE = "due"
+
+
+class Whose(StrEnum):
+    ALL = "all"
+    ROLE = "role"
+    ME = "me"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What the address asks for. Everything has a default, so that a shortened address still works."""
+
+    tab: Tab = Tab.MINE
+    register: str = ""
+    kind: str = ""
+    whose: Whose = Whose.ALL
+    order: Order = Order.PRIORITY
+    deferred: bool = False
+    page: int = 1
+    size: int = PAGE_SIZES[0]
+
+
+@dataclass(slots=True)
+class Row:
+    person: PersonRecord
+    duties: list[Duty] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Page:
+    query: Query
+    counts: dict[Tab, int]
+    rows: list[Row]
+    total: int
+    deferred: int
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.total // self.query.size))
+
+
+def duties_for(actor: Actor, query: Query, on: date) -> QuerySet[Duty]:
+    """The duties of one tab, with the filters, of people the actor may open."""
+    found = Duty.objects.filter(_tab(actor, query.tab, on)).filter(person__in=visible_to(actor, on))
+    if query.register:
+        found = found.filter(person__register_keys__contains=f"|{query.register}|")
+    if query.kind:
+        found = found.filter(kind=query.kind)
+    if query.whose is Whose.ROLE:
+        found = found.filter(owner_role__in=(actor.role, "any", ""))
+    elif query.whose is Whose.ME:
+        found = found.filter(assigned_to_id=actor.user_id)
+    if query.tab is not Tab.DONE and not query.deferred:
+        found = found.filter(Q(shown_from__isnull=True) | Q(shown_from__lte=on))
+    return found
+
+
+def _tab(actor: Actor, tab: Tab, on: date) -> Q:
+    mine = Q(owner_org__in=actor.organisations)
+    is_open = Q(state=DutyState.OPEN)
+    soon = on + SOON
+    match tab:
+        case Tab.MINE:
+            return is_open & mine & Q(due_on__lte=on)
+        case Tab.SOON:
+            return is_open & mine & Q(due_on__gt=on, due_on__lte=soon)
+        case Tab.WAITING:
+            return is_open & ~mine & ~Q(owner_org=NOBODY) & Q(due_on__lte=soon)
+        case Tab.NOBODY:
+            return is_open & Q(owner_org=NOBODY, due_on__lte=soon)
+        case Tab.DONE:
+            return Q(state__in=(DutyState.MET, DutyState.DECLINED, DutyState.NOT_APPLICABLE), closed_as_of__gt=on - KEPT) & mine
+
+
+def count_people(duties: QuerySet[Duty]) -> int:
+    return duties.order_by().values("person_id").distinct().count()
+
+
+def page_for(actor: Actor, query: Query, on: date) -> Page:
+    """One page of the list, the people in order, each with their duties of this tab."""
+    counts = {tab: count_people(duties_for(actor, replace(query, tab=tab), on)) for tab in Tab}
+    total = counts[query.tab]
+    last = max(1, -(-total // query.size))
+    query = replace(query, page=min(max(query.page, 1), last))
+    duties = duties_for(actor, query, on)
+    people = (
+        duties.order_by().values("person_id").annotate(first_due=Min("due_on"), closed=Max("closed_as_of"), points=Max("person__points"))
+    )
+    start = (query.page - 1) * query.size
+    ids = [row["person_id"] for row in people.order_by(*_order(query))[start : start + query.size]]
+    records = PersonRecord.objects.in_bulk(ids)
+    rows = {person_id: Row(records[person_id]) for person_id in ids}
+    for duty in duties.filter(person_id__in=ids).select_related("assigned_to").order_by("due_on", "title", "subject"):
+        rows[duty.person_id].duties.append(duty)
+    deferred = 0 if query.deferred else count_people(duties_for(actor, replace(query, deferred=True), on).filter(shown_from__gt=on))
+    return Page(query, counts, list(rows.values()), total, deferred)
+
+
+def _order(query: Query) -> tuple[object, ...]:
+    if query.tab is Tab.DONE:
+        return ("-closed", "person_id")
+    if query.order is Order.DUE:
+        return (F("first_due").asc(nulls_last=True), "-points", "person_id")
+    return ("-points", F("first_due").asc(nulls_last=True), "person_id")
