@@ -90,8 +90,8 @@ def test_no_identity_can_be_a_real_one(network: Path) -> None:
 
 def test_nothing_is_dated_after_the_day_or_before_birth(network: Path) -> None:
     def dates(node: object, inside: str = "") -> list[str]:
-        if isinstance(node, dict):
-            return [day for key, value in node.items() for day in dates(value, key)]
+        if isinstance(node, dict):  # the bounds of a dose state an intended end, which may lie ahead
+            return [day for key, value in node.items() if key != "boundsPeriod" for day in dates(value, key)]
         if isinstance(node, list):
             return [day for value in node for day in dates(value, inside)]
         return [str(node)[:10]] if inside in DATE_KEYS and isinstance(node, str) else []

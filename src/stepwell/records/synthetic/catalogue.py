@@ -13,7 +13,7 @@ import msgspec
 import yaml
 
 
-class _Data(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class _Data(msgspec.Struct, forbid_unknown_fields=True):
     pass
 
 

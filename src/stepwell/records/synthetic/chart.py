@@ -37,6 +37,7 @@ class Plan:
     elsewhere: bool = False
     degraded: bool = False
     structured: bool = False
+    as_required: bool = False
     states_days: bool = False
 
 

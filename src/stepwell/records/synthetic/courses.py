@@ -133,12 +133,14 @@ class Prescriber:
             plan.kind = "repeat dispensing" if draws.chance(0.06) else "repeat"
             if manner.as_required and not pattern.as_required:
                 plan.text = f"{plan.text} when required" if draws.chance(0.6) else f"{plan.text} prn"
-            plan.ended = stopped if stopped is None or stopped <= self.as_of else None
-            if plan.ended is not None:
-                plan.stop_reason = draws.one_of(STOP_REASONS)
-            # Now and then a stopped plan stays active in the record, and a medicine runs on without anyone noticing.
+                plan.as_required = True
+            # Now and then nobody ends the plan of a medicine that is no longer issued.
+            if stopped is not None and stopped <= self.as_of and not draws.chance(0.04):
+                plan.ended, plan.stop_reason = stopped, draws.one_of(STOP_REASONS)
             elif draws.chance(0.6):
                 plan.review_on = self.as_of + draws.integer(-200, 300)
+                if draws.chance(0.12):
+                    plan.intended_end = self.as_of + draws.integer(-60, 240)
             plan.issues = [Issue(day, None if draws.chance(0.01) else plan.quantity) for day in issued]
             plans.append(plan)
         return plans
@@ -163,11 +165,12 @@ class Prescriber:
         draws = self.draws
         product = self.catalogue.medicines.products[key]
         text = draws.one_of(pattern.texts).replace("{u}", product.unit)
-        if draws.chance(self.catalogue.doses.unclear_share):
+        unclear = draws.chance(self.catalogue.doses.unclear_share)
+        if unclear:
             text = draws.one_of(self.catalogue.doses.unclear)
-        plan = Plan(product, pattern, text, "repeat", self.org, first, days=days)
+        plan = Plan(product, pattern, text, "repeat", self.org, first, days=days, as_required=pattern.as_required)
         plan.quantity = None if draws.chance(0.02) else (product.pack or pattern.per_day * days)
-        plan.structured = draws.chance(0.25)
+        plan.structured = draws.chance(0.25) and not unclear
         plan.states_days = draws.chance(0.3)
         plan.degraded = draws.chance(0.004)
         if reason is not None and draws.chance(0.3):

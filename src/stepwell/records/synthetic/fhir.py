@@ -145,8 +145,10 @@ def _dosage(plan: Plan) -> list[Resource]:
         if pattern.when:
             repeat["when"] = [pattern.when]
         row |= {"timing": {"repeat": repeat}, "doseAndRate": [dose]}
-        if pattern.as_required:
+        if plan.as_required:
             row["asNeededBoolean"] = True
+    if plan.intended_end is not None:
+        row.setdefault("timing", {"repeat": {}})["repeat"]["boundsPeriod"] = {"start": _day(plan.started), "end": _day(plan.intended_end)}
     return [row]
 
 

@@ -87,7 +87,7 @@ def class_probabilities(rate: ClassRate, catalogue: Catalogue) -> npt.NDArray[np
     fifths = rate.deprived ** (np.arange(5) / 4)
     relative = np.array(rate.ages)[:, None, None] * np.array([1.0, rate.female])[None, :, None] * fifths[None, None, :]
     practices = catalogue.network.practices
-    network = sum(practice.share * deprivation_shares(place) for place, practice in enumerate(practices))
+    network = np.sum([practice.share * deprivation_shares(place) for place, practice in enumerate(practices)], axis=0)
     weight = (share / share.sum())[:, None, None] * sexes[None, :, None] * network[None, None, :]
     return np.minimum(0.9, relative * rate.aim / float((relative * weight).sum()))
 

@@ -1,0 +1,134 @@
+"""What has happened in the demo before anybody signs in: staff, agreements, an approved pack, and first acts on duties.
+
+Everything goes through the same verbs as the pages do, as the person who would do it, and is in the audit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from stepwell import knowledge
+from stepwell.records.synthetic.stories import TWO_OWNERS
+from stepwell.web.accounts import selectors as accounts
+from stepwell.web.accounts.services import demo_plan, seed
+from stepwell.web.agreements.services import Line
+from stepwell.web.core.actor import Actor
+from stepwell.web.ledger import services as ledger
+from stepwell.web.ledger.models import PersonRecord
+from stepwell.web.ledger.selectors import visible_to
+from stepwell.web.ledger.worklist import Query, duties_for
+
+TRUST = "RZ9"
+SHARED = ("antipsychotic", "lithium")
+STAFF_SINCE = timedelta(days=900)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    agreements: int
+    events: int
+
+
+def staff(username: str, as_of: date) -> Actor:
+    """The actor that a persona of the sign-in page becomes."""
+    membership = next(row for row in accounts.personas(as_of) if row.user.username == username)
+    return accounts.actor_for(membership, as_of)
+
+
+def seed_staff(as_of: date) -> None:
+    seed(Actor.system("demo"), demo_plan(), from_on=as_of - STAFF_SINCE)
+
+
+def work(as_of: date) -> Count:
+    return Count(_agreements(as_of), _acts(as_of))
+
+
+def _agreements(as_of: date) -> int:
+    """Of the people whom the trust supplies: some shared, some kept, some lapsed, one from next month, the rest with nobody."""
+    psychiatrist = staff("lena.hart", as_of)
+    count = 0
+    for record, substance in _supplied_by_the_trust(psychiatrist, as_of):
+        two_owners = (record.given_name, record.family_name) == TWO_OWNERS
+        if two_owners and substance != "lithium":
+            continue  # the third medicine of the story: nobody took it on
+        terms = _Terms(as_of, record.gp_org).choose("kept" if two_owners else _TURNS[count % len(_TURNS)])
+        count += 1
+        if terms is not None:
+            ledger.record_agreement(psychiatrist, record.person_id, substance=substance, between_org=TRUST, and_org=record.gp_org, **terms)
+    return count
+
+
+_TURNS = ("shared", "kept", "none", "shared", "lapsed", "none", "coming")
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    as_of: date
+    practice: str
+
+    def choose(self, turn: str) -> dict[str, object] | None:
+        back = {"shared": 300, "kept": 400, "lapsed": 500, "coming": 10}.get(turn)
+        if back is None:
+            return None
+        agreed = self.as_of - timedelta(days=back)
+        terms: dict[str, object] = {"agreed_on": agreed, "from_on": agreed, "label": "Shared care with Northside CMHT"}
+        if turn == "kept":
+            lines = [Line("all", TRUST, "psychiatrist")]
+            terms["label"] = "Northside CMHT prescribes and monitors"
+        else:
+            lines = [Line("prescribe", TRUST, "psychiatrist"), Line("all", self.practice, "gp")]
+        if turn == "lapsed":
+            terms["to_on"] = self.as_of - timedelta(days=60)
+        if turn == "coming":
+            terms["from_on"] = self.as_of + timedelta(days=28)
+        return {**terms, "lines": lines}
+
+
+def _supplied_by_the_trust(psychiatrist: Actor, as_of: date) -> Iterator[tuple[PersonRecord, str]]:
+    members = {row["substance"] for row in knowledge.load().tables()["k_set"].to_pylist() if row["set_name"] in SHARED}
+    people = visible_to(psychiatrist, as_of).filter(death_date__isnull=True).exclude(gp_org="")
+    for record in people.order_by("person_id"):
+        for medicine in record.medicines:
+            if medicine["substance"] in members and "trust" in (medicine["supplied_by"] or ""):
+                yield record, medicine["substance"]
+
+
+def _acts(as_of: date) -> int:
+    """The first mornings of the practice and of the team: seen, given to a colleague, put off with a reason, answered."""
+    gp, nurse, psychiatrist = (staff(name, as_of) for name in ("amara.osei", "priya.nair", "lena.hart"))
+    mornings = _overdue(gp, as_of)
+    events = 0
+    for number, duty in enumerate(mornings[:8]):
+        ledger.acknowledge(gp, duty)
+        events += 1
+        if number % 2 == 0:
+            ledger.assign(gp, duty, to_user_id=nurse.user_id, why="Please fit in with the next blood test")
+            events += 1
+    for duty in mornings[8:12]:
+        ledger.defer(nurse, duty, until=as_of + timedelta(days=14), why="Asked to come after the holidays")
+        events += 1
+    for duty in mornings[12:15]:
+        ledger.decline(nurse, duty, on=as_of - timedelta(days=3), why="Does not want it this year; knows how to ask for it")
+        events += 1
+    for duty in _overdue(psychiatrist, as_of)[:4]:
+        ledger.acknowledge(psychiatrist, duty)
+        events += 1
+    return events
+
+
+def _overdue(actor: Actor, as_of: date) -> list[int]:
+    """Overdue duties of the actor's organisation, one a person, most urgent first; the person of the story stays untouched."""
+    given, family = TWO_OWNERS
+    rows = (
+        duties_for(actor, Query(), as_of)
+        .exclude(kind="agree")
+        .exclude(person__given_name=given, person__family_name=family)
+        .order_by("-person__points", "person_id", "due_on", "id")
+        .values_list("person_id", "id")
+    )
+    first: dict[int, int] = {}
+    for person_id, duty_id in rows:
+        first.setdefault(person_id, duty_id)
+    return list(first.values())
