@@ -1,0 +1,194 @@
+"""Makes `data/products.csv` and `data/names.csv` from the published code lists: which product code is which medicine.
+
+The product rows are a product of this module and the lists, kept in the pack so that a pharmacist can read every one of them;
+a test makes them again and compares. Run it after a list or a medicine's prefixes change:
+
+    python -m stepwell.knowledge.build
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import NamedTuple
+
+PRODUCT_COLUMNS = ("code_system", "code", "substance", "strength_ug", "unit", "term", "list")
+NAME_COLUMNS = ("term_name", "substance")
+
+_FACTOR = {"microgram": 1, "micrograms": 1, "mcg": 1, "mg": 1_000, "g": 1_000_000, "gram": 1_000_000}
+_STRENGTH = re.compile(
+    r"(?P<value>\d[\d,]*(?:\.\d+)?)\s*(?P<unit>micrograms?|mcg|mg|gram|g)\b(?:\s*/\s*(?P<per>\d*(?:\.\d+)?)\s*(?P<per_unit>ml|hour|dose)\b)?",
+    re.I,
+)
+_PREVIOUS = re.compile(r"^VMP (?:previous|subsequent) to (\d+)$")
+_FORM_WORDS = (
+    ("injection", ("injection", "infusion", "ampoule", "vial")),
+    ("rectal", ("suppositor", "rectal", "enema")),
+    ("patch", ("patch",)),
+    ("oromucosal", ("sublingual", "buccal", "lozenge", "nasal", "oromucosal", "lyophilisate", "films")),
+    ("smoked", ("cigarette",)),
+)
+_UNIT_WORDS = (
+    ("injection", ("injection", "infusion", "ampoule", "vial")),
+    ("suppository", ("suppositor",)),
+    ("patch", ("patch",)),
+    ("sachet", ("sachet",)),
+    ("capsule", ("capsule",)),
+    ("ml", ("solution", "suspension", "linctus", "syrup", "elixir", "drops", "liquid", "mixture", "concentrate")),
+    ("tablet", ("tablet", "caplet")),
+)
+
+
+class Product(NamedTuple):
+    code_system: str
+    code: str
+    substance: str
+    strength_ug: int | None
+    unit: str
+    term: str
+    list: str
+
+
+class Claim(NamedTuple):
+    """What a medicine entry says about which rows are its own."""
+
+    substance: str
+    bnf: tuple[str, ...]
+    names: tuple[str, ...]
+    ingredients: tuple[str, ...]
+    forms: tuple[str, ...]
+
+
+def form_of(term: str) -> str:
+    """`oral` unless a word of the product name says otherwise."""
+    lower = term.lower()
+    return next((form for form, words in _FORM_WORDS if any(word in lower for word in words)), "oral")
+
+
+def unit_of(term: str) -> str:
+    """What the product is counted in, as `medication_plans.unit`."""
+    lower = term.lower()
+    return next((unit for unit, words in _UNIT_WORDS if any(word in lower for word in words)), "other")
+
+
+def strength_of(term: str, ingredients: Sequence[str] = ()) -> int | None:
+    """Micrograms per unit, or per ml of a liquid. Of several ingredients, the one named; None when not stated per unit."""
+    parts = re.split(r"\s+/\s+", term)
+    if len(parts) > 1:
+        own = [part for part in parts if any(name in part.lower() for name in ingredients)]
+        if len(own) != 1:
+            return None
+        term = own[0]
+    match = _STRENGTH.search(term)
+    if match is None or (match["per_unit"] or "").lower() == "hour":
+        return None
+    try:
+        micrograms = Decimal(match["value"].replace(",", "")) * _FACTOR[match["unit"].lower()]
+    except (InvalidOperation, KeyError):
+        return None
+    if (match["per_unit"] or "").lower() == "ml":
+        micrograms /= Decimal(match["per"] or 1)
+    return int(micrograms.to_integral_value(rounding="ROUND_HALF_UP"))
+
+
+def name_of(term: str) -> str:
+    """The lower-case name before the first figure or dose form."""
+    name = re.split(r"\s*(?<![\w-])\d", term.lower(), maxsplit=1)[0]
+    name = re.split(
+        r"\s+(?:modified-release|gastro-resistant|orodispersible|dispersible|effervescent|soluble|sublingual|tablets?|caplets?|capsules?|oral|sachets?|solution|drops|syrup|elixir)\b",
+        name,
+    )[0]
+    return name.strip(" ,")
+
+
+def read_list(path: Path) -> Iterator[tuple[str, str, str]]:
+    """(code, name, BNF code or '') of each row of a published list, whatever its columns are called."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for row in csv.DictReader(file):
+            code = row.get("dmd_id") or row.get("code") or row.get("id") or ""
+            yield code.strip(), (row.get("dmd_name") or row.get("term") or "").strip(), (row.get("bnf_code") or "").strip()
+
+
+def products(lists: Iterable[tuple[str, str, Path]], claims: Sequence[Claim]) -> list[Product]:
+    """Product rows of (list name, code system, file) by the claims. A form that no entry claims gets its own substance,
+    "medicine (form)", so that its name never falls back to the oral medicine."""
+    out: dict[tuple[str, str, str], Product] = {}
+    by_name = {name: claim for claim in claims for name in claim.names}
+    for list_name, system, path in lists:
+        rows = list(read_list(path))
+        terms = {code: term for code, term, _ in rows}
+        for code, written, bnf in rows:
+            previous = _PREVIOUS.match(written)
+            term = terms.get(previous[1], "") if previous else written
+            prefix = code if system == "bnf" else bnf
+            if system == "bnf" and len(code) < 15:  # chapters and paragraphs of the hierarchy, not products
+                continue
+            own = [claim for claim in claims if prefix and prefix.startswith(claim.bnf)] if prefix else []
+            if not own and not prefix:
+                own = [claim] if (claim := by_name.get(name_of(term))) else []
+            if not own:
+                continue
+            form = form_of(term or written)
+            claim = next((c for c in own if form in c.forms), None)
+            substance = claim.substance if claim else f"{own[0].substance} ({form})"
+            ingredients = (claim or own[0]).ingredients
+            product = Product(
+                system,
+                code,
+                substance,
+                strength_of(term, ingredients) if term else None,
+                unit_of(term) if term else "other",
+                written,
+                list_name,
+            )
+            out.setdefault((system, code, substance), product)
+            if bnf and system == "snomed" and len(bnf) == 15:
+                out.setdefault(("bnf", bnf, substance), product._replace(code_system="bnf", code=bnf))
+    return sorted(out.values())
+
+
+def names(rows: Iterable[Product], claims: Sequence[Claim]) -> list[tuple[str, str]]:
+    """Names that mean one medicine, ingredient names first. A brand that stands for two medicines is left out."""
+    chosen = {name: claim.substance for claim in claims for name in claim.names}
+    seen: dict[str, set[str]] = {}
+    for row in rows:
+        if " / " in row.term or _PREVIOUS.match(row.term):
+            continue
+        if name := name_of(row.term):
+            seen.setdefault(name, set()).add(row.substance)
+    for name, substances in seen.items():
+        plain = {substance for substance in substances if "(" not in substance} or substances
+        if name not in chosen and len(plain) == 1:
+            chosen[name] = plain.pop()
+    return sorted(chosen.items())
+
+
+def write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(["" if value is None else value for value in row] for row in rows)
+
+
+def make(root: Path) -> tuple[list[Product], list[tuple[str, str]]]:
+    """Product and name rows of the pack in `root`."""
+    from stepwell.knowledge.pack import read_claims
+
+    lists, claims = read_claims(root)
+    rows = products(lists, claims)
+    return rows, names(rows, claims)
+
+
+def main() -> None:
+    root = Path(__file__).parent / "data"
+    rows, name_rows = make(root)
+    write(root / "products.csv", PRODUCT_COLUMNS, rows)
+    write(root / "names.csv", NAME_COLUMNS, name_rows)
+    print(f"{len(rows)} products, {len(name_rows)} names")
+
+
+if __name__ == "__main__":
+    main()

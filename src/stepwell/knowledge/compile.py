@@ -1,0 +1,287 @@
+"""From decoded entries to what others use: the typed `Knowledge`, and the tables the engine reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from stepwell.knowledge import model
+from stepwell.knowledge.model import Length, length, milli
+from stepwell.knowledge.pack import Raw
+from stepwell.knowledge.tables import TABLES
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """One pack, checked. The mappings are by key; `tables()` is what the engine takes."""
+
+    info: model.PackInfo
+    parameters: Mapping[str, model.Parameter]
+    sources: Mapping[str, model.Source]
+    codelists: Mapping[str, model.Codelist]
+    sets: Mapping[str, model.MedicineSet]
+    registers: Mapping[str, model.Register]
+    tests: Mapping[str, model.Test]
+    conditions: Mapping[str, model.Condition]
+    substances: Mapping[str, model.Medicine]
+    rules: Mapping[str, model.Rule]
+    priority: Mapping[str, model.Priority]
+    members: Mapping[str, frozenset[str]]
+    _tables: Mapping[str, pa.Table]
+
+    @property
+    def pack(self) -> str:
+        return self.info.name
+
+    @property
+    def version(self) -> str:
+        return self.info.version
+
+    def tables(self) -> dict[str, pa.Table]:
+        """One table per entry of `stepwell.knowledge.tables.TABLES`, exactly of its schema."""
+        return dict(self._tables)
+
+    def needs_approval(self, approvals: list[tuple[str, str, str]], org_code: str) -> bool:
+        """True while `org_code` has not approved this very pack and version. `approvals`: (org_code, pack, version)."""
+        return (org_code, self.pack, self.version) not in approvals
+
+
+def expand_sets(raw: Raw) -> dict[str, frozenset[str]]:
+    """Members of every set, in substances. A cycle of sets gives nothing twice; `check` names it."""
+    medicines = {key: entry.value for key, entry in raw.sections["medicines"].items()}
+    sets = {key: entry.value for key, entry in raw.sections["sets"].items()}
+    done: dict[str, frozenset[str]] = {key: frozenset((key,)) for key in medicines}
+
+    def expand(key: str, seen: frozenset[str]) -> frozenset[str]:
+        if key in done or key not in sets or key in seen:
+            return done.get(key, frozenset())
+        entry = sets[key]
+        members = set(entry.members) | {name for name, medicine in medicines.items() if key in medicine.sets}
+        for other in entry.of:
+            members |= expand(other, seen | {key})
+        for other in entry.without:
+            members -= expand(other, seen | {key})
+        done[key] = frozenset(members)
+        return done[key]
+
+    for key in sets:
+        expand(key, frozenset())
+    return done
+
+
+def filled(point: model.Point, templates: Mapping[str, model.Template]) -> model.Point:
+    """The point with its template's parts where it says nothing itself."""
+    if not point.use:
+        return point
+    template = templates[point.use]
+    given = {name: getattr(point, name) for name in model.Point.__struct_fields__ if getattr(point, name) not in (None, "")}
+    base = {name: getattr(template, name) for name in ("point", "kind", "anchor", "opens", "until", "due", "lapse", "every", "window")}
+    return model.Point(**{**base, **given})
+
+
+def codes_of(uses: list[model.ListUse], raw: Raw) -> Iterator[tuple[model.ListUse, str, str]]:
+    """(use, code system, code) of every code that the uses of lists take in."""
+    for use in uses:
+        system = raw.sections["codelists"][use.list].value.system
+        for code in raw.lists.get(use.list, {}):
+            if code not in use.without and (not use.only or code in use.only):
+                yield use, system, code
+
+
+def _months_days(text: str | None) -> tuple[int | None, int | None]:
+    span: Length | None = None if text is None else length(text)
+    return (None, None) if span is None else (span.months, span.days)
+
+
+def build(raw: Raw) -> Knowledge:
+    """`raw` must have passed `check`."""
+    sections = {key: {name: entry.value for name, entry in section.items()} for key, section in raw.sections.items()}
+    info = raw.info
+    if info is None:
+        raise ValueError("the pack has no pack.yaml")
+    members = expand_sets(raw)
+    substances: dict[str, model.Medicine] = dict(sections["medicines"])
+    for _, _, substance, _, _ in raw.products:  # other forms: "diazepam (rectal)"
+        if substance not in substances:
+            own = sections["medicines"][substance.rsplit(" (", 1)[0]]
+            substances[substance] = model.Medicine(
+                medicine=substance,
+                label=f"{own.label} ({substance.rsplit(' (', 1)[1]}",
+                source=own.source,
+                mark=own.mark,
+                note="another form; not on the register of the medicine",
+            )
+    rules = {key: _filled_rule(rule, sections["points"]) for key, rule in sections["rules"].items()}
+    rows = _rows(raw, sections, substances, members, rules, info)
+    tables = {
+        name: pa.Table.from_pylist([dict(zip(table.names, row, strict=True)) for row in rows[name]], schema=table.arrow_schema())
+        for name, table in TABLES.items()
+    }
+    return Knowledge(
+        info=info,
+        parameters=sections["parameters"],
+        sources=sections["sources"],
+        codelists=sections["codelists"],
+        sets=sections["sets"],
+        registers=sections["registers"],
+        tests=sections["tests"],
+        conditions=sections["conditions"],
+        substances=substances,
+        rules=rules,
+        priority=sections["priority"],
+        members=members,
+        _tables=tables,
+    )
+
+
+def _filled_rule(rule: model.Rule, templates: Mapping[str, model.Template]) -> model.Rule:
+    return msgspec.structs.replace(rule, points=[filled(point, templates) for point in rule.points])
+
+
+def specialist(medicine: model.Medicine, sets: Mapping[str, model.MedicineSet], members: Mapping[str, frozenset[str]]) -> bool:
+    """Its own word, else that of any set it belongs to, else no."""
+    if medicine.specialist_initiated is not None:
+        return medicine.specialist_initiated.value
+    return any(
+        entry.specialist_initiated is not None and entry.specialist_initiated.value and medicine.medicine in members[key]
+        for key, entry in sets.items()
+    )
+
+
+def _rows(
+    raw: Raw,
+    sections: dict[str, dict[str, Any]],
+    substances: dict[str, model.Medicine],
+    members: dict[str, frozenset[str]],
+    rules: dict[str, model.Rule],
+    info: model.PackInfo,
+) -> dict[str, list[tuple[Any, ...]]]:
+    rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in TABLES}
+    rows["k_param"] = [(key, parameter.value) for key, parameter in sections["parameters"].items()]
+    for key, medicine in substances.items():
+        maximum = medicine.max_daily.mg if medicine.max_daily else None
+        rows["k_substance"].append(
+            (
+                key,
+                medicine.label,
+                specialist(medicine, sections["sets"], members),
+                None if maximum is None else milli(maximum),
+                None if medicine.oral_morphine is None else milli(medicine.oral_morphine.value),
+                medicine.mark,
+            )
+        )
+        rows["k_set"].append((key, key))
+        rows["k_indication"] += [(key, licence.condition, licence.licence) for licence in medicine.licences]
+    rows["k_set"] += [(key, substance) for key in sections["sets"] for substance in sorted(members[key])]
+    rows["k_register"] = [(key, register.label, register.set) for key, register in sections["registers"].items()]
+    rows["k_product"] = [(system, code, substance, strength, unit) for system, code, substance, strength, unit in raw.products]
+    rows["k_name"] = [tuple(row) for row in raw.names]
+    for key, test in sections["tests"].items():
+        rows["k_test"].append((key, test.label, test.unit, test.kind, test.sample))
+        rows["k_category"] += [(key, milli(low)) for low in test.categories]
+        rows["k_test_code"] += sorted(set(_test_codes(key, test, raw)), key=str)
+    for key, condition in sections["conditions"].items():
+        rows["k_condition_code"] += sorted({(key, system, code) for _, system, code in codes_of(condition.lists, raw)})
+    for key, rule in rules.items():
+        _rule_rows(rows, key, rule, sections["tests"])
+    for key, reason in sections["priority"].items():
+        scale = _scale(reason.fact, reason.subject)
+        rows["k_priority"].append(
+            (
+                key,
+                reason.group,
+                reason.label,
+                reason.points,
+                reason.kind,
+                reason.fact,
+                reason.subject,
+                reason.op,
+                None if reason.value is None else int(reason.value * scale),
+                reason.per_days,
+                reason.cap,
+            )
+        )
+    rows["k_pack"] = [(info.name, info.version)]
+    return rows
+
+
+def _scale(fact: str | None, subject: str) -> int:
+    return 1000 if fact in ("last", "falling") and subject else 1
+
+
+def _test_codes(key: str, test: model.Test, raw: Raw) -> Iterator[tuple[str, str, str, str | None, int | None, int | None]]:
+    for use, system, code in codes_of(test.lists, raw):
+        valued = test.kind == "measurement" and (use.values == "all" or (use.values != "none" and code in use.values))
+        if not valued:
+            yield key, system, code, None, None, None
+        elif not use.units:
+            yield key, system, code, None, 1, 1
+        else:
+            for unit, (numerator, denominator) in use.units.items():
+                yield key, system, code, unit or None, numerator, denominator
+
+
+def _rule_rows(rows: dict[str, list[tuple[Any, ...]]], key: str, rule: model.Rule, tests: Mapping[str, model.Test]) -> None:
+    after = _months_days(rule.after)
+    rows["k_rule"].append(
+        (
+            key,
+            rule.version,
+            rule.kind,
+            rule.title,
+            rule.per,
+            rule.set,
+            rule.set_b,
+            rule.set_c,
+            rule.test,
+            *after,
+            length(rule.lookback).months if rule.lookback else 0,
+            rule.owner,
+            rule.role,
+            length(rule.escalate.after).days if rule.escalate else None,
+            rule.priority,
+            rule.mark,
+            "; ".join(rule.source),
+            rule.because,
+        )
+    )
+    for seq, point in enumerate(rule.points, start=1):
+        rows["k_point"].append(
+            (
+                key,
+                point.point,
+                seq,
+                point.kind,
+                point.anchor or "start",
+                *_months_days(point.opens),
+                *_months_days(point.until),
+                *_months_days(point.due),
+                *_months_days(point.lapse),
+                *_months_days(point.every),
+                *_months_days(point.sooner),
+                length(point.while_before).months if point.while_before else None,
+            )
+        )
+    for part, groups in (("applies", rule.applies), ("unless", rule.unless), ("sooner", rule.sooner_when)):
+        for group, whens in enumerate(groups, start=1):
+            for seq, when in enumerate(whens, start=1):
+                value = None if when.value is None else (milli(when.value) if when.fact in ("last", "falling") else int(when.value))
+                rows["k_when"].append((key, part, group, seq, when.fact, when.subject, when.op, value, when.label))
+    if rule.band:
+        band = rule.band
+        low = band.low_from if band.low_from is not None else band.low_over
+        high = band.high_to if band.high_to is not None else band.high_under
+        rows["k_band"].append(
+            (
+                key,
+                band.test,
+                None if low is None else milli(low),
+                band.low_from is not None,
+                None if high is None else milli(high),
+                band.high_to is not None,
+            )
+        )

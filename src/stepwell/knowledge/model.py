@@ -1,0 +1,288 @@
+"""What an entry of the knowledge base may say: one frozen type per kind of entry.
+
+Every figure stands beside its `source` (ids of `sources.yaml`) and its verification `mark`:
+V read in the cited text, S secondary text, K common knowledge not yet checked, C and D calculated, P proposal.
+An entry carries one mark; figures with different marks are different entries (ruling 6).
+Time spans are written "3 months", "14 days", "9 months 7 days", "-3 months"; values in the test's own unit.
+"""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+Mark = Literal["V", "S", "K", "C", "D", "P"]
+Key = Annotated[str, msgspec.Meta(min_length=1, pattern=r"^[a-z0-9][a-z0-9 .,()/+-]*$")]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+Role = Literal["gp", "nurse", "pharmacist", "psychiatrist", "any"]
+Form = Literal["oral", "oromucosal", "patch", "rectal", "injection", "smoked"]
+
+_SPAN = re.compile(r"^(?P<sign>-)?(?:(?P<months>\d+) months?)?\s*(?:(?P<days>\d+) days?)?$")
+
+
+@dataclass(frozen=True, slots=True, order=False)
+class Length:
+    """Calendar months, then days, added in that order. Both may be negative, never of different sign."""
+
+    months: int
+    days: int
+
+    @property
+    def approximate_days(self) -> int:
+        """For comparing lengths of one rule; a month counts 30.4 days."""
+        return round(self.months * 30.4375) + self.days
+
+    def __str__(self) -> str:
+        months, days = abs(self.months), abs(self.days)
+        words = [f"{months} month{'s' * (months != 1)}"] * bool(months) + [f"{days} day{'s' * (days != 1)}"] * bool(days or not months)
+        return ("-" if self.months < 0 or self.days < 0 else "") + " ".join(words)
+
+
+def length(text: str) -> Length:
+    match = _SPAN.match(text.strip())
+    if match is None or (match["months"] is None and match["days"] is None):
+        raise ValueError(f"'{text}' is not a length of time: write for example '3 months', '14 days', '9 months 7 days' or '-3 months'")
+    sign = -1 if match["sign"] else 1
+    return Length(sign * int(match["months"] or 0), sign * int(match["days"] or 0))
+
+
+Span = Annotated[str, msgspec.Meta(pattern=r"^-?(\d+ months?)?( ?\d+ days?)?$", min_length=5)]
+
+
+class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+class Sourced(_Struct, kw_only=True):
+    source: Annotated[list[Text], msgspec.Meta(min_length=1)]
+    mark: Mark
+    note: str = ""
+
+
+class PackInfo(_Struct, kw_only=True):
+    name: Key
+    version: Text
+    authored: Text
+    authors: Text
+    reviewed: Literal["not reviewed", "reviewed"]
+    reviewed_by: str = ""
+    approval: Text
+
+
+class Parameter(Sourced, kw_only=True):
+    name: Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]*$")]
+    value: int
+    unit: Text
+    meaning: Text
+
+
+class Source(_Struct, kw_only=True):
+    id: Text
+    title: Text
+    where: Text
+    kind: Text
+    same_as: str = ""
+
+
+class Codelist(_Struct, kw_only=True):
+    file: Text
+    kind: Literal["medicine", "test", "review", "diagnosis"]
+    system: Literal["snomed", "bnf", "icd10", "read2", "ctv3"]
+    topic: Text
+    origin: Text
+    licence: Text
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    rows: int
+    reviewed: Literal["as published", "needs clinical review"]
+
+
+class Maximum(Sourced, kw_only=True):
+    mg: float | None = None
+    none_because: str = ""
+
+
+class Factor(Sourced, kw_only=True):
+    value: float
+
+
+class Flag(Sourced, kw_only=True):
+    value: bool
+
+
+class Licence(Sourced, kw_only=True):
+    condition: Key
+    licence: Literal["licensed", "off-licence"]
+
+
+class NoLicence(Sourced, kw_only=True):
+    none_because: Text
+
+
+class Medicine(_Struct, kw_only=True):
+    """A medicine. `complete` entries say maximum, licences and start; the others only place their products in a class."""
+
+    medicine: Key
+    label: Text
+    sets: list[Key] = []
+    bnf: list[Annotated[str, msgspec.Meta(pattern="^[0-9A-Z]{4,15}$")]] = []
+    names: list[Text] = []
+    ingredients: list[Text] = []
+    forms: tuple[Form, ...] = ("oral", "oromucosal")
+    complete: bool = False
+    specialist_initiated: Flag | None = None
+    max_daily: Maximum | None = None
+    oral_morphine: Factor | None = None
+    licences: list[Licence] = []
+    no_licences: NoLicence | None = None
+    source: Annotated[list[Text], msgspec.Meta(min_length=1)]
+    mark: Mark
+    note: str = ""
+
+
+class MedicineSet(Sourced, kw_only=True):
+    set: Key
+    label: Text
+    members: list[Key] = []
+    of: list[Key] = []
+    without: list[Key] = []
+    specialist_initiated: Flag | None = None
+
+
+class Register(Sourced, kw_only=True):
+    register: Key
+    label: Text
+    set: Key
+
+
+class ListUse(_Struct, kw_only=True):
+    """A code list used by a test, or part of it."""
+
+    list: Text
+    only: list[Text] = []
+    without: dict[str, str] = {}
+    values: list[Text] | Literal["all", "none"] = "none"
+    units: dict[str, list[int]] = {}
+
+
+class Test(Sourced, kw_only=True):
+    test: Key
+    label: Text
+    kind: Literal["measurement", "review", "process"]
+    sample: Literal["blood", "physical", "ecg", "question", "review"]
+    unit: str | None = None
+    lists: list[ListUse] = []
+    no_codes_because: str = ""
+    categories: list[float] = []
+
+
+class Condition(Sourced, kw_only=True):
+    condition: Key
+    label: Text
+    lists: list[ListUse] = []
+
+
+class When(Sourced, kw_only=True):
+    fact: Literal["age", "sex", "has", "takes", "last", "falling"]
+    subject: str = ""
+    op: Literal["is", ">=", ">", "<=", "<"] = "is"
+    value: float | None = None
+    label: Text
+
+
+class Band(_Struct, kw_only=True):
+    """`from` and `to` belong to the band, `over` and `under` do not."""
+
+    test: Key
+    low_from: float | None = msgspec.field(default=None, name="from")
+    low_over: float | None = msgspec.field(default=None, name="over")
+    high_to: float | None = msgspec.field(default=None, name="to")
+    high_under: float | None = msgspec.field(default=None, name="under")
+
+
+class Basis(Sourced, kw_only=True):
+    """Where a window or an escalation comes from, when that is not the rule's own source."""
+
+
+class Escalation(Sourced, kw_only=True):
+    after: Span
+
+
+class Point(_Struct, kw_only=True):
+    use: str = ""
+    point: str = ""
+    kind: Literal["window", "chain", "ongoing"] | None = None
+    anchor: Literal["start", "change", "trigger"] | None = None
+    opens: Span | None = None
+    until: Span | None = None
+    due: Span | None = None
+    lapse: Span | None = None
+    every: Span | None = None
+    sooner: Span | None = None
+    while_before: Span | None = None
+    window: Basis | None = None
+
+
+class Template(_Struct, kw_only=True):
+    template: Key
+    point: Text
+    kind: Literal["window", "chain", "ongoing"]
+    anchor: Literal["start", "change", "trigger"] = "start"
+    opens: Span | None = None
+    until: Span | None = None
+    due: Span | None = None
+    lapse: Span | None = None
+    every: Span | None = None
+    window: Basis | None = None
+
+
+class Rule(Sourced, kw_only=True):
+    rule: Key
+    version: Annotated[int, msgspec.Meta(ge=1)]
+    kind: Literal["monitor", "review", "result", "combination", "licence", "agree"]
+    title: Text
+    per: Literal["substance", "class"]
+    set: Key
+    set_b: Key | None = None
+    set_c: Key | None = None
+    test: Key | None = None
+    after: Span | None = None
+    lookback: Span | None = None
+    owner: Literal["ruling", "practice", "specialist"] = "ruling"
+    role: Role
+    usual_owner: dict[str, str] = {}
+    escalate: Escalation | None = None
+    points: Annotated[list[Point], msgspec.Meta(min_length=1)]
+    applies: list[list[When]] = []
+    unless: list[list[When]] = []
+    sooner_when: list[list[When]] = []
+    band: Band | None = None
+    priority: int = 0
+    because: Text
+    action: str = ""
+    triggers: list[str] = []
+
+
+class Priority(Sourced, kw_only=True):
+    reason: Key
+    group: Literal["harm", "overdue", "opportunity", "equity"]
+    label: Text
+    points: int
+    kind: Literal["overdue", "nobody", "fact"]
+    fact: Literal["age", "sex", "has", "takes", "last", "falling"] | None = None
+    subject: str = ""
+    op: Literal["is", ">=", ">", "<=", "<"] | None = None
+    value: float | None = None
+    per_days: int | None = None
+    cap: int | None = None
+
+
+def decode(data: Any, to: Any) -> Any:
+    """`data` as the type `to`; raises msgspec.ValidationError whose message ends with the path of the fault."""
+    return msgspec.convert(data, to)
+
+
+def milli(value: float) -> int:
+    """Thousandths, from a figure as written (0.8 → 800)."""
+    return int((Decimal(str(value)) * 1000).to_integral_value())
