@@ -86,11 +86,15 @@ def _two_owners(catalogue: Catalogue, person: Person, as_of: int) -> list[Chart]
             _result(catalogue, "hba1c", as_of - back, hba1c),
             _result(catalogue, "cholesterol", as_of - back, 5.2),
         ]
+    for test, value in (("waist", 101), ("qrisk3", 4.1), ("alcohol", 6), ("alt", 31), ("haemoglobin", 131), ("pulse", 78)):
+        gp.measurements.append(_result(catalogue, test, as_of - 202, value))
+    gp.measurements += [Measurement(test, as_of - 202, None, None) for test in ("ex-smoker", "review", "ecg")]
     for back, level, egfr in ((490, 0.48, 88), (480, 0.61, 88), (390, 0.66, 86), (300, 0.64, 86), (204, 0.68, 84)):
         trust.measurements += [_result(catalogue, "lithium", as_of - back, level)]
         if back != 480:
             trust.measurements += [
                 _result(catalogue, "egfr", as_of - back, egfr),
+                _result(catalogue, "sodium", as_of - back, 139),
                 _result(catalogue, "tsh", as_of - back, 2.4),
                 _result(catalogue, "calcium", as_of - back, 2.38),
             ]
