@@ -121,7 +121,8 @@ def axe() -> Callable[..., None]:
         results = Axe().run(page, context=context, options={"runOnly": {"type": "tag", "values": AXE_TAGS}, "resultTypes": ["violations"]})
         violations = results.response["violations"]
         told = [
-            f"{violation['id']} ({violation['impact']}): {violation['help']}\n" + "\n".join(f"    {node['html']}" for node in violation["nodes"])
+            f"{violation['id']} ({violation['impact']}): {violation['help']}\n"
+            + "\n".join(f"    {node['html']}" for node in violation["nodes"])
             for violation in violations
         ]
         assert not violations, f"{page.url}\n" + "\n".join(told)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from browser_fixtures import *  # noqa: F403  fixtures for every test that needs a browser
 
 # Playwright keeps an event loop running in this thread; Django would refuse the database because of it.

@@ -64,9 +64,10 @@ def test_the_database_refuses_to_replace_or_truncate(entry):
         statements = ["TRUNCATE core_auditentry"]
     else:
         columns = ", ".join(field.column for field in AuditSeal._meta.concrete_fields)
+        replace = f"INSERT OR REPLACE INTO core_auditseal ({columns})"
         statements = [
-            f"INSERT OR REPLACE INTO core_auditseal ({columns}) SELECT position, entry_id, previous, 'x', sealed_at FROM core_auditseal",
-            f"INSERT OR REPLACE INTO core_auditseal ({columns}) SELECT position + 1, entry_id, previous, 'x', sealed_at FROM core_auditseal",
+            f"{replace} SELECT position, entry_id, previous, 'x', sealed_at FROM core_auditseal",
+            f"{replace} SELECT position + 1, entry_id, previous, 'x', sealed_at FROM core_auditseal",
         ]
     for statement in statements:
         with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:

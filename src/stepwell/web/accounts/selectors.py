@@ -47,9 +47,9 @@ def membership_in_force(user: User, membership_id: int, on: date) -> Membership 
 
 
 def personas(on: date) -> list[Membership]:
-    """The demo's people with what each acts as, by organisation then name."""
+    """The demo's people with what each acts as, in the order they were registered."""
     rows = Membership.objects.filter(_in_force(on), user__is_active=True).exclude(user__persona="")
-    return list(rows.select_related("organisation", "user").order_by("organisation__kind", "organisation__name", "pk"))
+    return list(rows.select_related("organisation", "user").order_by("pk"))
 
 
 def organisation(code: str) -> Organisation | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from itertools import groupby
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import authenticate
@@ -69,12 +69,12 @@ def _authenticated(request: HttpRequest, form: SignInForm) -> User | None:
     return None
 
 
-def _persona_groups() -> list[dict[str, object]]:
-    rows = selectors.personas(clock.today())
-    return [
-        {"name": name, "people": [{"membership": row, "role": role(row.role).label} for row in group]}
-        for name, group in groupby(rows, key=lambda row: row.organisation.name)
-    ]
+def _persona_groups() -> list[dict[str, Any]]:
+    groups: dict[str, dict[str, Any]] = {}
+    for row in selectors.personas(clock.today()):
+        group = groups.setdefault(row.organisation.code, {"name": row.organisation.name, "people": []})
+        group["people"].append({"membership": row, "role": role(row.role).label})
+    return list(groups.values())
 
 
 @login_not_required

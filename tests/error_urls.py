@@ -1,0 +1,50 @@
+"""The product's addresses and a few that fail, for tests of what is shown then."""
+
+from __future__ import annotations
+
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpResponse
+from django.urls import path
+
+from stepwell.web.config import urls
+from stepwell.web.core import audit, gate
+from stepwell.web.core.access import PatientSubject
+from stepwell.web.core.declare import no_patient_data
+from stepwell.web.core.permissions import Permission
+
+
+@no_patient_data
+def fail_400(request):
+    raise SuspiciousOperation("secret 999 000 0018")
+
+
+@no_patient_data
+def fail_403(request):
+    from web_support import TODAY
+
+    gate.open_patient(request.actor, PatientSubject(7, (), TODAY), what="patient page")
+
+
+@no_patient_data
+def fail_500(request):
+    raise ValueError("secret 999 000 0018")
+
+
+def unrecorded(request):
+    return HttpResponse("secret 999 000 0018")
+
+
+def recorded(request):
+    audit.record_read(request.actor, Permission.VIEW_PATIENT, person_id=7)
+    return HttpResponse("shown")
+
+
+urlpatterns = [
+    *urls.urlpatterns,
+    path("fail/400", fail_400),
+    path("fail/403", fail_403),
+    path("fail/500", fail_500),
+    path("unrecorded", unrecorded),
+    path("recorded", recorded),
+]
+handler400, handler403, handler404, handler500 = urls.handler400, urls.handler403, urls.handler404, urls.handler500
