@@ -36,7 +36,8 @@ def _load(path: Path) -> Knowledge:
     if faults:
         first = faults[0]
         raise Refused(
-            f"the knowledge pack at {path} has {len(faults)} fault{'s' * (len(faults) > 1)}; the first: {first.file} line {first.line}: {first.message}. "
+            f"the knowledge pack at {path} has {len(faults)} fault{'s' * (len(faults) > 1)}; "
+            f"the first: {first.file} line {first.line}: {first.message}. "
             "Run 'stepwell knowledge check' on it for all of them"
         )
     return build(raw)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
 from stepwell.knowledge import model
 from stepwell.knowledge.compile import codes_of, expand_sets, filled
@@ -13,6 +14,7 @@ from stepwell.knowledge.pack import Entry, Finding, Raw
 
 # what a list may be used for
 KIND_FOR = {"tests": ("test", "review"), "conditions": ("diagnosis",)}
+AGAIN = "make the file again with 'python -m stepwell.knowledge.build'"
 REQUIRED_PARAMETERS = (
     "stop_gap_days",
     "carry_cap_days",
@@ -116,7 +118,8 @@ def _lists(raw: Raw) -> Iterable[Finding]:
                 yield _at(
                     entry,
                     ("sha256",),
-                    f"the list was changed since it was taken over: restore codelists/{name}, or write sha256 {hashlib.sha256(content).hexdigest()} and say why in its origin",
+                    f"the list was changed since it was taken over: restore codelists/{name}, "
+                    f"or write sha256 {hashlib.sha256(content).hexdigest()} and say why in its origin",
                 )
 
 
@@ -286,8 +289,7 @@ def _rules(raw: Raw) -> Iterable[Finding]:
         if rule.kind in ("licence", "agree") and rule.per != "substance":
             yield _at(entry, ("per",), f"a rule of kind '{rule.kind}' is about one medicine: write 'per: substance'")
         if rule.lookback and length(rule.lookback).days:
-            if rule.lookback.strip() != "0 days":
-                yield _at(entry, ("lookback",), "looking back is counted in whole months: write for example '3 months'")
+            yield _at(entry, ("lookback",), "looking back is counted in whole months: write for example '3 months'")
         if rule.escalate and length(rule.escalate.after).months:
             yield _at(entry, ("escalate", "after"), "escalation is counted in days: write for example '28 days'")
         for part, groups in (("applies", rule.applies), ("unless", rule.unless), ("sooner_when", rule.sooner_when)):
@@ -389,11 +391,10 @@ def _chain(entry: Entry, chain: list[tuple[tuple[str | int, ...], model.Point]])
         (here, point, length(point.opens or "0 days").approximate_days, length(point.lapse).approximate_days if point.lapse else None)
         for here, point in chain
     ]
-    for (_, before, opens, ends), (here, point, next_opens, next_ends) in zip(spans, spans[1:], strict=False):
+    for (_, before, opens, ends), (here, point, next_opens, next_ends) in pairwise(spans):
         if (
             next_opens < opens
-            or ends is None
-            and next_ends is not None
+            or (ends is None and next_ends is not None)
             or (ends is not None and next_ends is not None and next_ends < ends)
         ):
             yield _at(
@@ -430,16 +431,16 @@ def _products(raw: Raw) -> Iterable[Finding]:
             yield Finding(
                 "products.csv",
                 line,
-                f"the product {code} belongs to '{substance}', which no medicine entry defines: make the file again with 'python -m stepwell.knowledge.build'",
+                f"the product {code} belongs to '{substance}', which no medicine entry defines: {AGAIN}",
             )
         if not code.isalnum():
-            yield Finding("products.csv", line, f"'{code}' is not a code: make the file again with 'python -m stepwell.knowledge.build'")
+            yield Finding("products.csv", line, f"'{code}' is not a code: {AGAIN}")
     for line, (name, substance) in enumerate(raw.names, start=2):
         if substance not in medicines and substance.rsplit(" (", 1)[0] not in medicines:
             yield Finding(
                 "names.csv",
                 line,
-                f"'{name}' belongs to '{substance}', which no medicine entry defines: make the file again with 'python -m stepwell.knowledge.build'",
+                f"'{name}' belongs to '{substance}', which no medicine entry defines: {AGAIN}",
             )
     for section in ("tests", "conditions"):
         for entry in raw.sections[section].values():
@@ -449,3 +450,16 @@ def _products(raw: Raw) -> Iterable[Finding]:
                 and not any(codes_of(entry.value.lists, raw))
             ):
                 yield _at(entry, ("lists",), "no code is left of its lists: look at 'only' and 'without'")
+
+
+def counts(raw: Raw) -> tuple[int, int, dict[str, int]]:
+    """Figures of the pack: how many parts carry (or should carry) a source, how many of them have none, and how many have each mark."""
+    entries, without, by_mark = 0, 0, dict.fromkeys("VSKCDP", 0)
+    for section in raw.sections.values():
+        for entry in section.values():
+            for _, ids, mark in _sourced(entry.value):
+                entries += 1
+                without += not ids
+                by_mark[mark] += 1
+    without += sum("'source' is missing" in finding.message or "'source' is empty" in finding.message for finding in raw.findings)
+    return entries, without, by_mark

@@ -14,6 +14,8 @@ from stepwell.knowledge.model import Length, length, milli
 from stepwell.knowledge.pack import Raw
 from stepwell.knowledge.tables import TABLES
 
+NO_VALUE = "no value"  # the unit of a code that shows only that a test was done; no record is written in it, so its value stays null
+
 
 @dataclass(frozen=True)
 class Knowledge:
@@ -116,7 +118,8 @@ def build(raw: Raw) -> Knowledge:
                 note="another form; not on the register of the medicine",
             )
     rules = {key: _filled_rule(rule, sections["points"]) for key, rule in sections["rules"].items()}
-    rows = _rows(raw, sections, substances, members, rules, info)
+    rows = _rows(raw, sections, substances, members, rules)
+    rows["k_pack"] = [(info.name, info.version)]
     tables = {
         name: pa.Table.from_pylist([dict(zip(table.names, row, strict=True)) for row in rows[name]], schema=table.arrow_schema())
         for name, table in TABLES.items()
@@ -158,7 +161,6 @@ def _rows(
     substances: dict[str, model.Medicine],
     members: dict[str, frozenset[str]],
     rules: dict[str, model.Rule],
-    info: model.PackInfo,
 ) -> dict[str, list[tuple[Any, ...]]]:
     rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in TABLES}
     rows["k_param"] = [(key, parameter.value) for key, parameter in sections["parameters"].items()]
@@ -183,7 +185,7 @@ def _rows(
     for key, test in sections["tests"].items():
         rows["k_test"].append((key, test.label, test.unit, test.kind, test.sample))
         rows["k_category"] += [(key, milli(low)) for low in test.categories]
-        rows["k_test_code"] += sorted(set(_test_codes(key, test, raw)), key=str)
+        rows["k_test_code"] += sorted(dict.fromkeys(_test_codes(key, test, raw)), key=lambda row: row[3] == NO_VALUE)
     for key, condition in sections["conditions"].items():
         rows["k_condition_code"] += sorted({(key, system, code) for _, system, code in codes_of(condition.lists, raw)})
     for key, rule in rules.items():
@@ -205,7 +207,6 @@ def _rows(
                 reason.cap,
             )
         )
-    rows["k_pack"] = [(info.name, info.version)]
     return rows
 
 
@@ -213,11 +214,11 @@ def _scale(fact: str | None, subject: str) -> int:
     return 1000 if fact in ("last", "falling") and subject else 1
 
 
-def _test_codes(key: str, test: model.Test, raw: Raw) -> Iterator[tuple[str, str, str, str | None, int | None, int | None]]:
+def _test_codes(key: str, test: model.Test, raw: Raw) -> Iterator[tuple[str, str, str, str | None, int, int]]:
     for use, system, code in codes_of(test.lists, raw):
         valued = test.kind == "measurement" and (use.values == "all" or (use.values != "none" and code in use.values))
         if not valued:
-            yield key, system, code, None, None, None
+            yield key, system, code, NO_VALUE, 1, 1
         elif not use.units:
             yield key, system, code, None, 1, 1
         else:

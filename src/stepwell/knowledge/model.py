@@ -16,6 +16,8 @@ import msgspec
 Mark = Literal["V", "S", "K", "C", "D", "P"]
 Key = Annotated[str, msgspec.Meta(min_length=1, pattern=r"^[a-z0-9][a-z0-9 .,()/+-]*$")]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
+Texts = list[Text]
+Factors = dict[str, list[int]]  # unit → [numerator, denominator]
 Role = Literal["gp", "nurse", "pharmacist", "psychiatrist", "any"]
 Form = Literal["oral", "oromucosal", "patch", "rectal", "injection", "smoked"]
 
@@ -55,13 +57,13 @@ class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     pass
 
 
-class Sourced(_Struct, kw_only=True):
+class Sourced(_Struct, frozen=True, kw_only=True):
     source: Annotated[list[Text], msgspec.Meta(min_length=1)]
     mark: Mark
     note: str = ""
 
 
-class PackInfo(_Struct, kw_only=True):
+class PackInfo(_Struct, frozen=True, kw_only=True):
     name: Key
     version: Text
     authored: Text
@@ -71,14 +73,14 @@ class PackInfo(_Struct, kw_only=True):
     approval: Text
 
 
-class Parameter(Sourced, kw_only=True):
+class Parameter(Sourced, frozen=True, kw_only=True):
     name: Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]*$")]
     value: int
     unit: Text
     meaning: Text
 
 
-class Source(_Struct, kw_only=True):
+class Source(_Struct, frozen=True, kw_only=True):
     id: Text
     title: Text
     where: Text
@@ -86,7 +88,7 @@ class Source(_Struct, kw_only=True):
     same_as: str = ""
 
 
-class Codelist(_Struct, kw_only=True):
+class Codelist(_Struct, frozen=True, kw_only=True):
     file: Text
     kind: Literal["medicine", "test", "review", "diagnosis"]
     system: Literal["snomed", "bnf", "icd10", "read2", "ctv3"]
@@ -98,29 +100,29 @@ class Codelist(_Struct, kw_only=True):
     reviewed: Literal["as published", "needs clinical review"]
 
 
-class Maximum(Sourced, kw_only=True):
+class Maximum(Sourced, frozen=True, kw_only=True):
     mg: float | None = None
     none_because: str = ""
 
 
-class Factor(Sourced, kw_only=True):
+class Factor(Sourced, frozen=True, kw_only=True):
     value: float
 
 
-class Flag(Sourced, kw_only=True):
+class Flag(Sourced, frozen=True, kw_only=True):
     value: bool
 
 
-class Licence(Sourced, kw_only=True):
+class Licence(Sourced, frozen=True, kw_only=True):
     condition: Key
     licence: Literal["licensed", "off-licence"]
 
 
-class NoLicence(Sourced, kw_only=True):
+class NoLicence(Sourced, frozen=True, kw_only=True):
     none_because: Text
 
 
-class Medicine(_Struct, kw_only=True):
+class Medicine(_Struct, frozen=True, kw_only=True):
     """A medicine. `complete` entries say maximum, licences and start; the others only place their products in a class."""
 
     medicine: Key
@@ -141,7 +143,7 @@ class Medicine(_Struct, kw_only=True):
     note: str = ""
 
 
-class MedicineSet(Sourced, kw_only=True):
+class MedicineSet(Sourced, frozen=True, kw_only=True):
     set: Key
     label: Text
     members: list[Key] = []
@@ -150,23 +152,23 @@ class MedicineSet(Sourced, kw_only=True):
     specialist_initiated: Flag | None = None
 
 
-class Register(Sourced, kw_only=True):
+class Register(Sourced, frozen=True, kw_only=True):
     register: Key
     label: Text
     set: Key
 
 
-class ListUse(_Struct, kw_only=True):
+class ListUse(_Struct, frozen=True, kw_only=True):
     """A code list used by a test, or part of it."""
 
     list: Text
-    only: list[Text] = []
+    only: Texts = []
     without: dict[str, str] = {}
-    values: list[Text] | Literal["all", "none"] = "none"
-    units: dict[str, list[int]] = {}
+    values: Texts | Literal["all", "none"] = "none"
+    units: Factors = {}
 
 
-class Test(Sourced, kw_only=True):
+class Test(Sourced, frozen=True, kw_only=True):
     test: Key
     label: Text
     kind: Literal["measurement", "review", "process"]
@@ -177,13 +179,13 @@ class Test(Sourced, kw_only=True):
     categories: list[float] = []
 
 
-class Condition(Sourced, kw_only=True):
+class Condition(Sourced, frozen=True, kw_only=True):
     condition: Key
     label: Text
     lists: list[ListUse] = []
 
 
-class When(Sourced, kw_only=True):
+class When(Sourced, frozen=True, kw_only=True):
     fact: Literal["age", "sex", "has", "takes", "last", "falling"]
     subject: str = ""
     op: Literal["is", ">=", ">", "<=", "<"] = "is"
@@ -191,7 +193,7 @@ class When(Sourced, kw_only=True):
     label: Text
 
 
-class Band(_Struct, kw_only=True):
+class Band(_Struct, frozen=True, kw_only=True):
     """`from` and `to` belong to the band, `over` and `under` do not."""
 
     test: Key
@@ -201,15 +203,15 @@ class Band(_Struct, kw_only=True):
     high_under: float | None = msgspec.field(default=None, name="under")
 
 
-class Basis(Sourced, kw_only=True):
+class Basis(Sourced, frozen=True, kw_only=True):
     """Where a window or an escalation comes from, when that is not the rule's own source."""
 
 
-class Escalation(Sourced, kw_only=True):
+class Escalation(Sourced, frozen=True, kw_only=True):
     after: Span
 
 
-class Point(_Struct, kw_only=True):
+class Point(_Struct, frozen=True, kw_only=True):
     use: str = ""
     point: str = ""
     kind: Literal["window", "chain", "ongoing"] | None = None
@@ -224,7 +226,7 @@ class Point(_Struct, kw_only=True):
     window: Basis | None = None
 
 
-class Template(_Struct, kw_only=True):
+class Template(_Struct, frozen=True, kw_only=True):
     template: Key
     point: Text
     kind: Literal["window", "chain", "ongoing"]
@@ -237,7 +239,7 @@ class Template(_Struct, kw_only=True):
     window: Basis | None = None
 
 
-class Rule(Sourced, kw_only=True):
+class Rule(Sourced, frozen=True, kw_only=True):
     rule: Key
     version: Annotated[int, msgspec.Meta(ge=1)]
     kind: Literal["monitor", "review", "result", "combination", "licence", "agree"]
@@ -264,7 +266,7 @@ class Rule(Sourced, kw_only=True):
     triggers: list[str] = []
 
 
-class Priority(Sourced, kw_only=True):
+class Priority(Sourced, frozen=True, kw_only=True):
     reason: Key
     group: Literal["harm", "overdue", "opportunity", "equity"]
     label: Text

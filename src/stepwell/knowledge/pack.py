@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import re
+import typing
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -204,7 +205,7 @@ def _types(to: Any, path: tuple[str | int, ...]) -> list[Any]:
 
 def _unwrap(kind: Any, item: bool) -> list[Any]:
     arguments = getattr(kind, "__args__", ())
-    if not arguments or getattr(kind, "__origin__", None) is not None and str(getattr(kind, "__origin__", "")).endswith("Literal"):
+    if not arguments or typing.get_origin(kind) is typing.Literal:
         return [kind]
     return [inner for argument in arguments for inner in _unwrap(argument, item)]
 
@@ -215,8 +216,6 @@ def _field_names(to: type, path: tuple[str | int, ...]) -> list[str]:
 
 
 def _allowed(to: type, path: tuple[str | int, ...]) -> list[str]:
-    import typing
-
     return [str(value) for kind in _types(to, path) if typing.get_origin(kind) is typing.Literal for value in typing.get_args(kind)]
 
 
@@ -257,13 +256,14 @@ def read(root: Path) -> Raw:
         for path in paths:
             file = path.relative_to(root).as_posix()
             for node in _entries(raw, path, file, key):
-                _decode(raw, file, node, key, kind, own)
+                _decode(raw, file, node, (key, kind, own))
     _read_lists(raw)
     _read_products(raw)
     return raw
 
 
-def _decode(raw: Raw, file: str, node: yaml.Node, key: str, kind: type, own: str) -> None:
+def _decode(raw: Raw, file: str, node: yaml.Node, place: tuple[str, type, str]) -> None:
+    key, kind, own = place
     data = plain(node, raw.findings, file)
     try:
         value = model.decode(data, kind)
@@ -346,7 +346,7 @@ def read_claims(root: Path) -> tuple[list[tuple[str, str, Path]], list[Claim]]:
     for place in ("codelists.yaml", *(f"medicines/{path.name}" for path in sorted((root / "medicines").glob("*.yaml")))):
         key, kind, own = SECTIONS["codelists.yaml"] if place == "codelists.yaml" else SECTIONS["medicines"]
         for node in _entries(raw, root / place, place, key):
-            _decode(raw, place, node, key, kind, own)
+            _decode(raw, place, node, (key, kind, own))
     if raw.findings:
         raise ValueError("\n".join(f"{finding.file}:{finding.line}: {finding.message}" for finding in raw.findings))
     lists = [

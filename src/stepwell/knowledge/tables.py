@@ -101,7 +101,7 @@ sample VARCHAR  blood | physical | ecg | question | review: what one visit can d
 test        VARCHAR  key
 code_system VARCHAR  snomed | read2 | ctv3
 code        VARCHAR  text
-unit        VARCHAR  lower-case unit this row converts from, null = any unit or none
+unit        VARCHAR  lower-case unit this row converts from, null = any unit or none; 'no value' = the code shows only that it was done
 numerator   BIGINT   value in k_test.unit = value × numerator / denominator, rounded half up
 denominator BIGINT
 """

@@ -1,0 +1,45 @@
+"""`stepwell knowledge check`: is a pack sound, and where do its figures come from?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    subparsers = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    check = subparsers.add_parser(
+        "check",
+        help="check a pack and count its figures by mark",
+        description="Reads a pack and tells every fault with its file, its line and what to write. Exit status 1 when there is one.",
+    )
+    check.add_argument("path", nargs="?", type=Path, help="folder that holds pack.yaml (default: the pack that ships with Stepwell)")
+    check.add_argument("--json", action="store_true", help="print entries, without_source, by_mark and errors as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from stepwell.knowledge import DATA
+    from stepwell.knowledge.check import check, counts
+    from stepwell.knowledge.pack import read
+
+    raw = read(arguments.path or DATA)
+    faults = check(raw)
+    entries, without, by_mark = counts(raw)
+    if arguments.json:
+        report = {
+            "pack": raw.info.name if raw.info else None,
+            "version": raw.info.version if raw.info else None,
+            "entries": entries,
+            "without_source": without,
+            "by_mark": by_mark,
+            "errors": [fault._asdict() for fault in faults],
+        }
+        print(json.dumps(report, indent=2, ensure_ascii=False))
+        return 1 if faults else 0
+    for fault in faults:
+        print(f"{raw.root / fault.file}:{fault.line}: {fault.message}")
+    name = f"{raw.info.name} {raw.info.version} ({raw.info.reviewed})" if raw.info else "no name"
+    marks = ", ".join(f"{mark} {count}" for mark, count in by_mark.items() if count)
+    print(f"{name}: {entries} entries ({marks}), {without} without a source, {len(faults)} {'fault' if len(faults) == 1 else 'faults'}")
+    return 1 if faults else 0
