@@ -184,6 +184,8 @@ def advise(error: msgspec.ValidationError, to: type) -> tuple[str, tuple[str | i
         return f"'{last}' is not a length of time: write for example '3 months', '14 days' or '9 months 7 days'", path
     if "matching regex" in what:
         return f"'{last}' is not written as a key: use lower-case letters, digits, spaces and . - + ( ) only", path
+    if what.startswith("Expected `array` of length"):
+        return f"'{last}' is empty: write at least one", path
     if what.startswith("Expected `array`"):
         return f"'{last}' is a list: write it as [one, two] or on lines that begin with '-'", path
     return f"'{last}': {what[0].lower()}{what[1:]}" if last else what, path
@@ -193,21 +195,23 @@ def _types(to: Any, path: tuple[str | int, ...]) -> list[Any]:
     """The struct types that may stand at `path` inside `to`."""
     at = [to]
     for part in path:
+        if isinstance(part, int):  # items are unwrapped with their list
+            continue
         after = []
         for kind in at:
             if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
                 after += [f.type for f in msgspec.structs.fields(kind) if part in (f.encode_name, f.name)]
             else:
                 after += [kind]
-        at = [inner for kind in after for inner in _unwrap(kind, isinstance(part, int))]
+        at = [inner for kind in after for inner in _unwrap(kind)]
     return at
 
 
-def _unwrap(kind: Any, item: bool) -> list[Any]:
+def _unwrap(kind: Any) -> list[Any]:
     arguments = getattr(kind, "__args__", ())
     if not arguments or typing.get_origin(kind) is typing.Literal:
         return [kind]
-    return [inner for argument in arguments for inner in _unwrap(argument, item)]
+    return [inner for argument in arguments for inner in _unwrap(argument)]
 
 
 def _field_names(to: type, path: tuple[str | int, ...]) -> list[str]:
