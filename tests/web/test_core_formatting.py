@@ -66,7 +66,7 @@ ON = date(2026, 11, 21)
         (
             str(clinician.medicine_line("olanzapine", form="tablet", dose="15 mg", frequency="at night")),
             '<strong class="sw-drug">olanzapine</strong> tablet — <span class="sw-label">DOSE</span> '
-            '<strong class="nhsuk-u-nowrap">15 mg</strong> — at night',
+            '<strong class="sw-nowrap">15 mg</strong> — at night',
         ),
         (patient.date(date(2018, 8, 6)), "6 August 2018"),
         (patient.date(date(2018, 8, 6), weekday=True), "Monday 6 August 2018"),

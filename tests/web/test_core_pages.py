@@ -179,3 +179,12 @@ def test_the_trail_seals_itself_now_and_then(client, settings, network):
     audit.record_read(network.actor("gp"), "view patient", person_id=7)
     client.get("/health")
     assert audit.verify().unsealed == 1
+
+
+def test_when_even_the_error_page_fails_a_plain_one_is_sent(failing, monkeypatch):
+    monkeypatch.setattr(layout, "navigation_for", lambda actor: 1 / 0)
+    response = failing.get("/fail/500")
+    assert response.status_code == 500
+    assert "Something went wrong" in response.content.decode()
+    assert response.headers["X-Request-Id"] in response.content.decode()
+    assert "secret" not in response.content.decode()

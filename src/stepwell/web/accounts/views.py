@@ -43,7 +43,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         user = _authenticated(request, form)
         if user is not None:
-            return _start(request, user, selectors.memberships_of(user, clock.today()))
+            return _start(request, user, list(selectors.memberships_of(user, clock.today())))
     return render(
         request,
         "accounts/sign_in.jinja",

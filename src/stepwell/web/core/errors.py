@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -9,6 +10,11 @@ from django.template.loader import render_to_string
 
 from stepwell.web.core import request_context
 from stepwell.web.core.gate import AccessRefused
+
+log = logging.getLogger("stepwell.web")
+
+_PLAIN = """<!DOCTYPE html><html lang="en-GB"><head><meta charset="utf-8"><title>{heading}</title></head>
+<body><main><h1>{heading}</h1><p>{text}</p><p>Reference {request_id}</p></main></body></html>"""
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -67,4 +73,9 @@ def _page(request: HttpRequest, status: int, heading: str, paragraphs: list[str]
         "request_id": context.request_id if context else "",
         "status": status,
     }
-    return HttpResponse(render_to_string("core/error.jinja", values, request=request), status=status)
+    try:
+        page = render_to_string("core/error.jinja", values, request=request)
+    except Exception:
+        log.exception("the error page itself could not be drawn")
+        page = _PLAIN.format(heading=heading, text=" ".join(paragraphs), request_id=values["request_id"])
+    return HttpResponse(page, status=status)

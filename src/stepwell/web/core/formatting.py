@@ -185,7 +185,7 @@ class Clinician(_Profile):
     @staticmethod
     def dose(text: str | None, missing: str = "not understood") -> Markup:
         """`DOSE **400 mg**`: the label without colon, the dose bold (MEDi-024 to 026)."""
-        return Markup('<span class="sw-label">DOSE</span> <strong class="nhsuk-u-nowrap">{}</strong>').format(text or missing)
+        return Markup('<span class="sw-label">DOSE</span> <strong class="sw-nowrap">{}</strong>').format(text or missing)
 
     def medicine_line(self, name: str, *, form: str = "", dose: str | None = None, route: str = "", frequency: str = "") -> Markup:
         """drug form — DOSE dose — route — frequency, between spaced em dashes; empty parts are left out (MEDi-001)."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import nhs_number
 from django import forms
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.forms.boundfield import BoundField
 from django.template import engines
 from markupsafe import Markup
@@ -116,7 +116,8 @@ class SelectField(_Drawn, forms.ChoiceField):
 
     def component_params(self, bound: BoundField, label: dict[str, Any]) -> dict[str, Any]:
         chosen = str(bound.value() or "")
-        items = [{"value": str(key), "text": str(text), "selected": str(key) == chosen} for key, text in self.choices]
+        choices: Any = self.choices
+        items = [{"value": str(key), "text": str(text), "selected": str(key) == chosen} for key, text in choices]
         return {"label": label, "items": items, "attributes": self.attributes}
 
 
@@ -272,6 +273,6 @@ class Form(forms.Form):
         listed = [
             {"text": str(errors[0]), "href": f"#{self[name].focus_id}"}  # type: ignore[attr-defined]
             for name, errors in self.errors.items()
-            if name != forms.forms.NON_FIELD_ERRORS
+            if name != NON_FIELD_ERRORS
         ]
         return listed + [{"text": str(error)} for error in self.non_field_errors()]
