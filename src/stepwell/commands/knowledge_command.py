@@ -1,4 +1,4 @@
-"""`stepwell knowledge check`: is a pack sound, and where do its figures come from?"""
+"""`stepwell knowledge`: is a pack sound, where do its figures come from, and which products are which medicine?"""
 
 from __future__ import annotations
 
@@ -15,14 +15,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
         description="Reads a pack and tells every fault with its file, its line and what to write. Exit status 1 when there is one.",
     )
     check.add_argument("path", nargs="?", type=Path, help="folder that holds pack.yaml (default: the pack that ships with Stepwell)")
+    products = subparsers.add_parser(
+        "products",
+        help="make products.csv and names.csv of a pack again from its code lists",
+        description="Run it after a code list, or a medicine's BNF prefixes, names or forms, were changed.",
+    )
+    products.add_argument("path", nargs="?", type=Path, help="folder that holds pack.yaml (default: the pack that ships with Stepwell)")
     check.add_argument("--json", action="store_true", help="print entries, without_source, by_mark and errors as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     from stepwell.knowledge import DATA
+    from stepwell.knowledge.build import remake
     from stepwell.knowledge.check import check, counts
     from stepwell.knowledge.pack import read
 
+    if arguments.action == "products":
+        products, names = remake(arguments.path or DATA)
+        print(f"{products} products, {names} names")
+        return 0
     raw = read(arguments.path or DATA)
     faults = check(raw)
     entries, without, by_mark = counts(raw)

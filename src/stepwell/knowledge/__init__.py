@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stepwell.errors import Refused
 from stepwell.knowledge.check import check
-from stepwell.knowledge.compile import Knowledge, build
+from stepwell.knowledge.compile import Knowledge, compiled
 from stepwell.knowledge.pack import Finding, read
 
 __all__ = ["DATA", "Finding", "Knowledge", "findings", "load"]
@@ -40,4 +40,4 @@ def _load(path: Path) -> Knowledge:
             f"the first: {first.file} line {first.line}: {first.message}. "
             "Run 'stepwell knowledge check' on it for all of them"
         )
-    return build(raw)
+    return compiled(raw)

@@ -1,9 +1,7 @@
 """Makes `data/products.csv` and `data/names.csv` from the published code lists: which product code is which medicine.
 
 The product rows are a product of this module and the lists, kept in the pack so that a pharmacist can read every one of them;
-a test makes them again and compares. Run it after a list or a medicine's prefixes change:
-
-    python -m stepwell.knowledge.build
+a test makes them again and compares. `stepwell knowledge products` runs it, after a list or a medicine's prefixes changed.
 """
 
 from __future__ import annotations
@@ -98,7 +96,7 @@ def name_of(term: str) -> str:
     """The lower-case name before the first figure or dose form."""
     name = re.split(r"\s*(?<![\w-])\d", term.lower(), maxsplit=1)[0]
     name = re.split(
-        r"\s+(?:modified-release|gastro-resistant|orodispersible|dispersible|effervescent|soluble|sublingual|tablets?|caplets?|capsules?|oral|sachets?|solution|drops|syrup|elixir)\b",
+        r"\s+(?:in oral|modified-release|gastro-resistant|orodispersible|dispersible|effervescent|soluble|sublingual|tablets?|caplets?|capsules?|oral|sachets?|solution|drops|syrup|elixir)\b",
         name,
     )[0]
     return name.strip(" ,")
@@ -182,13 +180,9 @@ def make(root: Path) -> tuple[list[Product], list[tuple[str, str]]]:
     return rows, names(rows, claims)
 
 
-def main() -> None:
-    root = Path(__file__).parent / "data"
+def remake(root: Path) -> tuple[int, int]:
+    """Writes both files of the pack in `root`; how many rows each has."""
     rows, name_rows = make(root)
     write(root / "products.csv", PRODUCT_COLUMNS, rows)
     write(root / "names.csv", NAME_COLUMNS, name_rows)
-    print(f"{len(rows)} products, {len(name_rows)} names")
-
-
-if __name__ == "__main__":
-    main()
+    return len(rows), len(name_rows)

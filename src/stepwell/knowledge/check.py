@@ -14,7 +14,7 @@ from stepwell.knowledge.pack import Entry, Finding, Raw
 
 # what a list may be used for
 KIND_FOR = {"tests": ("test", "review"), "conditions": ("diagnosis",)}
-AGAIN = "make the file again with 'python -m stepwell.knowledge.build'"
+AGAIN = "make the file again with 'stepwell knowledge products'"
 REQUIRED_PARAMETERS = (
     "stop_gap_days",
     "carry_cap_days",

@@ -99,7 +99,7 @@ def _months_days(text: str | None) -> tuple[int | None, int | None]:
     return (None, None) if span is None else (span.months, span.days)
 
 
-def build(raw: Raw) -> Knowledge:
+def compiled(raw: Raw) -> Knowledge:
     """`raw` must have passed `check`."""
     sections = {key: {name: entry.value for name, entry in section.items()} for key, section in raw.sections.items()}
     info = raw.info

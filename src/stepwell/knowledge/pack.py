@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import yaml
 
+from stepwell.errors import Refused
 from stepwell.knowledge import model
 from stepwell.knowledge.build import NAME_COLUMNS, PRODUCT_COLUMNS, Claim
 
@@ -328,13 +329,13 @@ def _read_products(raw: Raw) -> None:
     for name, columns in (("products.csv", PRODUCT_COLUMNS), ("names.csv", NAME_COLUMNS)):
         path = raw.root / name
         if not path.is_file():
-            raw.findings.append(Finding(name, 1, "the file is missing: make it with 'python -m stepwell.knowledge.build'"))
+            raw.findings.append(Finding(name, 1, "the file is missing: make it with 'stepwell knowledge products'"))
             continue
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.reader(file)
             if tuple(next(reader, ())) != columns:
                 raw.findings.append(
-                    Finding(name, 1, f"the columns must be {', '.join(columns)}: make it again with 'python -m stepwell.knowledge.build'")
+                    Finding(name, 1, f"the columns must be {', '.join(columns)}: make it again with 'stepwell knowledge products'")
                 )
                 continue
             for row in reader:
@@ -352,7 +353,7 @@ def read_claims(root: Path) -> tuple[list[tuple[str, str, Path]], list[Claim]]:
         for node in _entries(raw, root / place, place, key):
             _decode(raw, place, node, (key, kind, own))
     if raw.findings:
-        raise ValueError("\n".join(f"{finding.file}:{finding.line}: {finding.message}" for finding in raw.findings))
+        raise Refused("; ".join(f"{finding.file} line {finding.line}: {finding.message}" for finding in raw.findings))
     lists = [
         (name, e.value.system, root / "codelists" / name) for name, e in raw.sections["codelists"].items() if e.value.kind == "medicine"
     ]
