@@ -14,7 +14,7 @@ WITH counted AS (
   WHERE i.issued_on <= $as_of AND coalesce(i.status, 'unknown') NOT IN ('cancelled', 'draft', 'entered in error')
 ),
 issued_plans AS (
-  SELECT DISTINCT c.source, c.plan_id FROM counted AS c WHERE c.plan_id IS NOT NULL
+  SELECT DISTINCT c.person_id, c.source, c.plan_id FROM counted AS c WHERE c.plan_id IS NOT NULL
 ),
 dated AS (
   SELECT
@@ -34,7 +34,7 @@ elsewhere AS (
       ELSE add_months(d.confirmed_on, $elsewhere_months)
     END AS end_on
   FROM dated AS d
-  LEFT JOIN issued_plans AS g ON g.source = d.source AND g.plan_id = d.native_id
+  LEFT JOIN issued_plans AS g ON g.person_id = d.person_id AND g.source = d.source AND g.plan_id = d.native_id
   WHERE d.start_on <= $as_of AND g.plan_id IS NULL
 ),
 rows_read AS (
