@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -65,3 +65,10 @@ def overlapping(person_id: int, substance: str, from_on: date, to_on: date | Non
 
 def _in_force(day: date) -> Q:
     return Q(from_on__lte=day) & (Q(to_on__isnull=True) | Q(to_on__gt=day))
+
+
+def possible_parties(gp_org: str, suppliers: Iterable[str | None], names: Mapping[str, str], *, without: str) -> list[tuple[str, str]]:
+    """Whom an agreement about this person may be with: the practice and whoever supplies first, then the others by name."""
+    near = [gp_org, *(code for codes in suppliers for code in (codes or "").split("+"))]
+    ordered = list(dict.fromkeys([*near, *sorted(names, key=lambda code: names[code].lower())]))
+    return [(code, names.get(code, code)) for code in ordered if code and code != without]

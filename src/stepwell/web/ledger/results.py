@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
-from stepwell import knowledge
 from stepwell.errors import Refused
 from stepwell.web.core import clock
 from stepwell.web.core.formatting import clinician
+from stepwell.web.ledger import known
 from stepwell.web.ledger.models import PersonRecord
+
+# A slipped decimal point is a factor of ten; a wrong unit often more. Half of the way catches both.
+SLIP = 5
 
 
 class Implausible(Refused):
@@ -36,8 +40,8 @@ def to_milli(value: Decimal, label: str) -> int:
 
 def check_result(entry: ResultEntry, person: PersonRecord, *, confirmed: bool) -> None:
     """Refused for a test that is not known, a day in the future, before birth or after death, a missing or negative value;
-    Implausible, unless `confirmed`, when it is outside the bounds the knowledge base gives for the test."""
-    test = knowledge.load().tests.get(entry.test)
+    Implausible, unless `confirmed`, when it may be a slip."""
+    test = known.test(entry.test)
     if test is None:
         raise Refused("This test is not in the knowledge base.")
     if entry.on > clock.today():
@@ -59,18 +63,13 @@ def check_result(entry: ResultEntry, person: PersonRecord, *, confirmed: bool) -
         raise Implausible(f"{test.label} of {clinician.milli(entry.value_milli, test.unit)}: {question}")
 
 
-def _doubt(test: object, entry: ResultEntry, last: dict | None) -> str | None:
-    """A question about the value, or None: outside the test's plausible bounds in the knowledge base, or, where it gives
-    none, so far from the person's last value that a decimal point may have slipped."""
-    value = entry.value_milli or 0
-    bounds = getattr(test, "plausible", None)
-    unit = getattr(test, "unit", "") or ""
-    if bounds is not None:
-        low, high = (int(Decimal(str(bound)) * 1000) for bound in bounds)
-        if not low <= value <= high:
-            return f"results are usually between {clinician.milli(low)} and {clinician.milli(high, unit)}. Is it right?"
-        return None
-    if last is not None and (value >= 5 * last["value_milli"] or 5 * value <= last["value_milli"]):
+def _doubt(test: known.Test, entry: ResultEntry, last: dict[str, Any] | None) -> str | None:
+    """A question about the value, or None: zero, or so far from the person's own last value that a decimal point or a unit
+    may have slipped. Nothing here says what is normal; that is for rules, with their sources."""
+    value, unit = entry.value_milli or 0, test.unit or ""
+    if value == 0:
+        return "a value of zero is unusual. Is it right?"
+    if last is not None and (value >= SLIP * last["value_milli"] or SLIP * value <= last["value_milli"]):
         on = date.fromisoformat(last["effective_on"])
         return f"the last one was {clinician.milli(last['value_milli'], unit)} on {clinician.date(on)}. Is it right?"
     return None

@@ -8,12 +8,12 @@ from datetime import date, timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from stepwell import knowledge
 from stepwell.web.accounts import selectors as accounts
 from stepwell.web.core import access, clock
 from stepwell.web.core.access import PatientSubject, RelationshipKind
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.layout import Stamp
+from stepwell.web.ledger import known
 from stepwell.web.ledger.models import (
     Duty,
     DutyEvent,
@@ -135,6 +135,19 @@ def events_of(duties: Iterable[Duty]) -> list[DutyEvent]:
     return list(rows.order_by("-id"))
 
 
+def event_row(event_id: int) -> DutyEvent | None:
+    return DutyEvent.objects.select_related("duty", "by").filter(pk=event_id).first()
+
+
+def tests_to_record(person_id: int, asked: Collection[str], *, by: date) -> list[known.Test]:
+    """Tests a form asks for: those asked for that some open duty waits for, else all that are due by a day."""
+    duties = [duty for duty in open_duties_of(person_id) if duty.test]
+    keys = {duty.test for duty in duties if duty.test in asked} or {d.test for d in duties if d.due_on is not None and d.due_on <= by}
+    keys = keys or {duty.test for duty in duties}
+    found = [test for test in (known.test(key) for key in keys) if test is not None and test.sample not in ("review", "question")]
+    return sorted(found, key=lambda test: (test.unit is None, test.sample, test.label))
+
+
 def undone_events(events: Iterable[DutyEvent]) -> set[int]:
     ids = [event.pk for event in events]
     return {pk for pk in DutyEvent.objects.filter(supersedes_id__in=ids).values_list("supersedes_id", flat=True) if pk}
@@ -149,8 +162,8 @@ def pending_since(person_id: int) -> PendingEvaluation | None:
 
 def approval_for(organisations: Collection[str]) -> PackApproval | None:
     """The approval of the pack now in use by one of these organisations."""
-    pack = knowledge.load()
-    rows = PackApproval.objects.filter(org_code__in=list(organisations), pack=pack.pack, version=pack.version)
+    pack, version = known.pack()
+    rows = PackApproval.objects.filter(org_code__in=list(organisations), pack=pack, version=version)
     return rows.order_by("approved_on").first()
 
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from django.db import transaction
 
-from stepwell import knowledge
 from stepwell.errors import Refused
 from stepwell.web.agreements import services as agreements
 from stepwell.web.core import audit, clock
@@ -22,7 +21,7 @@ from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician
 from stepwell.web.core.gate import require
 from stepwell.web.core.permissions import Permission
-from stepwell.web.ledger import selectors
+from stepwell.web.ledger import known, selectors
 from stepwell.web.ledger.arrangement import derive
 from stepwell.web.ledger.evaluation import reevaluate, request_evaluation
 from stepwell.web.ledger.models import (
@@ -167,7 +166,7 @@ def done_with_review(actor: Actor, duty_id: int, *, on: date, why: str) -> Writt
     words = _needs_words(why, "Say what was done and what came of it.")
     _not_in_future(on)
     duty = selectors.duty_row(duty_id)
-    test = knowledge.load().tests.get(duty.test) if duty is not None and duty.test else None
+    test = known.test(duty.test) if duty is not None and duty.test else None
     if test is None:
         return _answer(actor, duty_id, "done", on=on, why=words)
     if test.unit is not None:
@@ -265,7 +264,7 @@ def assert_owner(actor: Actor, duty_id: int, *, why: str) -> Written:
     with _verb(actor, duty_id, Permission.AGREE_OWNERS, own_only=False) as duty:
         if duty.owner_org != NOBODY and duty.kind != "agree":
             raise Refused("This duty has an owner. To move it, record an agreement.")
-        if duty.subject not in knowledge.load().substances:
+        if duty.subject not in known.substances():
             raise Refused("Take on each medicine by itself: this duty is about several.")
         owner = _taking_organisation(actor, duty.person_id)
         today = clock.today()

@@ -1,0 +1,164 @@
+"""Forms of the ledger's pages. What only the record can refuse is refused by the services; here is what a form can see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from stepwell.errors import Refused
+from stepwell.web.core import clock
+from stepwell.web.core.forms import CheckboxesField, DateField, DecimalField, Form, RadiosField, SelectField, TextareaField, TextField
+from stepwell.web.ledger.known import Test
+from stepwell.web.ledger.results import ResultEntry, to_milli
+
+LATER, DECLINED, NOT_APPLICABLE = "later", "declined", "not applicable"
+
+
+class NotThisTimeForm(Form):
+    choice = RadiosField(
+        label="What should happen?",
+        label_size="s",
+        choices=[
+            (LATER, "Show it again later"),
+            (DECLINED, "The patient declined"),
+            (NOT_APPLICABLE, "It does not apply to this person"),
+        ],
+        hints={
+            LATER: "It stays owed; the due date does not move.",
+            DECLINED: "Closes this cycle. The next one is due one interval later.",
+            NOT_APPLICABLE: "Needs an end: a day below, or what would make it apply again.",
+        },
+        error_messages={"required": "Choose what should happen"},
+    )
+    day = DateField(
+        label="Day",
+        label_size="s",
+        help_text="Later: the day to show it again. Declined: the day they said so, today if empty. "
+        "Does not apply: the first day it applies again, if there is one.",
+        required=False,
+    )
+    ends_when = TextField(
+        label="What would make it apply again",
+        help_text="Only for “does not apply” without a day. For example: back from abroad",
+        required=False,
+    )
+    why = TextareaField(
+        label="Reason",
+        rows=3,
+        help_text="In a sentence a colleague will understand next year.",
+        error_messages={"required": "Give the reason"},
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        choice, day = cleaned.get("choice"), cleaned.get("day")
+        today = clock.today()
+        if "day" in self.errors:
+            return cleaned
+        if choice == LATER and day is None:
+            self.add_error("day", "Give the day to show it again")
+        elif choice in (LATER, NOT_APPLICABLE) and day is not None and day <= today:
+            self.add_error("day", "The day must be after today")
+        elif choice == DECLINED and day is not None and day > today:
+            self.add_error("day", "The day the patient declined cannot be in the future")
+        if choice == NOT_APPLICABLE and day is None and not cleaned.get("ends_when"):
+            self.add_error("ends_when", "Give a day above, or say what would make it apply again")
+        return cleaned
+
+
+class AssignForm(Form):
+    to = SelectField(label="Who does it", label_size="s", error_messages={"required": "Choose who does it"})
+    why = TextField(label="A word to them (optional)", required=False)
+
+    def __init__(self, *args: Any, people: Sequence[tuple[int, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["to"].choices = [
+            ("", "Choose a colleague"),
+            *((str(pk), name) for pk, name in people),
+            ("nobody", "Nobody in particular"),
+        ]  # type: ignore[attr-defined]
+
+    @property
+    def user_id(self) -> int | None:
+        chosen = self.cleaned_data["to"]
+        return None if chosen == "nobody" else int(chosen)
+
+
+class DoneForm(Form):
+    on = DateField(label="Day it was done", label_size="s", error_messages={"required": "Give the day it was done"})
+    why = TextareaField(
+        label="What was done and what came of it", rows=3, error_messages={"required": "Say what was done and what came of it"}
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["on"].latest = clock.today()  # type: ignore[attr-defined]
+
+
+class ReasonForm(Form):
+    why = TextareaField(label="Reason", rows=3, error_messages={"required": "Give the reason"})
+
+
+class ResultsForm(Form):
+    """One visit: one day, a value for each test that has one, a tick for those that were just done."""
+
+    on = DateField(label="Day of the tests", label_size="s", error_messages={"required": "Give the day of the tests"})
+
+    def __init__(self, *args: Any, tests: Sequence[Test], ask_to_confirm: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.tests = {self._name(test): test for test in tests if test.unit is not None}
+        self.fields["on"].latest = clock.today()  # type: ignore[attr-defined]
+        for name, test in self.tests.items():
+            self.fields[name] = DecimalField(
+                label=test.label,
+                suffix=test.unit or "",
+                classes="nhsuk-input--width-5",
+                required=False,
+                min_value=Decimal(0),
+                max_digits=12,
+                decimal_places=3,
+                error_messages={
+                    "invalid": f"{test.label} must be a number in {test.unit}",
+                    "min_value": f"{test.label} cannot be below zero",
+                    "max_decimal_places": f"{test.label}: give at most three decimals",
+                    "max_digits": f"{test.label} is too large to be a result",
+                    "max_whole_digits": f"{test.label} is too large to be a result",
+                },
+            )
+        done = [test for test in tests if test.unit is None]
+        if done:
+            self.fields["done"] = CheckboxesField(
+                label="Done, no figure needed", label_size="s", choices=[(test.test, test.label) for test in done], required=False
+            )
+        if ask_to_confirm:
+            self.fields["confirm"] = CheckboxesField(
+                label="A value looks unusual", label_size="s", choices=[("yes", "I have checked: the values are right")], required=False
+            )
+
+    @staticmethod
+    def _name(test: Test) -> str:
+        return f"value-{test.test}"
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors and not cleaned.get("done") and all(cleaned.get(name) is None for name in self.tests):
+            first = next(iter(self.tests), "done")
+            self.add_error(first, "Enter at least one result")
+        return cleaned
+
+    @property
+    def confirmed(self) -> bool:
+        return "yes" in self.cleaned_data.get("confirm", [])
+
+    def entries(self) -> list[ResultEntry]:
+        on: date = self.cleaned_data["on"]
+        values = ((test, self.cleaned_data.get(name)) for name, test in self.tests.items())
+        found = [ResultEntry(test.test, to_milli(value, test.label), on) for test, value in values if value is not None]
+        return found + [ResultEntry(key, None, on) for key in self.cleaned_data.get("done", [])]
+
+
+def refuse(form: Form, refusal: Refused) -> None:
+    """Show a service's refusal in the form's error summary."""
+    form.add_error(None, str(refusal))

@@ -1,0 +1,169 @@
+"""What pages say of the knowledge base: rules in words, sources by title, marks in words, labels of medicines and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+from typing import Any
+
+from stepwell import knowledge
+
+# What a verification mark means to a reader (design.md; docs/safety).
+MARKS = {
+    "V": "read in the cited text",
+    "S": "taken from a secondary text",
+    "K": "common knowledge, not yet checked against a text",
+    "C": "calculated from other figures",
+    "D": "calculated from data",
+    "P": "a proposal of this project, without a published source",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule as a page shows it. `sources` are titles; `interval` says how often for a point, in words."""
+
+    rule_id: str
+    title: str
+    because: str
+    sources: tuple[str, ...]
+    mark: str
+    action: str
+
+
+@cache
+def _tables() -> Mapping[str, list[dict[str, Any]]]:
+    names = ("k_substance", "k_set", "k_register", "k_test", "k_rule", "k_point", "k_pack")
+    tables = knowledge.load().tables()
+    return {name: tables[name].to_pylist() for name in names}
+
+
+@cache
+def _index(table: str, column: str) -> Mapping[str, dict[str, Any]]:
+    return {row[column]: row for row in _tables()[table]}
+
+
+def pack() -> tuple[str, str]:
+    """Name and version of the pack in use."""
+    row = _tables()["k_pack"][0]
+    return row["pack"], row["version"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """The pack as the approval page shows it; `marks` counts rules by verification mark."""
+
+    name: str
+    version: str
+    authors: str
+    reviewed: str
+    marks: tuple[tuple[str, str, int], ...]
+
+
+def pack_words() -> Pack:
+    name, version = pack()
+    info = knowledge.load().info
+    counts = {mark: sum(row["mark"] == mark for row in _tables()["k_rule"]) for mark in MARKS}
+    return Pack(name, version, info.authors, info.reviewed, tuple((mark, MARKS[mark], n) for mark, n in counts.items() if n))
+
+
+def substances() -> frozenset[str]:
+    return frozenset(_index("k_substance", "substance"))
+
+
+def medicine(substance: str) -> str:
+    """The label of a medicine, of a set, or of a combination ("opioid + gabapentinoid")."""
+    row = _index("k_substance", "substance").get(substance)
+    if row is not None:
+        return str(row["label"])
+    return " + ".join(_set_label(part) for part in substance.split("+"))
+
+
+def _set_label(name: str) -> str:
+    row = _index("k_substance", "substance").get(name)
+    if row is not None:
+        return str(row["label"])
+    entry = knowledge.load().sets.get(name)
+    return entry.label if entry is not None else name
+
+
+@cache
+def members(set_name: str) -> frozenset[str]:
+    """The medicines a duty's subject stands for."""
+    return frozenset(row["substance"] for part in set_name.split("+") for row in _tables()["k_set"] if row["set_name"] == part)
+
+
+def registers() -> list[tuple[str, str]]:
+    return sorted(((row["register"], row["label"]) for row in _tables()["k_register"]), key=lambda pair: pair[1].lower())
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """`unit` is None for a review or a process; `sample` is what one visit can do together."""
+
+    test: str
+    label: str
+    unit: str | None
+    kind: str
+    sample: str
+
+
+@cache
+def test(key: str) -> Test | None:
+    row = _index("k_test", "test").get(key)
+    return Test(row["test"], row["label"], row["unit"], row["kind"], row["sample"]) if row else None
+
+
+@cache
+def rule(rule_id: str) -> Rule | None:
+    """The rule of the pack in use, None when the pack no longer has it."""
+    row = _index("k_rule", "rule_id").get(rule_id)
+    if row is None:
+        return None
+    ids = [part.strip() for part in (row["source"] or "").split(";") if part.strip()]
+    sources = knowledge.load().sources
+    titles = tuple(f"{sources[key].title} ({key})" if key in sources else _own_source(key) for key in ids)
+    entry = knowledge.load().rules.get(rule_id)
+    return Rule(rule_id, row["title"], row["because"] or "", titles, row["mark"] or "", getattr(entry, "action", "") or "")
+
+
+def _own_source(key: str) -> str:
+    if key in ("P", "K"):
+        return MARKS[key].capitalize()
+    return key[:1].upper() + key[1:]
+
+
+def interval(rule_id: str, point: str, evidence_on: date | None, due_on: date | None) -> str:
+    """How often, in words, for an ongoing duty: the interval of the rule that leads from the last evidence to the due date."""
+    if point != "ongoing" or evidence_on is None or due_on is None:
+        return ""
+    for row in _tables()["k_point"]:
+        if row["rule_id"] != rule_id or row["kind"] != "ongoing":
+            continue
+        for months, days in ((row["every_months"], row["every_days"]), (row["sooner_months"], row["sooner_days"])):
+            if (months or days) and add(evidence_on, months or 0, days or 0) == due_on:
+                return f"every {_span(months or 0, days or 0)}"
+    return ""
+
+
+def _span(months: int, days: int) -> str:
+    if months and not days:
+        if months % 12 == 0 and months > 12:
+            return f"{months // 12} years"
+        return "month" if months == 1 else f"{months} months"
+    if days and not months:
+        if days % 7 == 0:
+            return "week" if days == 7 else f"{days // 7} weeks"
+        return f"{days} days"
+    return f"{months} months and {days} days"
+
+
+def add(day: date, months: int, days: int) -> date:
+    """`day` plus calendar months, then days (docs/engine.md)."""
+    total = day.year * 12 + day.month - 1 + months
+    year, month = divmod(total, 12)
+    following = date(year + (month == 11), (month + 1) % 12 + 1, 1)
+    last = (following - timedelta(days=1)).day
+    return date(year, month + 1, min(day.day, last)) + timedelta(days=days)

@@ -1,0 +1,288 @@
+"""What the ledger's templates are given: pages put together from rows and presenters, without reading the database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from stepwell.web.core.actor import Actor
+from stepwell.web.core.formatting import clinician
+from stepwell.web.core.permissions import Permission
+from stepwell.web.ledger.models import Duty, DutyEvent, PersonRecord
+from stepwell.web.ledger.presenters import DutyPresenter, EventPresenter, people, visit
+from stepwell.web.ledger.services import UNDOABLE
+from stepwell.web.ledger.worklist import PAGE_SIZES, SOON, Order, Page, Query, Row, Tab, Whose
+
+_SEX = {"female": "Female", "male": "Male", "other": "Other"}
+_E = TypeVar("_E", bound=StrEnum)
+
+KINDS = {
+    "monitor": "Tests and checks",
+    "review": "Reviews",
+    "result": "Results to act on",
+    "combination": "Combinations",
+    "licence": "Off-licence use",
+    "agree": "Agree who",
+}
+TAB_WORDS = {
+    Tab.MINE: "Mine and overdue",
+    Tab.SOON: "Due soon",
+    Tab.WAITING: "Waiting for others",
+    Tab.NOBODY: "Nobody's",
+    Tab.DONE: "Done",
+}
+
+
+class Banner:
+    """One patient, for the banner macro. `before` is what to know before contact."""
+
+    def __init__(self, person: PersonRecord, on: date) -> None:
+        self.person_id = person.person_id
+        self.family, self.given, self.title = person.family_name, person.given_name, person.title
+        self.birth_date, self.death_date = person.birth_date, person.death_date
+        self.sex = _SEX.get(person.sex, "")
+        self.nhs_number = person.nhs_number
+        self.on = on
+        self.address, self.phone = person.address, person.phone
+        self.before = self._before(person)
+
+    @staticmethod
+    def _before(person: PersonRecord) -> str:
+        spoken = person.language if person.language and not person.language.lower().startswith("en") else ""
+        if person.interpreter:
+            return f"interpreter needed{f' (language {spoken})' if spoken else ''}"
+        return f"preferred language {spoken}" if spoken else ""
+
+    @property
+    def name(self) -> str:
+        return clinician.name(self.family, self.given, self.title)
+
+
+class ActBar:
+    """The acts the actor may do on one duty. `first` is the one that closes it."""
+
+    def __init__(self, duty: DutyPresenter) -> None:
+        self.duty = duty
+        may = duty.actor.may
+        self.own = duty.is_open and (duty.is_mine or duty.is_nobody)
+        self.act = self.own and may(Permission.ACT_ON_DUTY)
+        self.result = duty.is_open and duty.closes_by == "result" and may(Permission.RECORD_RESULT)
+        has_test = bool(duty.duty.test)
+        self.done = duty.is_open and duty.closes_by == "review" and (may(Permission.RECORD_RESULT) if has_test else self.act)
+        single = duty.duty.kind == "agree" or duty.is_nobody
+        self.agree = duty.is_open and single and may(Permission.AGREE_OWNERS)
+        self.acknowledge = self.act and (not duty.acknowledged or duty.duty.second_look)
+        # Who has to agree is not somebody to be excused from it: an answer does not close "agree who".
+        self.put_off = self.act
+        self.assign = self.act
+
+    @property
+    def any(self) -> bool:
+        return any((self.act, self.result, self.done, self.agree))
+
+
+class DutyPage:
+    """A duty's whole history, the newest first, with earlier times it was owed."""
+
+    def __init__(
+        self,
+        duty: Duty,
+        *,
+        instances: Iterable[Duty],
+        events: Iterable[DutyEvent],
+        undone: Collection[int],
+        actor: Actor,
+        names: Mapping[str, str],
+    ) -> None:
+        self.duty = duty
+        self.several = len(list(instances)) > 1
+        self.history = [
+            EventPresenter(event, actor, names, undone, undoable=event.kind in UNDOABLE and actor.may(Permission.ACT_ON_DUTY))
+            for event in events
+        ]
+
+
+# The worklist
+
+
+def query_of(given: Mapping[str, Any]) -> Query:
+    """The query that an address asks for; what cannot be read has its default."""
+    size = _number(given.get("size", ""), PAGE_SIZES[0])
+    return Query(
+        tab=_one_of(Tab, given.get("tab", "")) or Tab.MINE,
+        register=given.get("register", ""),
+        kind=given.get("kind", "") if given.get("kind", "") in KINDS else "",
+        whose=_one_of(Whose, given.get("whose", "")) or Whose.ALL,
+        order=_one_of(Order, given.get("order", "")) or Order.PRIORITY,
+        deferred=given.get("deferred", "") == "yes",
+        page=_number(given.get("page", ""), 1),
+        size=size if size in PAGE_SIZES else PAGE_SIZES[0],
+    )
+
+
+def _one_of(kind: type[_E], text: str) -> _E | None:
+    return kind(text) if text in set(kind) else None
+
+
+def _number(text: str, default: int) -> int:
+    return int(text) if text.isdigit() and len(text) < 6 else default
+
+
+def address(query: Query, **changes: Any) -> str:
+    """The query string of a query with changes; what has its default is left out."""
+    values = {
+        "tab": query.tab, "register": query.register, "kind": query.kind, "whose": query.whose, "order": query.order,
+        "deferred": "yes" if query.deferred else "", "size": query.size, "page": query.page,
+    }  # fmt: skip
+    values |= changes
+    default = {"tab": Tab.MINE, "whose": Whose.ALL, "order": Order.PRIORITY, "size": PAGE_SIZES[0], "page": 1}
+    return "?" + urlencode({name: str(value) for name, value in values.items() if value and value != default.get(name)})
+
+
+@dataclass(frozen=True, slots=True)
+class TabLink:
+    text: str
+    count: int
+    href: str
+    current: bool
+    nobody: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pager:
+    number: int
+    count: int
+    previous: str
+    next: str
+    summary: str
+
+
+class WorklistRow:
+    """One person: what is owed, why first, how late, whose."""
+
+    SHOWN = 4
+
+    def __init__(self, row: Row, actor: Actor, on: date, names: Mapping[str, str]) -> None:
+        self.person = Banner(row.person, on)
+        self.person_id = row.person.person_id
+        self.points = row.person.points
+        self.reasons = [reason["label"] for reason in row.person.reasons]
+        self.duties = [DutyPresenter(duty, actor, on, names) for duty in row.duties]
+        self.on = on
+
+    @property
+    def titles(self) -> list[str]:
+        """What is owed, each title once, at most a few."""
+        return list(dict.fromkeys(duty.what for duty in self.duties))[: self.SHOWN]
+
+    @property
+    def more(self) -> int:
+        return max(0, len({duty.what for duty in self.duties}) - self.SHOWN)
+
+    @property
+    def medicines(self) -> str:
+        return ", ".join(dict.fromkeys(duty.medicine for duty in self.duties))
+
+    @property
+    def visit(self) -> str:
+        found = visit(self.duties, by=self.on + SOON)
+        return found.words if found else ""
+
+    @property
+    def first(self) -> DutyPresenter:
+        return self.duties[0]
+
+    @property
+    def whose(self) -> str:
+        return next((kind for kind in ("nobody", "mine") if any(d.whose == kind for d in self.duties)), "theirs")
+
+    @property
+    def owners(self) -> str:
+        return ", ".join(dict.fromkeys(duty.owner for duty in self.duties if not duty.is_nobody))
+
+    @property
+    def assigned(self) -> str:
+        names = dict.fromkeys(duty.duty.assigned_to.display_name for duty in self.duties if duty.duty.assigned_to is not None)
+        return ", ".join(names)
+
+    @property
+    def closed(self) -> str:
+        return self.first.ended
+
+
+class WorklistPage:
+    def __init__(self, page: Page, actor: Actor, on: date, names: Mapping[str, str]) -> None:
+        self.query, self.counts, self.total, self.actor, self.on = page.query, page.counts, page.total, actor, on
+        self.rows = [WorklistRow(row, actor, on, names) for row in page.rows]
+        self.pages, self.deferred = page.pages, page.deferred
+        self.kinds = list(KINDS.items())
+        self.sizes = PAGE_SIZES
+
+    @property
+    def heading(self) -> str:
+        """The answer: how many, whose, and what nobody owns."""
+        mine, nobody = self.counts[Tab.MINE], self.counts[Tab.NOBODY]
+        place = self.actor.organisation_name
+        if mine:
+            first = f"{people(mine)} {'has' if mine == 1 else 'have'} something due from {place}"
+        else:
+            first = f"Nothing is overdue from {place}"
+        return f"{first}; for {nobody:,} something is nobody’s" if nobody else first
+
+    @property
+    def tabs(self) -> list[TabLink]:
+        return [
+            TabLink(
+                TAB_WORDS[tab], self.counts[tab], address(self.query, tab=tab, page=1), tab is self.query.tab,
+                tab is Tab.NOBODY and self.counts[tab] > 0,
+            )
+            for tab in Tab
+        ]  # fmt: skip
+
+    @property
+    def is_done_tab(self) -> bool:
+        return self.query.tab is Tab.DONE
+
+    @property
+    def tab_words(self) -> str:
+        return TAB_WORDS[self.query.tab]
+
+    @property
+    def searched(self) -> str:
+        """What was looked for, for a list that is empty."""
+        parts = [f"“{TAB_WORDS[self.query.tab]}” at {self.actor.organisation_name}"]
+        if self.query.register:
+            parts.append(f"register {self.query.register}")
+        if self.query.kind:
+            parts.append(KINDS[self.query.kind].lower())
+        if self.query.whose is not Whose.ALL:
+            parts.append("assigned to you" if self.query.whose is Whose.ME else f"for the role {self.actor.role_label}")
+        return ", ".join(parts)
+
+    @property
+    def has_filters(self) -> bool:
+        return bool(self.query.register or self.query.kind or self.query.whose is not Whose.ALL)
+
+    @property
+    def clear_address(self) -> str:
+        return address(Query(tab=self.query.tab))
+
+    @property
+    def deferred_address(self) -> str:
+        return address(self.query, deferred="yes", page=1)
+
+    @property
+    def pager(self) -> Pager:
+        number, size = self.query.page, self.query.size
+        first = (number - 1) * size + 1 if self.total else 0
+        return Pager(
+            number,
+            self.pages,
+            address(self.query, page=number - 1) if number > 1 else "",
+            address(self.query, page=number + 1) if number < self.pages else "",
+            f"{first:,} to {min(self.total, number * size):,} of {people(self.total)}",
+        )

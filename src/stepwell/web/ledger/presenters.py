@@ -1,0 +1,365 @@
+"""Duties in words: the same on the worklist, the patient page and the duty page. No database is read here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from stepwell.web.core.actor import Actor
+from stepwell.web.core.formatting import clinician, count
+from stepwell.web.ledger import known
+from stepwell.web.ledger.models import Duty, DutyEvent, DutyState, EventKind
+
+NOBODY = "nobody"
+_ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
+_PLAIN_POINTS = ("ongoing", "baseline", "trigger", "agree")
+_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def in_words(number: int) -> str:
+    """`three`, from thirteen on as figures."""
+    return _WORDS[number] if number < len(_WORDS) else f"{number:,}"
+
+
+def dates(text: str) -> str:
+    """ISO dates inside a sentence as clinicians read them."""
+
+    def replace(match: re.Match[str]) -> str:
+        try:
+            return clinician.date(date(*(int(part) for part in match.groups())))
+        except ValueError:
+            return match.group()
+
+    return _ISO.sub(replace, text)
+
+
+def capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def sentence(parts: Iterable[str]) -> str:
+    """Parts joined by semicolons into one sentence."""
+    text = "; ".join(part.strip().rstrip(".;") for part in parts if part and part.strip())
+    return f"{capital(text)}." if text else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    text: str
+    on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Everything behind one duty: the rule in words, where it comes from, what was read, who decided the owner."""
+
+    rule: str
+    action: str
+    sources: tuple[str, ...]
+    mark: str
+    mark_words: str
+    rule_id: str
+    version: int
+    facts: tuple[Fact, ...]
+    owner: str
+    owner_why: str
+
+
+class DutyPresenter:
+    """A duty as the actor sees it on day `on`. `names` are organisations by code."""
+
+    def __init__(self, duty: Duty, actor: Actor, on: date, names: Mapping[str, str]) -> None:
+        self.duty, self.actor, self.on, self.names = duty, actor, on, names
+
+    @property
+    def id(self) -> int:
+        return self.duty.pk
+
+    @property
+    def is_open(self) -> bool:
+        return self.duty.is_open
+
+    @property
+    def is_mine(self) -> bool:
+        return self.duty.owner_org in self.actor.organisations
+
+    @property
+    def is_nobody(self) -> bool:
+        return self.duty.owner_org == NOBODY
+
+    @property
+    def whose(self) -> str:
+        """`mine`, `nobody` or `theirs`: the class of the stripe; a word says it too."""
+        return "nobody" if self.is_nobody else "mine" if self.is_mine else "theirs"
+
+    @property
+    def owner(self) -> str:
+        """`You`, `Nobody`, or the organisation; for a network the practice it covers by name."""
+        if self.is_nobody:
+            return "Nobody"
+        if self.duty.owner_org == self.actor.organisation:
+            return "You"
+        return self.names.get(self.duty.owner_org, self.duty.owner_org)
+
+    @property
+    def owner_role(self) -> str:
+        role = self.duty.owner_role
+        return "" if role in ("", "any") else role
+
+    @property
+    def medicine(self) -> str:
+        return known.medicine(self.duty.subject)
+
+    @property
+    def what(self) -> str:
+        """The title, with the point of a first-year schedule, and the medicine where the title has no room for it."""
+        duty = self.duty
+        title = duty.title
+        if duty.kind in ("agree", "licence"):
+            return f"{title}: {self.medicine}"
+        if duty.point not in _PLAIN_POINTS and not _ISO.fullmatch(duty.point):
+            return f"{title}, {duty.point}"
+        return title
+
+    @property
+    def is_due(self) -> bool:
+        return self.duty.due_on is not None and self.duty.due_on <= self.on
+
+    @property
+    def heading(self) -> str:
+        """`HbA1c is 4 months overdue`; a task that reads as one keeps its words and is dated by its tag."""
+        if self.reads_as_state and self.is_due and self.duty.due_on is not None:
+            late = clinician.lateness(self.duty.due_on, self.on)
+            return f"{self.what} is {'due today' if late == 'today' else late}"
+        return self.what
+
+    @property
+    def reads_as_state(self) -> bool:
+        return self.duty.kind == "monitor"
+
+    @property
+    def due_text(self) -> str:
+        late = clinician.lateness(self.duty.due_on, self.on)
+        return "due today" if late == "today" else late
+
+    @property
+    def due_tone(self) -> str:
+        due = self.duty.due_on
+        if due is None:
+            return "grey"
+        if due < self.on:
+            return "red"
+        return "amber" if (due - self.on).days <= 28 else "blue"
+
+    @property
+    def tag(self) -> tuple[str, str] | None:
+        """The due date as a tag, unless the heading already says it."""
+        return None if self.reads_as_state and self.is_due else (self.due_text, self.due_tone)
+
+    @property
+    def notes(self) -> list[tuple[str, str]]:
+        """Tags beside the heading: escalated, deferred, assigned, second look, approval."""
+        duty, found = self.duty, []
+        if duty.is_open and duty.escalate_on is not None and duty.escalate_on <= self.on:
+            found.append((f"escalated {clinician.date(duty.escalate_on)}", "red"))
+        if duty.is_open and duty.shown_from is not None and duty.shown_from > self.on:
+            found.append((f"put off until {clinician.date(duty.shown_from)}", "grey"))
+        if duty.assigned_to is not None:
+            name = "you" if duty.assigned_to_id == self.actor.user_id else duty.assigned_to.display_name
+            found.append((f"assigned to {name}", "blue"))
+        if duty.second_look:
+            found.append(("rule changed: look again", "amber"))
+        if duty.needs_approval:
+            found.append(("needs local approval", "amber"))
+        return found
+
+    @property
+    def acknowledged(self) -> str:
+        duty = self.duty
+        if duty.acknowledged_at is None or duty.acknowledged_by is None:
+            return ""
+        return f"seen by {duty.acknowledged_by.display_name}, {clinician.date(duty.acknowledged_at)}"
+
+    @property
+    def reason(self) -> str:
+        """The reasons in one sentence: since when, the last result, how often, whose and why."""
+        because = self.duty.because
+        of = {kind: [dates(row["label"]) for row in because if row["kind"] == kind] for kind in _kinds(because)}
+        parts = [*of.get("course", []), *of.get("trigger", [])]
+        parts += of.get("last result", []) or of.get("no result", [])
+        if often := known.interval(self.duty.rule_id, self.duty.point, self.duty.served_on or self.duty.anchor_on, self.duty.due_on):
+            parts.append(often)
+        parts += [*of.get("condition", []), *of.get("answer", [])]
+        if self.duty.owner_label:
+            parts.append(self._whose_words())
+        return sentence(parts)
+
+    def _whose_words(self) -> str:
+        label = dates(self.duty.owner_label)
+        if self.is_mine and self.duty.owner_org == self.actor.organisation:
+            return f"yours: {label}"
+        return f"{self.owner}: {label}"
+
+    @property
+    def why(self) -> Why:
+        duty = self.duty
+        rule = known.rule(duty.rule_id)
+        facts = tuple(
+            Fact(dates(row["label"]), date.fromisoformat(row["on_date"]) if row["on_date"] else None)
+            for row in duty.because
+            if row["kind"] != "owner"
+        )
+        return Why(
+            rule=rule.because if rule else "This rule is no longer in the knowledge pack.",
+            action=rule.action if rule else "",
+            sources=rule.sources if rule else (),
+            mark=duty.mark,
+            mark_words=known.MARKS.get(duty.mark, "not stated"),
+            rule_id=duty.rule_id,
+            version=duty.rule_version,
+            facts=facts,
+            owner=self.owner + (f" ({self.owner_role})" if self.owner_role and not self.is_nobody else ""),
+            owner_why=dates(duty.owner_label),
+        )
+
+    @property
+    def test(self) -> known.Test | None:
+        return known.test(self.duty.test) if self.duty.test else None
+
+    @property
+    def closes_by(self) -> str:
+        """The act that can close it: `result`, `review` (an answer in words), or `owner` (taking it on, an agreement)."""
+        if self.duty.kind == "agree":
+            return "owner"
+        found = self.test
+        return "result" if found is not None and found.sample not in ("review", "question") else "review"
+
+    @property
+    def ended(self) -> str:
+        """How it was closed, in words, with what closed it."""
+        duty = self.duty
+        state = DutyState(duty.state).label
+        if duty.state == DutyState.MET:
+            by = "result of" if duty.ended_by == "result" else "on"
+            return f"{state}: {by} {clinician.date(duty.ended_on)}" + (f". {dates(duty.ended_why)}" if duty.ended_why else "")
+        words = f"{state}. {dates(duty.ended_why)}" if duty.ended_why else state
+        if duty.state == DutyState.NOT_APPLICABLE:
+            words += f" (until {clinician.date(duty.until)})" if duty.until else ""
+        return words
+
+    @property
+    def ended_tone(self) -> str:
+        return "green" if self.duty.state == DutyState.MET else "grey"
+
+
+def _kinds(because: list[dict[str, object]]) -> list[str]:
+    return [str(row["kind"]) for row in because]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What one visit would settle: tests, and how many duties they close."""
+
+    tests: tuple[known.Test, ...]
+    duties: int
+
+    @property
+    def words(self) -> str:
+        kinds = {test.sample for test in self.tests}
+        name = {frozenset({"blood"}): "blood visit", frozenset({"physical"}): "check", frozenset({"ecg"}): "ECG"}.get(
+            frozenset(kinds), "visit"
+        )
+        return f"one {name} settles {in_words(self.duties)}"
+
+
+def visit(duties: Iterable[DutyPresenter], *, by: date) -> Visit | None:
+    """Duties due by a day that one visit can close together; None when there is nothing to bundle."""
+    chosen = [p for p in duties if p.closes_by == "result" and p.duty.due_on is not None and p.duty.due_on <= by]
+    tests = {p.duty.test: p.test for p in chosen if p.test is not None}
+    if len(chosen) < 2:
+        return None
+    return Visit(tuple(tests[key] for key in sorted(tests)), len(chosen))
+
+
+class EventPresenter:
+    """One line of a duty's history."""
+
+    def __init__(self, event: DutyEvent, actor: Actor, names: Mapping[str, str], undone: Collection[int], undoable: bool) -> None:
+        self.event, self.actor, self.names = event, actor, names
+        self.is_undone = event.pk in undone
+        self.may_undo = undoable and not self.is_undone and event.org_code in actor.organisations
+
+    @property
+    def title(self) -> str:
+        event = self.event
+        words = EventKind(event.kind).label
+        if event.kind == EventKind.ASSIGNED:
+            return f"Assigned to {event.detail['name']}" if event.detail.get("to") else "No longer assigned"
+        if event.kind == EventKind.DEFERRED:
+            return f"Not this time: shown again from {dates(event.detail['until'])}"
+        if event.kind == EventKind.ANSWERED:
+            return f"Answer: {event.detail['answer']}"
+        if event.kind == EventKind.RESULT:
+            return f"Result recorded: {self._result()}"
+        if event.kind == EventKind.UNDONE:
+            return f"Undone: {EventKind(event.detail['undone']).label.lower()}"
+        if event.kind == EventKind.MET:
+            return f"Done, by the evidence of {dates(event.detail.get('evidence_on', ''))}"
+        return words
+
+    def _result(self) -> str:
+        detail = self.event.detail
+        test = known.test(detail["test"])
+        label, unit = (test.label, test.unit or "") if test else (detail["test"], "")
+        value = clinician.milli(detail["value_milli"], unit) if detail["value_milli"] is not None else "done"
+        return f"{label} {value} on {dates(detail['on'])}"
+
+    @property
+    def who(self) -> str:
+        event = self.event
+        if event.by is None:
+            return "Stepwell, from the records"
+        place = self.names.get(event.org_code, event.org_code)
+        return f"{event.by.display_name}, {event.role}, {place}"
+
+    @property
+    def lines(self) -> list[str]:
+        """What changed, and the reason that was given."""
+        found = [self._change(row) for row in self.event.detail.get("fields", [])]
+        if self.event.detail.get("carries"):
+            found.append("What had been arranged goes on.")
+        if self.event.why:
+            found.append(dates(self.event.why))
+        return [line for line in found if line]
+
+    def _change(self, row: Mapping[str, object]) -> str:
+        before, after = row["before"], row["after"]
+        match row["field"]:
+            case "because":
+                come, gone = "; ".join(after or []), "; ".join(before or [])  # type: ignore[call-overload]
+                return dates(" ".join(part for part in (f"Now: {come}." if come else "", f"Before: {gone}." if gone else "") if part))
+            case "due_on":
+                return f"Due date: {_day(before)} → {_day(after)}"
+            case "escalate_on":
+                return f"Escalates: {_day(before)} → {_day(after)}"
+            case "owner_org":
+                return f"Owner: {self._org(before)} → {self._org(after)}"
+            case "owner_role":
+                return f"Role: {before or 'not named'} → {after or 'not named'}"
+            case "rule_version":
+                return f"The rule has version {after} now (it was {before}): look again."
+            case _:
+                return ""
+
+    def _org(self, code: object) -> str:
+        return "nobody" if code == NOBODY else self.names.get(str(code), str(code))
+
+
+def _day(value: object) -> str:
+    return dates(str(value)) if value else "none"
+
+
+def people(number: int) -> str:
+    return count(number, "person", "people")

@@ -1,0 +1,268 @@
+"""The patient page in words: whose the medicines and duties are, the next act, what lately closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+from stepwell.web.agreements.models import Agreement, AgreementStatus
+from stepwell.web.core.actor import Actor
+from stepwell.web.core.formatting import clinician
+from stepwell.web.core.permissions import Permission
+from stepwell.web.ledger import known
+from stepwell.web.ledger.models import Duty, PersonRecord
+from stepwell.web.ledger.pages import ActBar, Banner
+from stepwell.web.ledger.presenters import NOBODY, DutyPresenter, Visit, capital, dates, in_words, visit
+from stepwell.web.ledger.worklist import SOON
+
+_WAITING = "Duties are being worked out again; they may not show it yet."
+_DONE = {
+    "seen": "Marked as seen.",
+    "assigned": "Assigned.",
+    "put-off": "Put off: it will show again on the day you chose.",
+    "declined": "Recorded as declined by the patient.",
+    "not-applicable": "Recorded as not applicable.",
+    "done": "Recorded as done.",
+    "recorded": "Results recorded.",
+    "taken-on": "Taken on.",
+    "agreed": "Agreement recorded.",
+    "agreement-ended": "Agreement ended.",
+    "undone": "Undone.",
+    "evaluated": "Duties worked out again.",
+}
+SAID = _DONE | {f"{key}-waiting": f"{words} {_WAITING}" for key, words in _DONE.items()}
+
+_LICENCE = {
+    "licensed": ("licensed", "green"),
+    "off-licence": ("off-licence", "amber"),
+    "unknown": ("licence not known", "amber"),
+}
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+class MedicinePresenter:
+    """One line of the medicines table."""
+
+    def __init__(self, row: Mapping[str, Any], duties: Iterable[DutyPresenter], actor: Actor, on: date, names: Mapping[str, str]) -> None:
+        self.row, self.actor, self.on, self.names = row, actor, on, names
+        self.duties = [duty for duty in duties if row["substance"] in known.members(duty.duty.subject)]
+
+    @property
+    def line(self) -> Any:
+        dose = clinician.mass(self.row["daily_ug"]) if self.row["daily_ug"] is not None else None
+        how = "when required" if self.row["as_required"] else "a day" if dose else ""
+        return clinician.medicine_line(known.medicine(self.row["substance"]), dose=dose, frequency=how)
+
+    @property
+    def written(self) -> str:
+        """The product and the instruction as the record has them."""
+        return "; ".join(part for part in (self.row["term"], self.row["dose_text"]) if part)
+
+    @property
+    def dose_note(self) -> str:
+        return {"estimated": "estimated from quantity and interval", "unknown": "dose not understood: read the instruction"}.get(
+            self.row["dose_provenance"] or "", ""
+        )
+
+    @property
+    def lapsed(self) -> bool:
+        return bool(self.row["status"] == "lapsed")
+
+    @property
+    def supply_ends(self) -> date | None:
+        return _day(self.row["supply_ends_on"])
+
+    @property
+    def indication(self) -> str:
+        return capital(str(self.row["indication"]).replace("-", " ")) if self.row["indication"] else "Not recorded"
+
+    @property
+    def licence(self) -> tuple[str, str]:
+        return _LICENCE.get(self.row["licence"], _LICENCE["unknown"])
+
+    @property
+    def until(self) -> str:
+        end = _day(self.row["intended_end_on"])
+        return f"intended to {clinician.date(end)}" if end else "no end date"
+
+    @property
+    def since(self) -> date | None:
+        return _day(self.row["started_on"])
+
+    @property
+    def whose(self) -> str:
+        owner = self.row["owner_org"]
+        return "nobody" if owner == NOBODY else "mine" if owner in self.actor.organisations else "theirs"
+
+    @property
+    def owner(self) -> str:
+        owner = self.row["owner_org"]
+        if owner == NOBODY:
+            return "Nobody"
+        return "You" if owner == self.actor.organisation else self.names.get(owner, owner)
+
+    @property
+    def owner_why(self) -> str:
+        return dates(self.row["owner_label"] or "")
+
+    @property
+    def next(self) -> tuple[str, str] | None:
+        """How many duties of this medicine are overdue, or the next day one is due."""
+        if self.whose == "nobody":
+            return ("agree who", "red")
+        overdue = [duty for duty in self.duties if duty.is_due]
+        if overdue:
+            return (f"{len(overdue)} due now", "red")
+        ahead = min((duty.duty.due_on for duty in self.duties if duty.duty.due_on), default=None)
+        if ahead is None:
+            return None
+        return (f"next {clinician.date(ahead)}", "amber" if ahead - self.on <= SOON else "blue")
+
+
+class DutyLine:
+    """A duty with what can be done about it."""
+
+    def __init__(self, duty: DutyPresenter) -> None:
+        self.duty = duty
+        self.acts = ActBar(duty)
+
+
+class ResultPresenter:
+    def __init__(self, row: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
+        test = known.test(row["test"])
+        self.label = test.label if test else row["test"]
+        self.on = _day(row["effective_on"])
+        unit = test.unit if test and test.unit else ""
+        self.value = (
+            f"{row['comparator'] or ''}{clinician.milli(row['value_milli'], unit)}" if row["value_milli"] is not None else "recorded"
+        )
+        self.before = ""
+        if before is not None and before["value_milli"] is not None:
+            self.before = f"{clinician.milli(before['value_milli'])} on {clinician.date(_day(before['effective_on']))}"
+
+
+class AgreementPresenter:
+    def __init__(self, agreement: Agreement, actor: Actor, on: date, names: Mapping[str, str]) -> None:
+        self.id = agreement.pk
+        self.medicine = known.medicine(agreement.substance)
+        self.label = agreement.label
+        self.from_on, self.to_on = agreement.from_on, agreement.to_on
+        self.status = agreement.status_on(on)
+        self.lines = [(self._line(line.line), names.get(line.owner_org, line.owner_org)) for line in agreement.lines.all()]
+        parties = {agreement.between_org, agreement.and_org}
+        self.may_end = (
+            self.status != AgreementStatus.ENDED and actor.may(Permission.AGREE_OWNERS) and bool(parties & set(actor.organisations))
+        )  # fmt: skip
+
+    @staticmethod
+    def _line(line: str) -> str:
+        if line in ("all", "prescribe"):
+            return {"all": "monitors", "prescribe": "prescribes"}[line]
+        test = known.test(line)
+        return test.label if test else line
+
+    @property
+    def tone(self) -> str:
+        return {AgreementStatus.ACTIVE: "green", AgreementStatus.ACCEPTED: "blue", AgreementStatus.ENDED: "grey"}[self.status]
+
+
+class PatientPage:
+    """Mine, theirs, nobody's, for one person."""
+
+    def __init__(
+        self,
+        person: PersonRecord,
+        *,
+        duties: Iterable[Duty],
+        closed: Iterable[Duty],
+        agreements: Iterable[Agreement],
+        actor: Actor,
+        on: date,
+        names: Mapping[str, str],
+    ) -> None:
+        self.person, self.actor, self.on, self.names = person, actor, on, names
+        self.banner = Banner(person, on)
+        self.duties = [DutyPresenter(duty, actor, on, names) for duty in duties]
+        self.closed = [DutyPresenter(duty, actor, on, names) for duty in closed]
+        self.agreements = [AgreementPresenter(agreement, actor, on, names) for agreement in agreements]
+        self.medicines = [MedicinePresenter(row, self.duties, actor, on, names) for row in person.medicines]
+        self.may_agree = actor.may(Permission.AGREE_OWNERS)
+        self.may_record = actor.may(Permission.RECORD_RESULT)
+
+    # What is due now, or soon enough to plan; the rest is told in a line.
+    def _now(self, whose: str) -> list[DutyPresenter]:
+        return [duty for duty in self.duties if duty.whose == whose and self._shown(duty)]
+
+    def _shown(self, duty: DutyPresenter) -> bool:
+        due = duty.duty.due_on
+        hidden = duty.duty.shown_from is not None and duty.duty.shown_from > self.on
+        return not hidden and (due is None or due - self.on <= SOON)
+
+    @property
+    def mine(self) -> list[DutyLine]:
+        return [DutyLine(duty) for duty in self._now("mine")]
+
+    @property
+    def theirs(self) -> list[DutyLine]:
+        return [DutyLine(duty) for duty in self._now("theirs")]
+
+    @property
+    def nobodys(self) -> list[DutyLine]:
+        return [DutyLine(duty) for duty in self._now("nobody")]
+
+    @property
+    def later(self) -> list[DutyPresenter]:
+        """Owed, but not now: due further ahead, or put off."""
+        return [duty for duty in self.duties if not self._shown(duty)]
+
+    @property
+    def due_now(self) -> int:
+        return sum(duty.is_mine and duty.is_due and self._shown(duty) for duty in self.duties)
+
+    @property
+    def heading(self) -> str:
+        """`Three medicines, four owed by you, one by nobody`"""
+        number = len(self.medicines)
+        parts = [f"{capital(in_words(number))} {'medicine' if number == 1 else 'medicines'}"]
+        mine = self.due_now
+        parts.append(f"{in_words(mine)} owed by you now" if mine else "nothing owed by you now")
+        if nobody := len(self.nobodys):
+            parts.append(f"{in_words(nobody)} by nobody")
+        return ", ".join(parts)
+
+    @property
+    def you(self) -> str:
+        """Who "you" is on this page: for a network, the practice it covers."""
+        return self.actor.organisation_name
+
+    @property
+    def visit(self) -> Visit | None:
+        """What one visit would settle, of everything due and whoever owns it: one result closes all that it satisfies."""
+        return visit(self.duties, by=self.on + SOON)
+
+    @property
+    def visit_query(self) -> str:
+        found = self.visit
+        return "&".join(f"test={test.test}" for test in found.tests) if found else ""
+
+    @property
+    def results(self) -> list[ResultPresenter]:
+        """The last of each test, with the one before."""
+        by_test: dict[str, list[Mapping[str, Any]]] = {}
+        for row in self.person.last_results:
+            by_test.setdefault(row["test"], []).append(row)
+        found = [ResultPresenter(rows[0], rows[1] if len(rows) > 1 else None) for rows in by_test.values()]
+        return sorted(found, key=lambda result: result.label.lower())
+
+    @property
+    def never_recorded(self) -> list[str]:
+        """Points that lapsed without ever being recorded: no longer owed, and not forgotten."""
+        told = (
+            f"{row['title']}{', ' + row['point'] if row['point'] not in ('ongoing', 'baseline') else ''} ({known.medicine(row['subject'])})"
+            for row in self.person.never_recorded
+        )
+        return list(dict.fromkeys(told))

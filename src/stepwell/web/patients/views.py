@@ -1,0 +1,84 @@
+"""The patient page, search, and who looked."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from stepwell.web.accounts import selectors as accounts
+from stepwell.web.agreements import selectors as agreements
+from stepwell.web.core import clock, gate
+from stepwell.web.core.access import OrganisationSubject
+from stepwell.web.core.actor import Actor
+from stepwell.web.core.permissions import Permission
+from stepwell.web.ledger import selectors as ledger
+from stepwell.web.ledger.pages import Banner
+from stepwell.web.patients import selectors
+from stepwell.web.patients.forms import SearchForm
+from stepwell.web.patients.pages import SAID, PatientPage
+
+
+@require_safe
+def show_person(request: HttpRequest, person_id: int) -> HttpResponse:
+    """Mine, theirs, nobody's."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    person = ledger.find_person(person_id)
+    if person is None:
+        raise Http404
+    gate.open_patient(actor, ledger.subject_of(person_id), what="patient page")
+    on = clock.today()
+    page = PatientPage(
+        person,
+        duties=ledger.open_duties_of(person_id),
+        closed=ledger.closed_duties_of(person_id, on),
+        agreements=list(agreements.agreements_of(person_id)),
+        actor=actor,
+        on=on,
+        names=accounts.organisation_names(),
+    )
+    context = {
+        "page": page,
+        "banner": page.banner,
+        "pending": ledger.pending_since(person_id),
+        "said": SAID.get(request.GET.get("said", ""), ""),
+    }
+    return render(request, "patients/patient.jinja", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def search_people(request: HttpRequest) -> HttpResponse:
+    """Searched by POST: what was typed names a patient, so it stays out of addresses and logs."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    gate.require(actor, Permission.SEARCH_PATIENTS, OrganisationSubject(actor.organisation))
+    form = SearchForm(request.POST or None)
+    found = None
+    if request.method == "POST" and form.is_valid():
+        found = ledger.search_people(actor, form.search())
+    shown = (found or [])[: ledger.SEARCH_LIMIT]
+    gate.open_list(actor, action=Permission.SEARCH_PATIENTS, what="search", person_ids=[person.person_id for person in shown])
+    on = clock.today()
+    context = {
+        "form": form,
+        "found": None if found is None else [Banner(person, on) for person in shown],
+        "more": found is not None and len(found) > ledger.SEARCH_LIMIT,
+        "limit": ledger.SEARCH_LIMIT,
+    }
+    return render(request, "patients/search.jinja", context, status=422 if form.errors else 200)
+
+
+@require_safe
+def show_reads(request: HttpRequest, person_id: int) -> HttpResponse:
+    """Who opened this person's record, and why they could."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    person = ledger.find_person(person_id)
+    if person is None:
+        raise Http404
+    gate.open_patient(actor, ledger.subject_of(person_id), what="who looked")
+    context = {
+        "banner": Banner(person, clock.today()),
+        "entries": selectors.reads_of(person_id),
+        "names": accounts.organisation_names(),
+        "shown": selectors.READS_SHOWN,
+    }
+    return render(request, "patients/who_looked.jinja", context)
