@@ -106,7 +106,7 @@ def make_network(wanted: Wanted, as_of: date, say: Say) -> None:
     store = Store.open(wanted.folder / "store", create=True)
     for folder in sorted(path for path in people.iterdir() if path.is_dir()):
         with step(say, f"imported the records of {folder.name}"):
-            report = run_import(folder, store, source="auto")
+            report = run_import(folder, store, source="auto", today=as_of)
         if report.rejected:
             raise Refused(f"{folder.name}: {report.rejected} synthetic rows were rejected; this is a fault of Stepwell, please report it")
 

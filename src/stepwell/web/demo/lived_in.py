@@ -9,15 +9,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from django.db import transaction
+
 from stepwell import knowledge
 from stepwell.records.synthetic.stories import TWO_OWNERS
 from stepwell.web.accounts import selectors as accounts
 from stepwell.web.accounts.services import demo_plan, seed
-from stepwell.web.agreements.services import Line
+from stepwell.web.agreements.services import Line, record_agreement
 from stepwell.web.core.actor import Actor
 from stepwell.web.ledger import services as ledger
+from stepwell.web.ledger.approvals import approve_pack
+from stepwell.web.ledger.evaluation import catch_up, request_evaluation
 from stepwell.web.ledger.models import PersonRecord
-from stepwell.web.ledger.selectors import visible_to
+from stepwell.web.ledger.selectors import subject_of, visible_to
 from stepwell.web.ledger.worklist import Query, duties_for
 
 TRUST = "RZ9"
@@ -38,7 +42,9 @@ def staff(username: str, as_of: date) -> Actor:
 
 
 def seed_staff(as_of: date) -> None:
+    """Organisations and staff; the first practice has approved the knowledge pack, the second not yet."""
     seed(Actor.system("demo"), demo_plan(), from_on=as_of - STAFF_SINCE)
+    approve_pack(staff("amara.osei", as_of), version=knowledge.load().version, evaluate=False)
 
 
 def work(as_of: date) -> Count:
@@ -48,42 +54,52 @@ def work(as_of: date) -> Count:
 def _agreements(as_of: date) -> int:
     """Of the people whom the trust supplies: some shared, some kept, some lapsed, one from next month, the rest with nobody."""
     psychiatrist = staff("lena.hart", as_of)
-    count = 0
+    turn = recorded = 0
     for record, substance in _supplied_by_the_trust(psychiatrist, as_of):
         two_owners = (record.given_name, record.family_name) == TWO_OWNERS
         if two_owners and substance != "lithium":
             continue  # the third medicine of the story: nobody took it on
-        terms = _Terms(as_of, record.gp_org).choose("kept" if two_owners else _TURNS[count % len(_TURNS)])
-        count += 1
+        terms = _KEPT if two_owners else _TURNS[turn % len(_TURNS)]
+        turn += 1
         if terms is not None:
-            ledger.record_agreement(psychiatrist, record.person_id, substance=substance, between_org=TRUST, and_org=record.gp_org, **terms)
-    return count
-
-
-_TURNS = ("shared", "kept", "none", "shared", "lapsed", "none", "coming")
+            _record(psychiatrist, record, substance, terms, as_of)
+            recorded += 1
+    catch_up()  # once for all of them, instead of person by person
+    return recorded
 
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    as_of: date
-    practice: str
+    """Days before the demo's day, negative ahead of it. `shared`: the practice monitors what the trust prescribes."""
 
-    def choose(self, turn: str) -> dict[str, object] | None:
-        back = {"shared": 300, "kept": 400, "lapsed": 500, "coming": 10}.get(turn)
-        if back is None:
-            return None
-        agreed = self.as_of - timedelta(days=back)
-        terms: dict[str, object] = {"agreed_on": agreed, "from_on": agreed, "label": "Shared care with Northside CMHT"}
-        if turn == "kept":
-            lines = [Line("all", TRUST, "psychiatrist")]
-            terms["label"] = "Northside CMHT prescribes and monitors"
-        else:
-            lines = [Line("prescribe", TRUST, "psychiatrist"), Line("all", self.practice, "gp")]
-        if turn == "lapsed":
-            terms["to_on"] = self.as_of - timedelta(days=60)
-        if turn == "coming":
-            terms["from_on"] = self.as_of + timedelta(days=28)
-        return {**terms, "lines": lines}
+    agreed: int
+    begins: int
+    ends: int | None = None
+    shared: bool = True
+
+
+_SHARED, _KEPT = _Terms(300, 300), _Terms(400, 400, shared=False)
+_LAPSED, _COMING = _Terms(500, 500, ends=60), _Terms(10, -28)
+_TURNS = (_SHARED, _KEPT, None, _SHARED, _LAPSED, None, _COMING)
+
+
+def _record(psychiatrist: Actor, record: PersonRecord, substance: str, terms: _Terms, as_of: date) -> None:
+    practice = Line("all", record.gp_org, "gp")
+    trust = Line("prescribe" if terms.shared else "all", TRUST, "psychiatrist")
+    with transaction.atomic():
+        record_agreement(
+            psychiatrist,
+            subject_of(record.person_id),
+            substance=substance,
+            between_org=TRUST,
+            and_org=record.gp_org,
+            lines=[trust, practice] if terms.shared else [trust],
+            agreed_on=as_of - timedelta(days=terms.agreed),
+            from_on=as_of - timedelta(days=terms.begins),
+            to_on=None if terms.ends is None else as_of - timedelta(days=terms.ends),
+            label="Shared care with Northside CMHT" if terms.shared else "Northside CMHT prescribes and monitors",
+        )
+        request_evaluation(record.person_id)
 
 
 def _supplied_by_the_trust(psychiatrist: Actor, as_of: date) -> Iterator[tuple[PersonRecord, str]]:
