@@ -22,6 +22,10 @@ _STRENGTH = re.compile(
     re.I,
 )
 _PREVIOUS = re.compile(r"^VMP (?:previous|subsequent) to (\d+)$")
+_FORM = re.compile(
+    r"\s+(?:in oral|modified-release|gastro-resistant|orodispersible|dispersible|effervescent|soluble|sublingual"
+    r"|tablets?|caplets?|capsules?|oral|sachets?|solution|drops|syrup|elixir)\b"
+)
 _FORM_WORDS = (
     ("injection", ("injection", "infusion", "ampoule", "vial")),
     ("rectal", ("suppositor", "rectal", "enema")),
@@ -95,10 +99,7 @@ def strength_of(term: str, ingredients: Sequence[str] = ()) -> int | None:
 def name_of(term: str) -> str:
     """The lower-case name before the first figure or dose form."""
     name = re.split(r"\s*(?<![\w-])\d", term.lower(), maxsplit=1)[0]
-    name = re.split(
-        r"\s+(?:in oral|modified-release|gastro-resistant|orodispersible|dispersible|effervescent|soluble|sublingual|tablets?|caplets?|capsules?|oral|sachets?|solution|drops|syrup|elixir)\b",
-        name,
-    )[0]
+    name = _FORM.split(name)[0]
     return name.strip(" ,")
 
 
