@@ -27,9 +27,7 @@ from stepwell.records.schema import WORKFLOW
 from stepwell.tables import Table
 
 # The tables that stages read; the others of the store stay closed.
-READ_RECORDS = (
-    "patients organisations registrations medication_plans medication_issues observations conditions letters links".split()
-)
+READ_RECORDS = "patients organisations registrations medication_plans medication_issues observations conditions letters links".split()
 READ_WORKFLOW = "agreement_lines owner_assertions dispositions recorded_results codings approvals".split()
 INPUTS: dict[str, Table] = {name: RECORDS[name] for name in READ_RECORDS} | {name: WORKFLOW[name] for name in READ_WORKFLOW} | KNOWLEDGE
 
@@ -198,7 +196,11 @@ class Session:
         progress: Progress | None = None,
     ) -> dict[str, pa.Table]:
         """The outputs for whole Parquet files, `tables` standing in for those named in it."""
-        given = {name: _conformed(tables.get(name), INPUTS[name]) for name in [*READ_RECORDS, *READ_WORKFLOW] if name in tables or not files.get(name)}
+        given = {
+            name: _conformed(tables.get(name), INPUTS[name])
+            for name in [*READ_RECORDS, *READ_WORKFLOW]
+            if name in tables or not files.get(name)
+        }
         viewed = [name for name in [*READ_RECORDS, *READ_WORKFLOW] if name not in given]
         with self._registered(given):
             try:
@@ -231,7 +233,9 @@ def _conformed(rows: pa.Table | None, table: Table) -> pa.Table:
 
 def _most_events(tables: Mapping[str, pa.Table]) -> int:
     """No person has more events of one substance than there are days of issue and plans prescribed elsewhere."""
-    return len(pc.unique(tables["medication_issues"]["issued_on"])) + int(pc.sum(tables["medication_plans"]["elsewhere"].cast(pa.int64())).as_py() or 0)
+    return len(pc.unique(tables["medication_issues"]["issued_on"])) + int(
+        pc.sum(tables["medication_plans"]["elsewhere"].cast(pa.int64())).as_py() or 0
+    )
 
 
 _KEPT = threading.local()

@@ -1,0 +1,150 @@
+"""Portable SQL: what a stage may use, checked on SQLGlot's syntax tree.
+
+SQLGlot can lose meaning silently between dialects: an ordered `list()` loses its order, unknown functions pass through,
+`date + interval` differs in type, a cast of 1.5 to a whole number and a division by zero differ in value. So stages keep
+to the functions and forms below, and the same files run on DuckDB and, transpiled, on Spark (design.md, section 2).
+"""
+
+from __future__ import annotations
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.tokens import TokenType
+
+from stepwell.engine.stage_files import Stage
+
+# Each of these has one meaning on both engines for the ways stages use it.
+ALLOWED: tuple[type[exp.Expr], ...] = (
+    exp.Abs,
+    exp.AddMonths,
+    exp.Case,
+    exp.Cast,
+    exp.Coalesce,
+    exp.Count,
+    exp.DateDiff,
+    exp.GroupConcat,
+    exp.Greatest,
+    exp.If,
+    exp.Lag,
+    exp.Lead,
+    exp.Least,
+    exp.LogicalAnd,
+    exp.LogicalOr,
+    exp.Lower,
+    exp.Max,
+    exp.Min,
+    exp.Nullif,
+    exp.Pad,
+    exp.RegexpLike,
+    exp.RowNumber,
+    exp.Sum,
+    exp.Trim,
+    exp.Year,
+)
+TYPES = {"BIGINT", "INT", "VARCHAR", "TEXT", "DATE"}
+# Words of the language that the tokenizer takes for names.
+_WORDS = {"NULLS", "LAST", "PRECEDING", "FOLLOWING", "UNBOUNDED", "BY"}
+# Connectives are functions to SQLGlot, and mean the same everywhere.
+_CONNECTIVES = (exp.And, exp.Or, exp.Xor)
+
+
+def faults(stage: Stage) -> list[str]:
+    """What is not portable or not stated in the contract, in words that say what to write instead; empty when all is well."""
+    try:
+        statements = sqlglot.parse(stage.sql, read="duckdb")
+    except sqlglot.errors.ParseError as error:
+        return [f"{stage.name}: cannot be read: {error}"]
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        return [f"{stage.name}: write one SELECT and nothing else"]
+    tree = statements[0]
+    found = [*_functions(tree), *_forms(tree), *_divisions(tree), *_aliases(tree), *_missing_as(stage.sql), *_reads(tree, stage)]
+    return [f"{stage.name}: {fault}" for fault in found]
+
+
+def _functions(tree: exp.Expr) -> list[str]:
+    found = []
+    for node in tree.find_all(exp.Func):
+        if isinstance(node, _CONNECTIVES) or isinstance(node, ALLOWED):
+            if isinstance(node, exp.Cast) and node.to.this.name not in TYPES:
+                found.append(f"cast to {node.to.sql()}: use {', '.join(sorted(TYPES))}")
+            if isinstance(node, exp.TryCast):
+                found.append("TRY_CAST: hides what does not fit")
+            if isinstance(node, exp.DateDiff) and (node.unit is None or node.unit.name.upper() != "DAY"):
+                found.append("date_diff counts boundaries for other units: use 'day'")
+            continue
+        name = node.name if isinstance(node, exp.Anonymous) else node.sql_name()
+        found.append(f"function {name.lower()} is not on the list of portable ones")
+    return found
+
+
+def _forms(tree: exp.Expr) -> list[str]:
+    found = []
+    if tree.find(exp.Qualify):
+        found.append("QUALIFY: number the rows in a subquery and filter outside")
+    if tree.find(exp.Interval):
+        found.append("interval arithmetic: use add_months(d, n) and d + whole days")
+    if any(not literal.is_string and "." in literal.name for literal in tree.find_all(exp.Literal)):
+        found.append("a decimal literal: use whole thousandths or micrograms")
+    if tree.find(exp.Array, exp.Lambda, exp.Struct, exp.Bracket):
+        found.append("lists, structs and lambdas: use rows")
+    if tree.find(exp.Window) and any(spec.args.get("kind") == "RANGE" for spec in tree.find_all(exp.WindowSpec)):
+        found.append("a RANGE frame: use ROWS")
+    if any(w.args.get("recursive") for w in tree.find_all(exp.With)):
+        found.append("WITH RECURSIVE: Spark stops at 100 levels")
+    found += [
+        "GROUP_CONCAT without ORDER BY inside: its order is not defined"
+        for node in tree.find_all(exp.GroupConcat)
+        if not node.find(exp.Order)
+    ]
+    return found
+
+
+def _divisions(tree: exp.Expr) -> list[str]:
+    found = []
+    if tree.find(exp.Div):
+        found.append("division /: use // on whole numbers")
+    for node in tree.find_all(exp.IntDiv, exp.Mod):
+        divisor = node.expression
+        safe = isinstance(divisor, exp.Nullif) or (isinstance(divisor, exp.Literal) and not divisor.is_string and int(divisor.name) > 0)
+        if not safe:
+            found.append(f"{node.sql('duckdb')}: guard the divisor with nullif(…, 0)")
+    return found
+
+
+def _aliases(tree: exp.Expr) -> list[str]:
+    found = []
+    for node in tree.find_all(exp.Table, exp.Subquery):
+        under = node.parent
+        if isinstance(under, exp.From | exp.Join) and not node.alias:
+            found.append(f"{node.sql('duckdb')}: name it with AS")
+    for select in tree.find_all(exp.Select):
+        found += [
+            f"{item.sql('duckdb')}: name the column with AS" for item in select.expressions if not item.alias_or_name and not item.is_star
+        ]
+    return found
+
+
+def _missing_as(sql: str) -> list[str]:
+    """Two names side by side: the second is an alias without AS."""
+    tokens = sqlglot.tokenize(sql, read="duckdb")
+    return [
+        f"{one.text} {two.text}: put AS between"
+        for one, two in zip(tokens, tokens[1:], strict=False)
+        if one.token_type is TokenType.VAR
+        and two.token_type is TokenType.VAR
+        and one.text.upper() not in _WORDS
+        and two.text.upper() not in _WORDS
+    ]
+
+
+def _reads(tree: exp.Expr, stage: Stage) -> list[str]:
+    """The tables that the statement reads are those its comment says."""
+    own = {cte.alias for cte in tree.find_all(exp.CTE)}
+    read = {table.name for table in tree.find_all(exp.Table)} - own
+    said = {word.strip(" ,()") for word in stage.reads.replace("(", ",").split(",")}
+    return [f"reads {name}, which its comment does not say" for name in sorted(read - said)]
+
+
+def to_spark(sql: str) -> str:
+    """The statement in Spark's dialect. SQLGlot's error when it knows that something cannot be carried over."""
+    return sqlglot.transpile(sql, read="duckdb", write="spark", unsupported_level=sqlglot.ErrorLevel.RAISE)[0]
