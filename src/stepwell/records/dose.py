@@ -19,7 +19,7 @@ from functools import lru_cache
 from math import floor
 from typing import Literal
 
-from stepwell.records.dose_reader import (
+from stepwell.records.dose_elements import (
     MASS,
     MEASURED,
     NEAR,
@@ -32,11 +32,11 @@ from stepwell.records.dose_reader import (
     Every,
     Mark,
     Rate,
-    Reader,
     Slot,
     Unclear,
     Weekdays,
 )
+from stepwell.records.dose_reader import Reader
 from stepwell.records.dose_words import lexemes
 
 _LONGEST = 1000  # characters of a text that is read at all
@@ -126,6 +126,9 @@ def _times(whens: list[_Joined]) -> _Times:
     rate = _rate([when for _, when in rates])
     if everies:
         every = next(iter(everies))
+        order = [type(when) for _, when in whens]
+        if not every.counted and Slot in order and order.index(Slot) < order.index(Every):
+            raise Unclear("'weekly' and the like after a time of day may be of the supply")
         if len(everies) > 1 or count > 1 or average == "alternate days" or (rate and not (rate.low == rate.high == 1 and not rate.bare)):
             raise Unclear("two patterns of days")
         if average and (every.low != every.high or every.low * 7 != days * 7):
@@ -140,13 +143,18 @@ def _times(whens: list[_Joined]) -> _Times:
 
 def _rate(rates: list[Rate]) -> Rate | None:
     exact = [rate for rate in rates if not rate.bare]
+    limits = [rate.high for rate in exact if rate.upto]
+    exact = [rate for rate in exact if not rate.upto]
+    if limits:  # "every 4 to 6 hours, up to four times a day"
+        most = min([*limits, *(rate.high for rate in exact)])
+        return Rate(Fraction(0), most, upto=True)
     if not exact:
         return rates[0] if rates else None
     if len({(rate.low, rate.high) for rate in exact}) > 1:
         raise Unclear("two different frequencies")
     if len(rates) > len(exact) and rates[0].bare and exact[0].high != 1:
         raise Unclear("so much a day, or so much each time")
-    return exact[0] if not any(rate.upto for rate in exact) else Rate(exact[0].low, exact[0].high, upto=True)
+    return exact[0]
 
 
 def _days(whens: list[_Joined]) -> tuple[Fraction, str]:
@@ -208,7 +216,7 @@ def _one_amount(run: list[_Joined], equal: set[int]) -> Amount:
             amount = Amount(amount.low + other.low, amount.high + other.high, amount.unit, strength=amount.strength, worded=True)
         elif join not in {"", "sep"} or (same := _same(amount, other)) is False:
             raise Unclear("two amounts with one time")
-        elif same is None and id(other) not in equal and {amount.unit in MASS, other.unit in MASS} == {True, False}:
+        elif same is None and id(other) not in equal and join == "" and {amount.unit in MASS, other.unit in MASS} == {True, False}:
             counted = other if amount.unit in MASS else amount
             amount = amount if counted.low == counted.high == 1 else counted  # "10mg 2 tablets": two tablets, whatever the 10 mg is
         elif same is None and id(other) not in equal:
@@ -235,6 +243,8 @@ def _parts(items: list[_Joined], equal: set[int]) -> list[_Part]:
             if not runs or (is_amount and not times_lead and runs[-1][1]) or (not is_amount and times_lead and runs[-1][0]):
                 runs.append(([], []))
             runs[-1][0 if is_amount else 1].append(pair)
+        if len(runs) > 1 and not runs[-1][1] and _is_supply(runs[-1][0]):
+            runs.pop()
         if len(runs) > 1 and not all(found and whens for found, whens in runs):
             raise Unclear("it is not clear which time belongs to which amount")
     out = []
@@ -242,6 +252,17 @@ def _parts(items: list[_Joined], equal: set[int]) -> list[_Part]:
         first = (whens if times_lead else found)[0][0]
         out.append(_Part(_one_amount(found, equal), _times([("", whens[0][1]), *whens[1:]]) if whens else None, first))
     return out
+
+
+_SMALLEST_SUPPLY = 7
+
+
+def _is_supply(run: list[_Joined]) -> bool:
+    """A last count with a unit but no time, as "one at night twenty eight tablets": the quantity supplied."""
+    if len(run) != 1 or run[0][0] not in {"", "sep"}:
+        return False
+    amount = run[0][1]
+    return isinstance(amount, Amount) and amount.worded and amount.unit not in MEASURED and amount.low == amount.high >= _SMALLEST_SUPPLY
 
 
 # ---- the day ---------------------------------------------------------------------------------------------------------
@@ -255,6 +276,18 @@ class _Beside:
     marks: set[str]
     restated: list[Amount]
     breakdown: list[_Part] | None = None
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The day as far as it is read."""
+
+    unit: str
+    timed: bool  # every amount has its time
+    notes: list[str]
+    low: Fraction = Fraction(0)
+    high: Fraction = Fraction(0)
+    as_required: bool = False
 
 
 def _brackets(elements: list[Element]) -> list[Element | list[Element]]:
@@ -288,7 +321,7 @@ def _joined(elements: list[Element], beside: _Beside, equal: set[int]) -> list[_
         elif isinstance(element, Mark):
             if element.name == "prn" and join in {"and", "plus"} and out:
                 raise Unclear("further doses when required, without a limit")
-            if element.name in {"prn", "directed", "divided", "both sides", "total"}:
+            if element.name in {"prn", "directed", "divided", "both sides", "total", "total a day", "service a day"}:
                 beside.marks.add(element.name)
                 if element.name == "total" and out and at + 1 < len(elements):
                     join = "total"
@@ -300,7 +333,8 @@ def _joined(elements: list[Element], beside: _Beside, equal: set[int]) -> list[_
                 raise Unclear(f"'{join} {element.name}'")
         else:
             if isinstance(element, Amount) and join in {"equals", "total"}:
-                if join == "total":
+                if join == "total" or (out and isinstance(out[-1][1], WHEN)):
+                    join = ""
                     beside.restated.append(element)
                     continue
                 equal.add(id(element))
@@ -381,7 +415,7 @@ def _in_mass(amount: Amount, unit: str) -> Amount:
 def _sum(parts: list[_Part], marks: set[str]) -> tuple[Fraction, Fraction]:
     """The parts of one day, added. Raises Unclear when they may be alternatives, steps, or a total with its parts."""
     times = [part.times for part in parts]
-    if any(part.join == "or" for part in parts):
+    if any(part.join in {"or", "slash", "to"} for part in parts):
         raise Unclear("a choice of doses")
     if "prn" in marks or any(t is None or t.upto or t.average for t in times) or any(part.amount.upto for part in parts):
         raise Unclear("parts of which some are not for every day")
@@ -405,102 +439,106 @@ def _total(parts: list[_Part], beside: _Beside) -> Dose:
             raise Unclear("a number without a unit that may be milligrams")
     marks = beside.marks
     notes: list[str] = []
+    if marks & {"total a day", "service a day"} and len(parts) == 1 and parts[0].times is None:
+        parts = [_Part(parts[0].amount, _Times(Fraction(1), Fraction(1), bare=True), "")]
     if len(parts) > 2 and parts[0].times and parts[0].times.bare and parts[1].join not in {"and", "plus"} and beside.breakdown is None:
         parts, beside.breakdown = parts[:1], parts[1:]
-    unit = _unit([part.amount for part in parts]) if parts else ""
-    low = high = Fraction(0)
-    timed = bool(parts) and all(part.times for part in parts)
+    day = _Reading(_unit([part.amount for part in parts]) if parts else "", bool(parts) and all(part.times for part in parts), notes)
     if len(parts) > 1:
-        low, high = _sum(parts, marks)
+        day.low, day.high = _sum(parts, marks)
         notes.append(" + ".join(_part_words(part) for part in parts))
-    elif timed:
-        low, high = parts[0].low, parts[0].high
+    elif day.timed:
+        day.low, day.high = parts[0].low, parts[0].high
         notes.append(_part_words(parts[0]))
-    ceiling = any(part.amount.upto or (part.times and part.times.upto) for part in parts)
     if "divided" in marks and not (len(parts) == 1 and parts[0].times and (parts[0].times.bare or parts[0].times.high == 1)):
         raise Unclear("so much a day, or so much each time")
     if "both sides" in marks:
-        if unit != "dose":
+        if day.unit != "dose":
             raise Unclear("an amount for each nostril of something that is not counted in doses")
-        low, high = low * 2, high * 2
-    _check_restated(parts, beside, low, high, unit)
-    as_required = "prn" in marks or ceiling
+        day.low, day.high = day.low * 2, day.high * 2
+    _check_restated(parts, beside, day)
+    day.as_required = "prn" in marks or any(part.amount.upto or (part.times and part.times.upto) for part in parts)
     if beside.caps:
-        low, high, unit, as_required = _capped(parts, beside.caps, low, high, unit, as_required, timed, notes)
-    elif not timed:
+        _capped(parts, beside.caps, day)
+    elif not day.timed:
         raise Unclear("how often is not stated")
-    if as_required:
-        low = Fraction(0)
+    if day.as_required:
+        day.low = Fraction(0)
         notes.append("when required: the most allowed a day")
     if "directed" in marks:
         notes.append("'as directed' adds nothing to the amount stated")
-    averaged = [part.times.average for part in parts if part.times and part.times.average]
+    averaged = any(part.times and part.times.average for part in parts)
     if averaged:
         notes.append("averaged over the days")
-    return Dose("text", _milli(low, bool(averaged)), _milli(high, bool(averaged), most=True), unit, as_required, "; ".join(notes))
+    return Dose("text", _milli(day.low, averaged), _milli(day.high, averaged, most=True), day.unit, day.as_required, "; ".join(notes))
 
 
-def _check_restated(parts: list[_Part], beside: _Beside, low: Fraction, high: Fraction, unit: str) -> None:
+def _check_restated(parts: list[_Part], beside: _Beside, day: _Reading) -> None:
     """An amount said again must be the amount of one time or of the day; a breakdown must add up to the total."""
     if beside.breakdown is not None:
         inner = _in_one_mass(beside.breakdown)
+        if len(inner) == len(parts) == 1 and inner[0].times == parts[0].times and _same(inner[0].amount, parts[0].amount) is None:
+            return  # "1 capsule twice a day (150mg bd)"
         total = _sum(inner, beside.marks) if len(inner) > 1 else (inner[0].low, inner[0].high)
-        if _unit([part.amount for part in [*parts, *inner]]) != unit and unit != "dose":
+        if _unit([part.amount for part in [*parts, *inner]]) != day.unit and day.unit != "dose":
             raise Unclear("the parts are not in the unit of the total")
-        if total != (low, high):
+        if total != (day.low, day.high):
             raise Unclear("the parts do not add up to the total stated")
-    day = Amount(low, high, unit, worded=unit != "dose")
+    whole = Amount(day.low, day.high, day.unit, worded=day.unit != "dose")
     for amount in beside.restated:
-        if _same(day, amount) is False and not any(_same(part.amount, amount) for part in parts):
+        if _same(whole, amount) is False and not any(_same(part.amount, amount) for part in parts):
             raise Unclear("two amounts that do not agree")
 
 
-def _capped(
-    parts: list[_Part], caps: list[Cap], low: Fraction, high: Fraction, unit: str, as_required: bool, timed: bool, notes: list[str]
-) -> tuple[Fraction, Fraction, str, bool]:
-    """Apply the ceilings. An amount with a ceiling but no times is taken when required."""
-    limits: list[Fraction] = []
+def _capped(parts: list[_Part], caps: list[Cap], day: _Reading) -> None:
+    """Apply the ceilings to `day`. An amount with a ceiling but no times is taken when required."""
     each = max((part.amount.high for part in parts), default=None)
+    limits = []
     for cap in caps:
         if cap.at_once:
             if each is not None and cap.amount and each > cap.amount.high:
                 raise Unclear("more than the most at one time")
-            continue
-        times = cap.times
-        amount = cap.amount
-        if amount and amount.unit == "dose" and amount.worded and not (unit == "dose" and any(part.amount.worded for part in parts)):
-            times = amount.high  # "max 4 doses in 24 hours"
-        if times is not None:
-            if each is None or len(parts) != 1:
-                raise Unclear("a number of doses without the amount of one")
-            limit = each * times
-        elif amount:
-            if not cap.a_day and not (timed and _unit([*(part.amount for part in parts), amount]) and high <= amount.high):
-                raise Unclear("a ceiling with no clear period")
-            if amount.unit in UNSIZED:
-                raise Unclear(UNSIZED[amount.unit])
-            if timed or (parts and amount.unit not in MASS):
-                if {amount.unit, unit} <= set(MASS):
-                    amount = _in_mass(amount, unit)
-                unit = _unit([*(part.amount for part in parts), amount])
-            else:
-                unit = amount.unit
-            limit = amount.high
         else:
-            continue
-        limits.append(limit)
+            limits.append(_limit(parts, cap, day, each))
     if not limits:
-        if not timed:
+        if not day.timed:
             raise Unclear("how often is not stated")
-        return low, high, unit, as_required
-    if not timed:
-        notes.append("no more than the ceiling a day")
-        return Fraction(0), min(limits), unit, True
-    if not as_required and low > min(limits):
+        return
+    limit = min(limits)
+    if not day.timed:
+        day.notes.append("no more than the ceiling a day")
+        day.low, day.high, day.as_required = Fraction(0), limit, True
+        return
+    if not day.as_required and day.low > limit:
         raise Unclear("more than the ceiling stated")
-    if min(limits) < high:
-        notes.append(f"no more than {_number(min(limits))} a day")
-    return low, min(high, *limits), unit, as_required
+    if limit < day.high:
+        day.notes.append(f"no more than {_number(limit)} a day")
+    day.high = min(day.high, limit)
+
+
+def _limit(parts: list[_Part], cap: Cap, day: _Reading, each: Fraction | None) -> Fraction:
+    """One ceiling in the unit of `day`, which takes the ceiling's unit when it has none."""
+    times, amount = cap.times, cap.amount
+    doses_counted = day.unit == "dose" and any(part.amount.worded for part in parts)
+    if amount and amount.unit == "dose" and amount.worded and not doses_counted:
+        times = amount.high  # "max 4 doses in 24 hours"
+    if times is not None:
+        if each is None or len(parts) != 1:
+            raise Unclear("a number of doses without the amount of one")
+        return each * times
+    if amount is None:
+        raise Unclear("a ceiling of nothing")
+    if not cap.a_day and not (day.timed and _unit([*(part.amount for part in parts), amount]) and day.high <= amount.high):
+        raise Unclear("a ceiling with no clear period")
+    if amount.unit in UNSIZED:
+        raise Unclear(UNSIZED[amount.unit])
+    if day.timed or (parts and amount.unit not in MASS):
+        if {amount.unit, day.unit} <= set(MASS):
+            amount = _in_mass(amount, day.unit)
+        day.unit = _unit([*(part.amount for part in parts), amount])
+    else:
+        day.unit = amount.unit
+    return amount.high
 
 
 def _milli(value: Fraction, average: bool, most: bool = False) -> int:

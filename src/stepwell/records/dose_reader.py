@@ -6,93 +6,46 @@ A recursive descent that must account for every lexeme; what finds no place rais
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
+from stepwell.records.dose_elements import (
+    DAY_GROUPS,
+    MASS,
+    MEASURED,
+    SOLID,
+    WHEN,
+    Alternate,
+    Amount,
+    Cap,
+    Element,
+    Every,
+    Mark,
+    Rate,
+    Slot,
+    Unclear,
+    Weekdays,
+)
 from stepwell.records.dose_words import Lexeme, vocabulary
 
-
-class Unclear(Exception):
-    """The text has no certain daily amount; the message says why."""
-
-
-# ---- elements --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    low: Fraction
-    high: Fraction
-    unit: str
-    sure: bool = True  # False: a plain figure without a unit that may be milligrams
-    upto: bool = False
-    strength: bool = False  # mass reckoned from a count of a stated strength ("two 5mg tablets")
-    worded: bool = False  # the unit is written, not only understood
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """Times a day. `bare`: only "daily", which says nothing of how the amount is divided."""
-
-    low: Fraction
-    high: Fraction
-    bare: bool = False
-    upto: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Every:
-    """`low` to `high` times in a stretch of days, spread evenly: an average."""
-
-    low: Fraction
-    high: Fraction
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Alternate:
-    days: int
-
-
-@dataclass(frozen=True, slots=True)
-class Weekdays:
-    days: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Cap:
-    """A ceiling: `amount` a day, or `times` a day, or `amount` at one time."""
-
-    amount: Amount | None = None
-    times: Fraction | None = None
-    a_day: bool = False
-    at_once: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    name: str  # and, or, sep, to, prn, directed, divided, both sides, equals, open, close, total
-
-
-Element = Amount | Rate | Every | Slot | Alternate | Weekdays | Cap | Mark
-WHEN = (Rate, Every, Slot, Alternate, Weekdays)
-
-MASS = {"microgram": Fraction(1), "mg": Fraction(1000), "gram": Fraction(1_000_000)}
-MEASURED = {*MASS, "ml"}
-SOLID = {"tablet", "capsule", "patch", "sachet", "suppository", "injection"}
-UNSIZED = {"spoon": "a spoon has no stated size", "drop": "drops have no stated size", "syringe": "a syringe has no stated size"}
-_DAY_GROUPS = {"weekend": ("sat", "sun"), "weekdays": ("mon", "tue", "wed", "thu", "fri")}
-NEAR = {
-    frozenset(pair) for pair in (("evening", "night"), ("tea", "evening"), ("dinner", "evening"), ("noon", "dinner"), ("noon", "afternoon"))
+# kinds of lexeme that are marks, and the mark each is
+_MARKS = {
+    "and": "and",
+    "or": "or",
+    "to": "to",
+    "slash": "slash",
+    "separator": "sep",
+    "equals": "equals",
+    "open": "open",
+    "close": "close",
+    "prn": "prn",
+    "directed": "directed",
+    "divided": "divided",
+    "both_sides": "both sides",
+    "total": "total",
 }
-
-
-# ---- reading elements ------------------------------------------------------------------------------------------------
 
 
 class Reader:
@@ -102,6 +55,8 @@ class Reader:
         self.all = found
         self.at = 0
         self.out: list[Element] = []
+        self.served = False  # a word about supply, tests or review went before
+        self.product = "dose"  # the counted unit, when the text begins with the product
 
     def kind(self, ahead: int = 0) -> str:
         index = self.at + ahead
@@ -131,6 +86,8 @@ class Reader:
         word = self.all[self.at]
         if word.kind == "change":
             raise Unclear(f"the dose changes or depends ('{word.text}')")
+        if word.kind == "ambiguous":
+            raise Unclear(f"'{word.text}' has more than one meaning")
         if word.kind == "monthly":
             raise Unclear("a month has no fixed number of days")
         if word.kind == "number":
@@ -138,6 +95,8 @@ class Reader:
         raise Unclear(f"'{word.text}' is not understood here")
 
     def add(self, element: Element) -> bool:
+        if self.served and (isinstance(element, Weekdays) or (isinstance(element, Every) and not element.counted)):
+            raise Unclear("days that may be of the supply or of the dose")
         self.out.append(element)
         return True
 
@@ -235,25 +194,30 @@ class Reader:
         return False
 
     def strength(self) -> bool:
-        """10mg/5ml, 25 micrograms/hour, 30mg/500mg"""
+        """10mg/5ml, 25 micrograms/hour, 30mg/500mg; and the product itself, "25mg tablets:" """
         if not (self.number() and self.kind() == "unit" and self.value() in MEASURED and self.take("unit")):
             return False
+        noun = self.take("unit")
+        if noun and noun.value not in MEASURED and self.kind() == "separator" and self.all[self.at].text == ":" and not self.out:
+            self.product = noun.value
+            return True
         if not (self.take("slash") or (self.take("every") and self.all[self.at - 1].text == "per")):
             return False
-        if self.kind() == "hours" and self.take("hours"):
+        if self.take("hours"):
+            if not self.out and self.kind() == "unit" and self.value() == "patch":
+                self.product = self.take("unit").value  # type: ignore[union-attr]
             return True
         self.number()
         return self.kind() == "unit" and self.value() in MEASURED and bool(self.take("unit"))
 
     def gap(self) -> bool:
         """at least 4 hours apart, with 6 hours between doses"""
-        if not self.numbers():
-            return False
-        return bool(self.take("hours") and self.take("apart"))
+        self.take("least")
+        return bool(self.numbers() and self.take("hours") and self.take("apart"))
 
     def before_food(self) -> bool:
         """30 minutes before: what follows (food, bed, breakfast) is read on its own"""
-        return bool(self.numbers() and self.take("hours", "minutes") and self.take("before"))
+        return bool(self.numbers() and self.take("hours", "minutes") and self.take("before", "food"))
 
     def stretch(self) -> bool:
         """7 days, 5/7, two weeks, a month"""
@@ -304,6 +268,7 @@ class Reader:
         """review in 2 weeks, review 12/3/20"""
         if not self.take("review"):
             return False
+        self.served = True
         if not self.attempt(self.stretch):
             self.take("date", "span")
         return True
@@ -315,7 +280,7 @@ class Reader:
 
     def time(self) -> bool:
         upto = bool(self.take("upto"))
-        return any(self.attempt(lambda read=read: read(upto)) for read in (self.hours_apart, self.counted_times, self.named_time))
+        return any(self.attempt(partial(read, upto)) for read in (self.hours_apart, self.counted_times, self.named_time))
 
     def hours_apart(self, upto: bool) -> bool:
         """every 4-6 hours, 4-6 hourly, every 72 hours, every 3 days, every 2 weeks, 4-weekly, q6h, 3 nights a week"""
@@ -339,7 +304,7 @@ class Reader:
         if (every and self.take("weeks")) or (hyphen and self.take("weekly")):
             return self.interval(low * 168, high * 168, Fraction(24), upto)
         if not every and self.take("days", "nights") and self.take("weekly"):
-            return self.no_upto(upto) and self.add(Every(low / 7, high / 7))
+            return self.no_upto(upto) and self.add(Every(low / 7, high / 7, counted=True))
         return False
 
     def interval(self, low: Fraction, high: Fraction, day: Fraction, upto: bool) -> bool:
@@ -394,9 +359,9 @@ class Reader:
         ):
             return self.add(Rate(low, high, upto=upto))
         if self.take("weekly", "weeks"):
-            return self.no_upto(upto) and self.add(Every(low / 7, high / 7))
+            return self.no_upto(upto) and self.add(Every(low / 7, high / 7, counted=True))
         if self.take("fortnightly"):
-            return self.no_upto(upto) and self.add(Every(low / 14, high / 14))
+            return self.no_upto(upto) and self.add(Every(low / 14, high / 14, counted=True))
         if self.kind() in {"slot", "alternate", "nights"} or (self.kind() == "every" and self.kind(1) in {"slot", "number", "nights"}):
             return low == high == 1  # "once at night", "once every 3 days"
         if self.kind() == "clock":
@@ -428,6 +393,9 @@ class Reader:
             return self.add(Slot(clock.text))
         if self.kind() == "every" and self.kind(1) in {"slot", "weekday", "nights"}:
             self.take("every")
+        if self.kind() == "every" and self.kind(1) == "days":
+            self.at += 2
+            return self.add(Rate(Fraction(1), Fraction(1), bare=True))
         if slot := self.take("slot", "nights"):
             return self.add(Slot(slot.value))
         return self.weekdays()
@@ -439,7 +407,7 @@ class Reader:
         if not first:
             return False
         order = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-        found: list[str] = list(_DAY_GROUPS.get(first.value, (first.value,)))
+        found: list[str] = list(DAY_GROUPS.get(first.value, (first.value,)))
         while True:
             start = self.at
             to = bool(self.take("to")) or (self.kind() == "separator" and self.all[self.at].text == "-" and bool(self.take("separator")))
@@ -457,7 +425,7 @@ class Reader:
                     raise Unclear("days of the week in no clear order")
                 found += order[a + 1 : b + 1]
             else:
-                found += _DAY_GROUPS.get(following.value, (following.value,))
+                found += DAY_GROUPS.get(following.value, (following.value,))
         if len(set(found)) != len(found):
             raise Unclear("a day of the week named twice")
         return self.add(Weekdays(frozenset(order) - frozenset(found) if everything_but else frozenset(found)))
@@ -467,7 +435,7 @@ class Reader:
     def amount_element(self) -> bool:
         upto = bool(self.take("upto"))
         amount = self.amount()
-        return bool(amount) and self.add(replace(amount, upto=upto))  # type: ignore[type-var]
+        return amount is not None and self.add(replace(amount, upto=upto))
 
     def unit(self) -> Lexeme | None:
         """A unit of the product; "5ml spoonful" is 5 ml."""
@@ -534,10 +502,10 @@ class Reader:
 
     def bare(self, low: Fraction, high: Fraction, style: str) -> Amount:
         if style == "slash":
-            raise Unclear("'1/2' may be a half, or one or two")
+            raise Unclear("a figure such as 1/2 may be a half, or one or two")
         figures = vocabulary().bare_figures
         sure = style != "figure" or (low in figures and high in figures)
-        return Amount(low, high, "dose", sure=sure and high <= 10)
+        return Amount(low, high, self.product, sure=sure and high <= 10)
 
     def sized(self, low: Fraction, high: Fraction, unit: str) -> Amount:
         if unit == "teaspoon":
@@ -569,13 +537,18 @@ class Reader:
         return self.add(Cap(amount=amount, a_day=bool(self.take("daily"))))
 
     def mark(self) -> bool:
-        names = {"and": "and", "or": "or", "separator": "sep", "prn": "prn", "directed": "directed", "divided": "divided", "both_sides": "both sides",
-                 "equals": "equals", "open": "open", "close": "close", "slash": "slash", "to": "to", "total": "total"}  # fmt: skip
-        if self.take("article", "before"):
+        if self.take("service"):
+            self.served = True
+            return True
+        if self.take("service_daily"):
+            return self.add(Mark("service a day"))
+        if self.take("article", "before", "food"):
             return True
         if self.kind() == "x" and self.kind(1) in {"rate", "slot"} and self.out and isinstance(self.out[-1], Amount):
             return bool(self.take("x"))  # 1 x bd
-        word = self.take(*names)
+        word = self.take(*_MARKS)
         if not word:
             return False
-        return self.add(Mark("plus" if word.text in {"+", "plus"} else names[word.kind]))
+        if word.kind == "total" and "daily" in word.text and not any(isinstance(element, Amount) for element in self.out):
+            return self.add(Mark("total a day"))
+        return self.add(Mark("plus" if word.text in {"+", "plus"} else _MARKS[word.kind]))

@@ -9,15 +9,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
 import yaml
 
 _TOKEN = re.compile(
-    r"[0-9]{1,2}:[0-9]{2}(?![0-9])|[0-9]{1,3}(?:,[0-9]{3})+(?![0-9,])|[0-9]+(?:\.[0-9]+)?|(?<![0-9.])\.[0-9]+|[a-z]+(?:'[a-z]+)?|\S"
+    r"[0-9]{1,2}:[0-9]{2}(?![0-9])|[0-9]{1,3}(?:,[0-9]{3})+(?![0-9,])|[0-9]+(?:,[0-9]+)+|[0-9]+(?:\.[0-9]+)?|(?<![0-9.])\.[0-9]+|[a-z]+(?:'[a-z]+)?|\S"
 )
+_LIST = re.compile(r"(?![0-9]{1,3}(?:,[0-9]{3})+$)[0-9]+(?:,[0-9]+)+")  # "1,5": a decimal comma or a list, so no number
 _LONGEST_NUMBER = 9  # characters; longer is no dose
 _DOTTED = re.compile(r"(?<![a-z])(?:[a-z]\.){2,4}(?![a-z]{2})(?:[a-z](?![a-z]))?")  # b.d.  t.d.s  p.r.n.
 _REPLACED = str.maketrans(
@@ -26,7 +27,11 @@ _REPLACED = str.maketrans(
 )  # fmt: skip
 _VULGAR = {"½": Fraction(1, 2), "¼": Fraction(1, 4), "¾": Fraction(3, 4)}
 _DURATION_DAYS = {7: 1, 52: 7, 12: 30}  # 5/7 = five days, 2/52 = two weeks, 1/12 = one month
-_SHORTEST_MENDED = 6  # words of six letters or more may have one slip of the keyboard
+_SHORTEST_MENDED = 5  # words of five letters or more may have one slip of the keyboard
+
+
+_LEADS = {"unit", "number", "once", "twice", "thrice", "times"}  # what may be run together with
+_FOLLOWS = {"rate", "slot", "daily", "unit"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +111,34 @@ def _known_words() -> frozenset[str]:
     return frozenset(word for group in vocabulary().phrases.values() for written, _, _ in group for word in written)
 
 
-def _mend(word: str) -> str:
-    """The one word of the vocabulary that `word` is a slip away from; otherwise `word` itself. The first letter must be right."""
+@cache
+def _meaning(word: str) -> tuple[str, Any] | None:
+    """Kind and value of a word that is a phrase by itself; null when it only occurs within longer phrases."""
+    return next(((kind, value) for written, kind, value in vocabulary().phrases.get(word, ()) if written == (word,)), None)
+
+
+@lru_cache(maxsize=50_000)
+def _mend(word: str) -> tuple[str, ...]:
+    """`word` as the vocabulary writes it.
+
+    A longer word one slip away from one meaning only gets that meaning (its first letter must be right, and it must not be a number);
+    two words run together ("capbd", "twicedaily") come apart when there is one way to do so.
+    """
     if len(word) < _SHORTEST_MENDED or not word.isalpha() or word in _known_words():
-        return word
+        return (word,)
+    apart = []
+    for at in range(2, len(word) - 1):
+        first, second = _meaning(word[:at]), _meaning(word[at:])
+        if first and second and first[0] in _LEADS and second[0] in _FOLLOWS:
+            apart.append((word[:at], word[at:]))
+    if apart:
+        return apart[0] if len(apart) == 1 else (word,)
     near = [known for known in vocabulary().words if known[0] == word[0] and _one_slip(word, known)]
-    numbers = [known for known in near if vocabulary().phrases.get(known, [((), "", None)])[-1][1] == "number"]
-    return near[0] if len(near) == 1 and not numbers else word
+    meanings = {_meaning(known) for known in near}
+    several = len(near) > 1 and (len(meanings) > 1 or None in meanings)
+    if not near or several or any(meaning and meaning[0] == "number" for meaning in meanings):
+        return (word,)
+    return (min(near),)
 
 
 def _is_number(token: str) -> bool:
@@ -145,7 +171,7 @@ def _slashed(words: list[str], at: int) -> tuple[Lexeme, int] | None:
 
 def lexemes(text: str) -> list[Lexeme]:
     """The lexemes of `text` in order."""
-    words = [_mend(token) for token in tokens(text)]
+    words = [word for token in tokens(text) for word in _mend(token)]
     phrases = vocabulary().phrases
     out: list[Lexeme] = []
     at = 0
@@ -163,7 +189,69 @@ def lexemes(text: str) -> list[Lexeme]:
         else:
             out.append(_single(token, words[at + 1] if at + 1 < len(words) else ""))
             at += 1
-    return [lexeme for lexeme in _clocks(_nights(out)) if lexeme.kind != "noise"]
+    return [lexeme for lexeme in _clocks(_nights(_services(out))) if lexeme.kind != "noise"]
+
+
+_SERVICE = {"service", "supply", "review"}
+_COUNTS = {"once", "twice", "thrice", "times", "x"}
+_BETWEEN = {"noise", "on", "article", "and", "separator", "every", "to", "slash"}
+_WHEN_SERVED = {"weekly", "fortnightly", "monthly", "weekday", "except", "daily"}
+
+
+def _services(found: list[Lexeme]) -> list[Lexeme]:
+    """Leave out what says when medicines are supplied or tests are due: "weekly dispensing", "collect Mon and Fri", "review every 2 weeks".
+
+    A "daily" beside a service stays as `service_daily`: it is also the dose's when nothing else is ("40ml daily supervised").
+    """
+    kinds = [lexeme.kind for lexeme in found]
+    left_out: set[int] = set()
+    daily: set[int] = set()
+    for at, kind in enumerate(kinds):
+        if kind not in _SERVICE:
+            continue
+        before = at - 1
+        while before >= 0 and kinds[before] in _WHEN_SERVED | {"noise", "on"} and not (before and kinds[before - 1] in _COUNTS):
+            before -= 1
+        before += 1
+        after = at + 1
+        while after < len(kinds):
+            step = _served(kinds, after)
+            if not step:
+                break
+            after += step
+        near = [n for n in [*range(before, at), *range(at + 1, after)] if kinds[n] != "noise"]
+        daily |= {at for n in near if kinds[n] == "daily"}
+        left_out |= set(near)
+    return [
+        Lexeme("service_daily", None, lexeme.text) if at in daily else lexeme
+        for at, lexeme in enumerate(found)
+        if at not in left_out or at in daily
+    ]
+
+
+def _served(kinds: list[str], at: int) -> int:
+    """How many lexemes at `at` go on saying when a service is due: a day, "every 2 weeks", "and Friday"."""
+    if kinds[at] in _WHEN_SERVED:
+        return 1
+    ahead = at
+    while ahead < len(kinds) - 1 and kinds[ahead] in _BETWEEN:
+        ahead += 1
+    if ahead > at and kinds[ahead] in {"weekday", "except"}:
+        return ahead - at + 1
+    if (
+        kinds[at] == "every"
+        and kinds[at + 1 : at + 2] == ["number"]
+        and kinds[at + 2 : at + 3]
+        and kinds[at + 2] in {"days", "weeks", "months"}
+    ):
+        return 3
+    if (
+        kinds[at] in {"once", "twice", "thrice"}
+        and kinds[at + 1 : at + 2]
+        and kinds[at + 1] in {"weekly", "monthly", "fortnightly", "daily"}
+    ):
+        return 2
+    return 0
 
 
 _NIGHT_AFTER = {"number", "unit", "close", "and", "x"}
@@ -219,9 +307,9 @@ def _single(token: str, following: str) -> Lexeme:
     if ":" in token and len(token) > 1 and token.isascii():
         hour, minute = token.split(":")
         return Lexeme("clock" if int(hour) <= 24 and int(minute) < 60 else "unknown", token, token)
-    if _is_number(token):
+    if _is_number(token) and not _LIST.fullmatch(token):
         if len(token) == 4 and token.isdigit() and int(token) <= 2400 and following in {"h", "hrs", "hours"} and token[0] in "012":
             return Lexeme("clock", token, token)
         return Lexeme("number", (Fraction(token.replace(",", "")), "figure"), token)
-    signs = {"(": "open", ")": "close", "=": "equals", "/": "slash"}
+    signs = {"(": "open", ")": "close", "/": "slash"}
     return Lexeme(signs.get(token, "unknown"), None, token)
