@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.core.exceptions import SuspiciousOperation
+from django.db import transaction
 from django.http import HttpResponse
 from django.urls import path
 
@@ -26,6 +27,12 @@ def fail_403(request):
 
 
 @no_patient_data
+def fail_403_in_a_transaction(request):
+    with transaction.atomic():
+        fail_403(request)
+
+
+@no_patient_data
 def fail_500(request):
     raise ValueError("secret 999 000 0018")
 
@@ -43,6 +50,7 @@ urlpatterns = [
     *urls.urlpatterns,
     path("fail/400", fail_400),
     path("fail/403", fail_403),
+    path("fail/403-in-a-transaction", fail_403_in_a_transaction),
     path("fail/500", fail_500),
     path("unrecorded", unrecorded),
     path("recorded", recorded),

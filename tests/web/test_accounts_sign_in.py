@@ -90,6 +90,16 @@ def test_one_address_cannot_try_many_names(client, amara):
         assert "Too many attempts" in attempt(client).content.decode()
 
 
+@pytest.mark.parametrize(("proxy", "stopped"), [(True, False), (False, True)])
+def test_behind_our_proxy_each_client_counts_for_itself(client, amara, settings, proxy, stopped):
+    """Without a proxy of ours the header is the client's own invention and changes nothing."""
+    settings.PROXY = proxy
+    with time_machine.travel(datetime(2026, 11, 21, 9, 0, tzinfo=UTC), tick=False):
+        for number in range(10):
+            client.post("/sign-in", {"username": f"name-{number}", "password": "x"}, HTTP_X_FORWARDED_FOR=f"1.2.3.4, 10.0.0.{number}")
+        assert ("Too many attempts" in attempt(client).content.decode()) is stopped
+
+
 def test_attempts_keep_no_name_and_no_address(client, amara):
     attempt(client, "wrong")
     kept = " ".join(SignInAttempt.objects.values_list("key", flat=True))

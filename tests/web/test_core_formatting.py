@@ -65,8 +65,8 @@ ON = date(2026, 11, 21)
         (str(clinician.drug("Lithium Carbonate")), '<strong class="sw-drug">lithium carbonate</strong>'),
         (
             str(clinician.medicine_line("olanzapine", form="tablet", dose="15 mg", frequency="at night")),
-            '<strong class="sw-drug">olanzapine</strong> tablet — <span class="sw-label">DOSE</span> '
-            '<strong class="sw-nowrap">15 mg</strong> — at night',
+            '<strong class="sw-drug">olanzapine</strong> tablet — '
+            '<span class="sw-nowrap"><span class="sw-label">DOSE</span> <strong>15 mg</strong></span> — at night',
         ),
         (patient.date(date(2018, 8, 6)), "6 August 2018"),
         (patient.date(date(2018, 8, 6), weekday=True), "Monday 6 August 2018"),

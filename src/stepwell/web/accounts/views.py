@@ -57,7 +57,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def _authenticated(request: HttpRequest, form: SignInForm) -> User | None:
-    username, address = form.cleaned_data["username"], request.META.get("REMOTE_ADDR", "")
+    username, address = form.cleaned_data["username"], _address(request)
     if services.too_many_attempts(username, address):
         form.add_error(None, "Too many attempts. Wait five minutes, then try again, or ask your system lead for a new password.")
         return None
@@ -67,6 +67,12 @@ def _authenticated(request: HttpRequest, form: SignInForm) -> User | None:
     services.record_failed_sign_in(username, address)
     form.add_error(None, "The user name or the password is not right. Check both and try again.")
     return None
+
+
+def _address(request: HttpRequest) -> str:
+    """Where the request came from: what our own proxy added last, or the connection itself."""
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.PROXY else ""
+    return forwarded.rpartition(",")[2].strip() or str(request.META.get("REMOTE_ADDR", ""))
 
 
 def _persona_groups() -> list[dict[str, Any]]:

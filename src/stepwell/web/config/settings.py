@@ -10,6 +10,7 @@
 | STEPWELL_SECRET_KEY     | key for sessions and forms                                            | made once, STEPWELL_VAR/secret-key |
 | STEPWELL_HOSTS          | host names served, commas between                                     | this machine only                |
 | STEPWELL_HTTPS          | 1: cookies and redirects for HTTPS only                               | 0 on this machine, else 1        |
+| STEPWELL_PROXY          | 1: behind a proxy of ours that sets X-Forwarded-For and -Proto        | 0                                |
 | STEPWELL_IDLE_MINUTES   | minutes without activity before signing out                           | 15 (demo 240)                    |
 
 There is no debug mode: an error page never shows data.
@@ -105,6 +106,9 @@ CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_FAILURE_VIEW = "stepwell.web.core.errors.csrf_failure"
 
+# Believed only when the operator says that a proxy of theirs stands in front and sets them anew.
+PROXY = environment.flag("STEPWELL_PROXY")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PROXY else None
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS

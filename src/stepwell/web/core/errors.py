@@ -27,9 +27,10 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    decision = exception.decision if isinstance(exception, AccessRefused) else None
-    if decision is None:
+    if not isinstance(exception, AccessRefused):
         return _page(request, 403, "You cannot open this page", ["Ask your practice manager or system lead if you need it for your work."])
+    exception.keep_record()
+    decision = exception.decision
     ask = (
         "If you need this record to care for the person, ask their registered practice, or your organisation's privacy officer."
         if decision.needs_break_glass

@@ -23,7 +23,7 @@ _MONTHS = (
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _UG_PER_MG, _UG_PER_G = 1_000, 1_000_000
 _THOUSANDTHS = 1_000
-_GROUPED_FROM = 1_000
+_NEVER_WRAPPED = 20  # characters of a dose that stay on one line with its label; longer ones would not fit a phone
 
 
 def thousandths(value: int) -> str:
@@ -185,7 +185,9 @@ class Clinician(_Profile):
     @staticmethod
     def dose(text: str | None, missing: str = "not understood") -> Markup:
         """`DOSE **400 mg**`: the label without colon, the dose bold (MEDi-024 to 026)."""
-        return Markup('<span class="sw-label">DOSE</span> <strong class="sw-nowrap">{}</strong>').format(text or missing)
+        shown = text or missing
+        dose = Markup('<span class="sw-label">DOSE</span> <strong>{}</strong>').format(shown)
+        return Markup('<span class="sw-nowrap">{}</span>').format(dose) if len(shown) <= _NEVER_WRAPPED else dose
 
     def medicine_line(self, name: str, *, form: str = "", dose: str | None = None, route: str = "", frequency: str = "") -> Markup:
         """drug form — DOSE dose — route — frequency, between spaced em dashes; empty parts are left out (MEDi-001)."""

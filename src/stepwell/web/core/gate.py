@@ -12,15 +12,26 @@ from django.core.exceptions import PermissionDenied
 from stepwell.web.core import audit
 from stepwell.web.core.access import Decision, OrganisationSubject, PatientSubject, Subject, decide
 from stepwell.web.core.actor import Actor
+from stepwell.web.core.models import AuditEntry
 from stepwell.web.core.permissions import Permission
 
 
 class AccessRefused(PermissionDenied):
     """Becomes the 403 page, which shows the decision's reason and whom to ask."""
 
-    def __init__(self, decision: Decision) -> None:
+    def __init__(self, decision: Decision, actor: Actor, action: str, person_id: int | None) -> None:
         super().__init__(decision.reason)
         self.decision = decision
+        self._actor, self._action, self._person_id = actor, action, person_id
+        self._entry_id = self._record()
+
+    def _record(self) -> int:
+        return audit.record_refusal(self._actor, self._action, person_id=self._person_id, reason=self.decision.reason).pk
+
+    def keep_record(self) -> None:
+        """Record it again when the transaction it was raised in took the entry back with it."""
+        if not AuditEntry.objects.filter(pk=self._entry_id).exists():
+            self._entry_id = self._record()
 
 
 def require(actor: Actor, action: Permission, subject: Subject = None) -> Decision:
@@ -29,8 +40,7 @@ def require(actor: Actor, action: Permission, subject: Subject = None) -> Decisi
     decision = decide(actor, action, subject)
     if not decision.allow:
         person_id = subject.person_id if isinstance(subject, PatientSubject) else None
-        audit.record_refusal(actor, action, person_id=person_id, reason=decision.reason)
-        raise AccessRefused(decision)
+        raise AccessRefused(decision, actor, action, person_id)
     return decision
 
 
