@@ -70,12 +70,11 @@ def evaluate(
 
     k_tables = knowledge.tables()
     stand_ins = dict(workflow or {})
-    names = [*runner.READ_RECORDS, *runner.READ_WORKFLOW]
     if engine == "duckdb" and person_ids is None:
-        files = {name: store.files(name) for name in names if name not in stand_ins}
+        files = {name: store.files(name) for name in runner.READ if name not in stand_ins}
         tables = runner.session_for(k_tables).run_files(files, stand_ins, as_of, progress=progress)
     else:
-        rows = {name: store.table(name, person_ids) for name in names if name not in stand_ins} | stand_ins
+        rows = {name: store.table(name, person_ids) for name in runner.READ if name not in stand_ins} | stand_ins
         if engine == "duckdb":
             fused = person_ids is not None and len(person_ids) <= runner.FUSED_PEOPLE
             tables = runner.session_for(k_tables).run(rows, as_of, fused=fused, progress=progress)

@@ -7,6 +7,8 @@ to the functions and forms below, and the same files run on DuckDB and, transpil
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import sqlglot
 from sqlglot import exp
 from sqlglot.tokens import TokenType
@@ -64,7 +66,7 @@ def faults(stage: Stage) -> list[str]:
 def _functions(tree: exp.Expr) -> list[str]:
     found = []
     for node in tree.find_all(exp.Func):
-        if isinstance(node, _CONNECTIVES) or isinstance(node, ALLOWED):
+        if isinstance(node, (*_CONNECTIVES, *ALLOWED)):
             if isinstance(node, exp.Cast) and node.to.this.name not in TYPES:
                 found.append(f"cast to {node.to.sql()}: use {', '.join(sorted(TYPES))}")
             if isinstance(node, exp.TryCast):
@@ -129,11 +131,8 @@ def _missing_as(sql: str) -> list[str]:
     tokens = sqlglot.tokenize(sql, read="duckdb")
     return [
         f"{one.text} {two.text}: put AS between"
-        for one, two in zip(tokens, tokens[1:], strict=False)
-        if one.token_type is TokenType.VAR
-        and two.token_type is TokenType.VAR
-        and one.text.upper() not in _WORDS
-        and two.text.upper() not in _WORDS
+        for one, two in pairwise(tokens)
+        if all(each.token_type is TokenType.VAR and each.text.upper() not in _WORDS for each in (one, two))
     ]
 
 

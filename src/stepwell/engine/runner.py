@@ -27,9 +27,20 @@ from stepwell.records.schema import WORKFLOW
 from stepwell.tables import Table
 
 # The tables that stages read; the others of the store stay closed.
-READ_RECORDS = "patients organisations registrations medication_plans medication_issues observations conditions letters links".split()
-READ_WORKFLOW = "agreement_lines owner_assertions dispositions recorded_results codings approvals".split()
-INPUTS: dict[str, Table] = {name: RECORDS[name] for name in READ_RECORDS} | {name: WORKFLOW[name] for name in READ_WORKFLOW} | KNOWLEDGE
+READ_RECORDS = (
+    "patients",
+    "organisations",
+    "registrations",
+    "medication_plans",
+    "medication_issues",
+    "observations",
+    "conditions",
+    "letters",
+    "links",
+)
+READ_WORKFLOW = ("agreement_lines", "owner_assertions", "dispositions", "recorded_results", "codings", "approvals")
+READ = READ_RECORDS + READ_WORKFLOW
+INPUTS: dict[str, Table] = {name: (RECORDS.get(name) or WORKFLOW[name]) for name in READ} | KNOWLEDGE
 
 # Beyond this many people materialised stages are quicker than one statement.
 FUSED_PEOPLE = 20
@@ -180,7 +191,7 @@ class Session:
     ) -> dict[str, pa.Table]:
         """The outputs for these records and workflow tables (missing ones are empty), all in memory."""
         values = values_of(self.k_param, as_of)
-        given = {name: _conformed(tables.get(name), INPUTS[name]) for name in [*READ_RECORDS, *READ_WORKFLOW]}
+        given = {name: _conformed(tables.get(name), INPUTS[name]) for name in READ}
         with self._registered(given):
             if not fused:
                 return run_staged(self.connection, values, overrides, progress)
@@ -196,12 +207,8 @@ class Session:
         progress: Progress | None = None,
     ) -> dict[str, pa.Table]:
         """The outputs for whole Parquet files, `tables` standing in for those named in it."""
-        given = {
-            name: _conformed(tables.get(name), INPUTS[name])
-            for name in [*READ_RECORDS, *READ_WORKFLOW]
-            if name in tables or not files.get(name)
-        }
-        viewed = [name for name in [*READ_RECORDS, *READ_WORKFLOW] if name not in given]
+        given = {name: _conformed(tables.get(name), INPUTS[name]) for name in READ if name in tables or not files.get(name)}
+        viewed = [name for name in READ if name not in given]
         with self._registered(given):
             try:
                 for name in viewed:
@@ -254,6 +261,6 @@ def run_inputs(
     inputs: Inputs, as_of: date, *, overrides: Mapping[str, str] | None = None, fused: bool | None = None
 ) -> dict[str, pa.Table]:
     """The outputs for tables in memory; fused when there are few people, unless said."""
-    tables = {name: inputs.table(name) for name in [*READ_RECORDS, *READ_WORKFLOW]}
+    tables = {name: inputs.table(name) for name in READ}
     few = len(pc.unique(tables["links"]["person_id"])) <= FUSED_PEOPLE
     return session_for(inputs.knowledge).run(tables, as_of, fused=few if fused is None else fused, overrides=overrides)

@@ -11,11 +11,52 @@ from importlib import resources
 
 # Each reads inputs and stages before it. `carry_pass` is repeated: see `runner`.
 ORDER = (
-    "subjects people products prescriptions doses intervals supply events carry chains courses exposure regimens suppliers "
-    "problems licences class_courses registers results readings falls facts sides triggers anchors holding applicable answers "
-    "evidence points windows chain_points scheduled ongoing due lines_in_force specialists members owners need_owners medicines "
-    "agree needs because priority"
-).split()
+    "subjects",
+    "people",
+    "products",
+    "prescriptions",
+    "doses",
+    "intervals",
+    "supply",
+    "events",
+    "carry",
+    "chains",
+    "courses",
+    "exposure",
+    "regimens",
+    "suppliers",
+    "problems",
+    "licences",
+    "class_courses",
+    "registers",
+    "results",
+    "readings",
+    "falls",
+    "facts",
+    "sides",
+    "triggers",
+    "anchors",
+    "holding",
+    "applicable",
+    "answers",
+    "evidence",
+    "points",
+    "windows",
+    "chain_points",
+    "scheduled",
+    "ongoing",
+    "due",
+    "lines_in_force",
+    "specialists",
+    "members",
+    "owners",
+    "need_owners",
+    "medicines",
+    "agree",
+    "needs",
+    "because",
+    "priority",
+)
 CARRY, CARRY_PASS = "carry", "carry_pass"
 
 # Spans that docs/engine.md states without a parameter of their own; a `k_param` row of the name goes before them.
