@@ -27,7 +27,7 @@ term         VARCHAR  product name as written at the source
 degraded     BOOLEAN  only free text survived a transfer (SNOMED 196421000000109) or no usable code
 term_name    VARCHAR  lower-case name in `term` before its strength ("sertraline 50mg tablets" → "sertraline")
 strength_ug  BIGINT   micrograms of the (first) ingredient per unit or per ml, read from `term`; null when not stated
-unit         VARCHAR  unit the product is counted in, read from `term`: tablet | capsule | ml | patch | sachet | suppository | injection | dose | other
+unit         VARCHAR  counted in, from `term`: tablet | capsule | ml | patch | sachet | suppository | injection | dose | other
 dose_text    VARCHAR  the dose instruction as written
 dose_status  VARCHAR  structured | text | not understood | none: where the next four come from
 dose_low_milli  BIGINT  least taken per day, thousandths of `dose_unit`
@@ -52,8 +52,8 @@ local_id       VARCHAR  the patient's id at the source
 nhs_number     VARCHAR  ten digits that pass the check, otherwise null
 nhs_number_raw VARCHAR  as received
 nhs_status     VARCHAR  valid | invalid | missing
-birth_date     DATE     null when not stated
-death_date     DATE     null when alive or not known; a death without a date gives the date it was recorded
+birth_date     DATE     null when not stated to the day
+death_date     DATE     null when alive or not known; the day it was recorded if undated; last day of the month or year if that is known
 sex            VARCHAR  female | male | other | unknown (administrative gender)
 family_name    VARCHAR  as written
 given_name     VARCHAR  all given names, space between
@@ -91,13 +91,14 @@ kind       VARCHAR  practice | trust | pharmacy | other
 org_code   VARCHAR  practice or trust
 kind       VARCHAR  registration | caseload
 started_on DATE     first day
-ended_on   DATE     day it ended, null while it lasts
+ended_on   DATE     day it ended, null while it lasts (partly known days as in medication_plans)
 """
             ),
         ),
         Table(
             "medication_plans",
-            "an authorisation: a repeat template, an acute authorisation, or 'prescribed elsewhere'",
+            "an authorisation: a repeat template, an acute authorisation, or 'prescribed elsewhere'. "
+            "Of a start known only to the month or year the first day is taken, of an end the last",
             columns(
                 _ROW
                 + _MEDICINE
@@ -161,9 +162,9 @@ org_code    VARCHAR  organisation that recorded it
 code        VARCHAR  text
 code_system VARCHAR  snomed | icd10 | read2 | ctv3 | other
 term        VARCHAR  as written
-onset_on    DATE     when it began, as stated
-recorded_on DATE     when it was recorded
-ended_on    DATE     when it ended or was resolved
+onset_on    DATE     when it began, as stated (first day of the month or year if that is all that is known)
+recorded_on DATE     when it was recorded (likewise)
+ended_on    DATE     when it ended or was resolved (last day of the month or year if that is all that is known)
 status      VARCHAR  active | inactive | resolved | refuted | entered in error | unknown
 """
             ),

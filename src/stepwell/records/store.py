@@ -313,7 +313,7 @@ def _sorted(rows: pa.Table, key: str | None = None) -> pa.Table:
     return rows.sort_by([(column, "ascending") for column in present]).combine_chunks()
 
 
-def _parquet(table: str, rows: pa.Table) -> memoryview:
+def _parquet(table: str, rows: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     originals = table == "originals"
     pq.write_table(
@@ -325,7 +325,7 @@ def _parquet(table: str, rows: pa.Table) -> memoryview:
         use_dictionary=["source", "resource_type"] if originals else True,
         write_statistics=["subject_id"] if originals else True,
     )
-    return memoryview(sink.getvalue())
+    return sink.getvalue().to_pybytes()
 
 
 def _pruned(file: pq.ParquetFile, key: str | None, keys: set[int] | None, columns: list[str] | None) -> pa.Table:

@@ -45,6 +45,8 @@ class Context:
         self.native_id = ""
         self.version = ""
         self.holder: Subject | None = None
+        # GP Connect serves practices' records only, whatever the shape of the organisation's code.
+        self.gp_connect = False
 
     def subject(self, reference: Reference | None, path: str) -> Subject:
         """The record a resource belongs to. Fault when it names none, or one that is not here."""
@@ -81,7 +83,7 @@ class Context:
         if self.holder is None:
             return Org(None)
         code = self.holder.org_code
-        return Org(code, None, kind_of(code))
+        return Org(code, None, "practice" if self.gp_connect else kind_of(code))
 
     def base(self, resource: Resource, subject: Subject) -> dict[str, Any]:
         return {"subject_id": subject.subject_id, "source": subject.source, "native_id": self.native_id, "version": self.version}

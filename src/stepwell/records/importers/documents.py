@@ -62,6 +62,9 @@ def find(path: Path) -> list[File]:
             for file in sorted(path.rglob("*"))
             if file.is_file() and file.name.lower().endswith((*_LINES, *_WHOLE)) and not file.name.startswith(".")
         ]
+        if any(file.by_line for file in found):
+            # Bulk Data and our own generator put a list of the files beside them; it holds no record.
+            found = [file for file in found if file.path.name != "manifest.json"]
         if not found:
             raise Unusable(f"No .json or .ndjson file in {path}. Give the folder the export was written to.")
     if all(file.path.stat().st_size == 0 for file in found):

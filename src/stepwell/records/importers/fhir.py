@@ -12,7 +12,7 @@ from decimal import Decimal
 import msgspec
 
 
-class Element(msgspec.Struct, gc=False, frozen=True):
+class Element(msgspec.Struct, gc=False):
     pass
 
 

@@ -68,7 +68,7 @@ def request(resource: AnyRequest, context: Context) -> Rows:
     if target is None:
         raise NotUsed(f"MedicationRequest ({resource.intent})")
     r4 = isinstance(resource, MedicationRequest)
-    if r4 and resource.doNotPerform:
+    if isinstance(resource, MedicationRequest) and resource.doNotPerform:
         raise NotUsed("MedicationRequest (do not perform)")
     subject = context.subject(resource.subject, "$.subject")
     dispense = resource.dispenseRequest
@@ -104,9 +104,9 @@ def request(resource: AnyRequest, context: Context) -> Rows:
     issues = (allowed.valuePositiveInt or allowed.valueUnsignedInt or allowed.valueInteger) if allowed else None
     stopped_on, stop_reason = _stop(resource)
     active = status in ("active", "on hold", "draft", "unknown")
-    reported = r4 and bool(resource.reportedBoolean or resource.reportedReference)
-    if reported and org is None:
-        row["org_code"], row["setting"] = _supplier(context.unit.org(resource.reportedReference), context, own=False)  # type: ignore[union-attr]
+    reported = isinstance(resource, MedicationRequest) and bool(resource.reportedBoolean or resource.reportedReference)
+    if isinstance(resource, MedicationRequest) and reported and org is None:
+        row["org_code"], row["setting"] = _supplier(context.unit.org(resource.reportedReference), context, own=False)
     row |= _reason(resource.reasonCode, resource.reasonReference)
     row |= {
         "kind": _kind(resource),
@@ -184,6 +184,8 @@ def _supplier(org: Org | None, context: Context, *, own: bool = True) -> tuple[s
     """Code and setting; without a named organisation the holder of the record, unless it is said to be somebody else."""
     if org is None:
         org = context.holder_org() if own else Org(None)
+    elif context.holder is not None and org.code is not None and org.code == context.holder.org_code:
+        org = context.holder_org()
     return org.code, org.setting
 
 

@@ -154,13 +154,14 @@ class _Run:
             self._unreadable(document, "$", unit, fault, sha256=document.sha256)
             return
         stu3 = self.people.is_stu3(document)
+        self.context.gp_connect = stu3
         decode = fhir.decode_stu3 if stu3 else fhir.decode_r4
         try:
             resource = decode(document.raw)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             pass
         else:
-            self._resource(resource, document.raw, document, "$", unit=unit)
+            self._resource(resource, document.raw, document, path="$", unit=unit)
             return
         head = documents.head(document.raw)
         if head is not None and head.resourceType == "Bundle":
@@ -197,7 +198,7 @@ class _Run:
                 except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                     self._undecoded(text, place, path, unit, decode)
                 else:
-                    self._resource(resource, text, place, path, unit=unit, full_url=entry.fullUrl)
+                    self._resource(resource, text, place, path=path, unit=unit, full_url=entry.fullUrl)
             elif entry.request is not None and entry.request.method == "DELETE":
                 self._deletion(entry.request, place, path, unit)
             else:
@@ -212,7 +213,7 @@ class _Run:
             self._unreadable(document, path, unit, _not_json(raw), raw=raw)
             return
         type_ = head.resourceType
-        if type_ not in known:
+        if type_ is None or type_ not in known:
             message = f"resourceType is {type_!r}. A FHIR resource names its type. Export as FHIR R4 or GP Connect Structured JSON."
             self._unreadable(document, path, unit, Fault("not a FHIR resource", message, "$.resourceType"), raw=raw)
             return
@@ -494,9 +495,9 @@ class _Run:
                 self.writer.put(name, source, bucket, rows)
                 if name != "originals":
                     self.report.rows[name] = self.report.rows.get(name, 0) + rows.num_rows
-        for source, named in self.scope.deleted.items():
+        for source, markers in self.scope.deleted.items():
             self.report.superseded += len(deleted[source])
-            self.report.unchanged += len(named - deleted[source])
+            self.report.unchanged += len(markers - deleted[source])
         self.report.removed = gone.total()
         self._check_loss(gone, before)
 

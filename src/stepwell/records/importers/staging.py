@@ -22,27 +22,11 @@ _EXTRA = {
     "originals": [pa.field("_file", pa.string()), pa.field("_line", pa.int64()), pa.field("_path", pa.string())],
 }
 # A MedicationStatement about a plan: the columns of the plan it may fill, and which plan.
-_STATEMENT = [
-    "subject_id",
-    "source",
-    "native_id",
-    "version",
-    "org_code",
-    "setting",
-    "status",
-    "dose_text",
-    "dose_status",
-    "dose_low_milli",
-    "dose_high_milli",
-    "dose_unit",
-    "as_required",
-    "elsewhere",
-    "started_on",
-    "ended_on",
-    "asserted_on",
-    "indication_code",
-    "indication_text",
-]
+_FILLS = """
+subject_id source native_id version org_code setting status dose_text dose_status dose_low_milli dose_high_milli dose_unit
+as_required elsewhere started_on ended_on asserted_on indication_code indication_text
+"""
+_STATEMENT = _FILLS.split()
 
 
 def _schemas() -> dict[str, pa.Schema]:
