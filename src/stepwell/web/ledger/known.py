@@ -109,6 +109,16 @@ class Test:
     kind: str
     sample: str
 
+    @property
+    def at_a_visit(self) -> bool:
+        """Done to the person, so that one visit can do several."""
+        return self.sample in ("blood", "physical", "ecg")
+
+    @property
+    def takes_result(self) -> bool:
+        """Recorded as a result; other tests are answered in words."""
+        return self.unit is not None or self.at_a_visit
+
 
 @cache
 def test(key: str) -> Test | None:
@@ -133,6 +143,12 @@ def _own_source(key: str) -> str:
     if key in ("P", "K"):
         return MARKS[key].capitalize()
     return key[:1].upper() + key[1:]
+
+
+@cache
+def has_points(rule_id: str) -> bool:
+    """Whether a rule falls due at several named points, so that a title needs the point to be understood."""
+    return len({row["point"] for row in _tables()["k_point"] if row["rule_id"] == rule_id}) > 1
 
 
 def interval(rule_id: str, point: str, evidence_on: date | None, due_on: date | None) -> str:

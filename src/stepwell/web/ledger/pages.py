@@ -170,7 +170,8 @@ class WorklistRow:
         self.person = Banner(row.person, on)
         self.person_id = row.person.person_id
         self.points = row.person.points
-        self.reasons = [reason["label"] for reason in row.person.reasons]
+        # How late stands in its own column, whose in another: here is what else puts the person first.
+        self.reasons = [reason["label"].lower() for reason in row.person.reasons if reason["grp"] != "overdue"]
         self.duties = [DutyPresenter(duty, actor, on, names) for duty in row.duties]
         self.on = on
 
@@ -194,7 +195,8 @@ class WorklistRow:
 
     @property
     def first(self) -> DutyPresenter:
-        return self.duties[0]
+        """The one that is due first."""
+        return min(self.duties, key=lambda duty: duty.duty.due_on or date.max)
 
     @property
     def whose(self) -> str:
@@ -211,7 +213,7 @@ class WorklistRow:
 
     @property
     def closed(self) -> str:
-        return self.first.ended
+        return self.duties[0].ended
 
 
 class WorklistPage:

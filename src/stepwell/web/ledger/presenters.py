@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician, count
@@ -119,7 +120,7 @@ class DutyPresenter:
         title = duty.title
         if duty.kind in ("agree", "licence"):
             return f"{title}: {self.medicine}"
-        if duty.point not in _PLAIN_POINTS and not _ISO.fullmatch(duty.point):
+        if duty.point not in _PLAIN_POINTS and not _ISO.fullmatch(duty.point) and known.has_points(duty.rule_id):
             return f"{title}, {duty.point}"
         return title
 
@@ -180,13 +181,13 @@ class DutyPresenter:
         duty = self.duty
         if duty.acknowledged_at is None or duty.acknowledged_by is None:
             return ""
-        return f"seen by {duty.acknowledged_by.display_name}, {clinician.date(duty.acknowledged_at)}"
+        return f"Seen by {duty.acknowledged_by.display_name}, {clinician.date(duty.acknowledged_at)}."
 
     @property
     def reason(self) -> str:
         """The reasons in one sentence: since when, the last result, how often, whose and why."""
         because = self.duty.because
-        of = {kind: [dates(row["label"]) for row in because if row["kind"] == kind] for kind in _kinds(because)}
+        of = {kind: [self._fact(row) for row in because if row["kind"] == kind] for kind in _kinds(because)}
         parts = [*of.get("course", []), *of.get("trigger", [])]
         parts += of.get("last result", []) or of.get("no result", [])
         if often := known.interval(self.duty.rule_id, self.duty.point, self.duty.served_on or self.duty.anchor_on, self.duty.due_on):
@@ -195,6 +196,16 @@ class DutyPresenter:
         if self.duty.owner_label:
             parts.append(self._whose_words())
         return sentence(parts)
+
+    def _fact(self, row: Mapping[str, Any]) -> str:
+        """A reason in words; a class is called by its name, not by its key."""
+        label = str(row["label"])
+        if row["kind"] == "course":
+            for part in self.duty.subject.split("+"):
+                if label.startswith(f"{part} "):
+                    label = known.medicine(part).lower() + label[len(part) :]
+                    break
+        return dates(label)
 
     def _whose_words(self) -> str:
         label = dates(self.duty.owner_label)
@@ -207,7 +218,7 @@ class DutyPresenter:
         duty = self.duty
         rule = known.rule(duty.rule_id)
         facts = tuple(
-            Fact(dates(row["label"]), date.fromisoformat(row["on_date"]) if row["on_date"] else None)
+            Fact(capital(self._fact(row)), date.fromisoformat(row["on_date"]) if row["on_date"] else None)
             for row in duty.because
             if row["kind"] != "owner"
         )
@@ -234,7 +245,7 @@ class DutyPresenter:
         if self.duty.kind == "agree":
             return "owner"
         found = self.test
-        return "result" if found is not None and found.sample not in ("review", "question") else "review"
+        return "result" if found is not None and found.takes_result else "review"
 
     @property
     def ended(self) -> str:
@@ -276,7 +287,7 @@ class Visit:
 
 def visit(duties: Iterable[DutyPresenter], *, by: date) -> Visit | None:
     """Duties due by a day that one visit can close together; None when there is nothing to bundle."""
-    chosen = [p for p in duties if p.closes_by == "result" and p.duty.due_on is not None and p.duty.due_on <= by]
+    chosen = [p for p in duties if p.test is not None and p.test.at_a_visit and p.duty.due_on is not None and p.duty.due_on <= by]
     tests = {p.duty.test: p.test for p in chosen if p.test is not None}
     if len(chosen) < 2:
         return None

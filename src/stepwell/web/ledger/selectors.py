@@ -144,7 +144,7 @@ def tests_to_record(person_id: int, asked: Collection[str], *, by: date) -> list
     duties = [duty for duty in open_duties_of(person_id) if duty.test]
     keys = {duty.test for duty in duties if duty.test in asked} or {d.test for d in duties if d.due_on is not None and d.due_on <= by}
     keys = keys or {duty.test for duty in duties}
-    found = [test for test in (known.test(key) for key in keys) if test is not None and test.sample not in ("review", "question")]
+    found = [test for test in (known.test(key) for key in keys) if test is not None and test.takes_result]
     return sorted(found, key=lambda test: (test.unit is None, test.sample, test.label))
 
 

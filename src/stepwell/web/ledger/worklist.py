@@ -124,7 +124,7 @@ def page_for(actor: Actor, query: Query, on: date) -> Page:
     ids = [row["person_id"] for row in people.order_by(*_order(query))[start : start + query.size]]
     records = PersonRecord.objects.in_bulk(ids)
     rows = {person_id: Row(records[person_id]) for person_id in ids}
-    for duty in duties.filter(person_id__in=ids).select_related("assigned_to").order_by("due_on", "title", "subject"):
+    for duty in duties.filter(person_id__in=ids).select_related("assigned_to").order_by("-priority", "due_on", "title", "subject"):
         rows[duty.person_id].duties.append(duty)
     deferred = 0 if query.deferred else count_people(duties_for(actor, replace(query, deferred=True), on).filter(shown_from__gt=on))
     return Page(query, counts, list(rows.values()), total, deferred)

@@ -36,7 +36,7 @@ SAID = _DONE | {f"{key}-waiting": f"{words} {_WAITING}" for key, words in _DONE.
 _LICENCE = {
     "licensed": ("licensed", "green"),
     "off-licence": ("off-licence", "amber"),
-    "unknown": ("licence not known", "amber"),
+    "unknown": ("licence not known", "grey"),
 }
 
 
@@ -189,9 +189,23 @@ class PatientPage:
         self.duties = [DutyPresenter(duty, actor, on, names) for duty in duties]
         self.closed = [DutyPresenter(duty, actor, on, names) for duty in closed]
         self.agreements = [AgreementPresenter(agreement, actor, on, names) for agreement in agreements]
-        self.medicines = [MedicinePresenter(row, self.duties, actor, on, names) for row in person.medicines]
+        shown = self._on_a_register(person)
+        self.medicines = [MedicinePresenter(row, self.duties, actor, on, names) for row in person.medicines if row["substance"] in shown]
+        self.also = ", ".join(self._in_short(row) for row in person.medicines if row["substance"] not in shown)
         self.may_agree = actor.may(Permission.AGREE_OWNERS)
         self.may_record = actor.may(Permission.RECORD_RESULT)
+
+    def _on_a_register(self, person: PersonRecord) -> set[str]:
+        """Medicines that put the person on a register or that a duty is about; the others matter for what they combine with."""
+        listed = {name for row in person.registers for name in row["substances"].split("+")}
+        for duty in self.duties:
+            listed |= known.members(duty.duty.subject)
+        return listed
+
+    @staticmethod
+    def _in_short(row: Mapping[str, Any]) -> str:
+        dose = clinician.mass(row["daily_ug"]) + " a day" if row["daily_ug"] is not None else ""
+        return " ".join(part for part in (known.medicine(row["substance"]).lower(), dose) if part)
 
     # What is due now, or soon enough to plan; the rest is told in a line.
     def _now(self, whose: str) -> list[DutyPresenter]:
@@ -243,6 +257,11 @@ class PatientPage:
     def visit(self) -> Visit | None:
         """What one visit would settle, of everything due and whoever owns it: one result closes all that it satisfies."""
         return visit(self.duties, by=self.on + SOON)
+
+    @property
+    def visit_tests(self) -> str:
+        found = self.visit
+        return ", ".join(test.label for test in found.tests) if found else ""
 
     @property
     def visit_query(self) -> str:
