@@ -1,8 +1,8 @@
 """Name, strength and counted unit from a UK product name: "Sertraline 50mg tablets" → sertraline, 50 000 µg, tablet.
 
 The strength is that of the first-named ingredient (co-codamol 30mg/500mg: 30 mg, the codeine), per tablet, capsule, sachet,
-suppository or whole ampoule, vial or rectal tube, or per ml for liquids. A patch that states a rate (12 micrograms/hour) has no
-strength: it is not an amount in the patch. Names that are brands stay brands ("priadel"); "xl" and the like before the strength
+suppository or whole ampoule, vial or rectal tube, or per ml for liquids. A patch has no strength here: its name states a rate
+(12 micrograms/hour), not the amount in the patch. Names that are brands stay brands ("priadel"); "xl" and the like before the strength
 stay in the name, as brands are told apart by them.
 """
 
@@ -17,10 +17,11 @@ from importlib import resources
 import yaml
 
 _STRENGTH = re.compile(
-    r"(?<![\w.])(?P<amount>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)\s*(?P<unit>[a-zµμ]+|%)?"
-    r"(?:\s*/\s*(?P<per>\d+(?:\.\d+)?)?\s*(?P<per_unit>[a-zµμ]+))?"
+    r"(?<![\w.])(?P<amount>[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>[a-zµμ]+|%)?"
+    r"(?:\s*/\s*(?P<per>[0-9]+(?:\.[0-9]+)?)?\s*(?P<per_unit>[a-zµμ]+))?"
 )
-_VOLUME = re.compile(r"(?<![\w./])(\d+(?:\.\d+)?)\s*ml\b")
+_VOLUME = re.compile(r"(?<![\w./])([0-9]+(?:\.[0-9]+)?)\s*ml\b")
+_AND_VOLUME = re.compile(r"\s*/\s*([0-9]+(?:\.[0-9]+)?)?\s*ml\b")
 _BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _TIME = {"hour", "hours", "hr", "hrs", "h"}
 _WHOLE = {"injection", "dose", "sachet"}  # counted whole, though the name states the strength of a volume
@@ -87,21 +88,23 @@ def _unit(strength: re.Match[str] | None, unit: str | None) -> str | None:
 
 
 def _strength_ug(match: re.Match[str] | None, text: str, unit: str | None, mass: dict[str, int]) -> int | None:
-    if not match:
-        return None
+    if not match or unit == "patch":
+        return None  # a patch states a rate, with or without "/hour"
     amount = Fraction(match["amount"].replace(",", "")) * mass[match["unit"]]
     per_unit = match["per_unit"]
     if per_unit in _TIME:
         return None
-    if per_unit in mass and match["per"]:
-        per_unit = None  # 30mg/500mg: two ingredients
+    volume_text = match["per"]
+    if per_unit in mass and match["per"]:  # 30mg/500mg: two ingredients, in tablets or (8mg/500mg/5ml) in a volume
+        both = _AND_VOLUME.match(text, match.end())
+        per_unit, volume_text = ("ml", both.group(1)) if both else (None, None)
     if per_unit == "ml":
-        volume = Fraction(match["per"] or 1)
+        volume = Fraction(volume_text or 1)
         if volume == 0:
             return None
         if unit in _WHOLE:
             pack = _VOLUME.search(text, match.end())
-            if match["per"] is None and not pack:
+            if volume_text is None and not pack:
                 return None  # per ml of an ampoule of unknown size
             amount = amount / volume * Fraction(pack.group(1)) if pack else amount
         else:
