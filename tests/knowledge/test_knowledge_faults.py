@@ -75,6 +75,9 @@ MISTAKES = [
     ("set without members", "classes.yaml", "members: [pimozide]", "members: []", 0, ["the set has no member"]),
     ("chain out of order", POINTS, "{template: week 2, point: week 2, kind: chain, opens: 11 days, due: 14 days, lapse: 18 days", "{template: week 2, point: week 2, kind: chain, opens: 3 days, due: 14 days, lapse: 18 days", None, ["begins or ends before that of 'week 1'", "in order of time"]),
     ("chain overlaps beyond its neighbour", POINTS, "{template: week 1, point: week 1, kind: chain, opens: 4 days, due: 7 days, lapse: 11 days", "{template: week 1, point: week 1, kind: chain, opens: 4 days, due: 7 days, lapse: 24 days", None, ["week 2", "week 1"]),
+    ("point weaker than its rule", "rules/antipsychotics.yaml", "basis: {source: [S04], mark: V}", "basis: {source: [P], mark: P}", 0, ["the rule's mark K is stronger than this point's P", "carries its weakest mark"]),
+    ("list without codes", "codelists/stepwell-ecg.csv", "code,term\n29303009,Electrocardiographic procedure\n46825001,Electrocardiographic monitoring\n", "code,term\n", None, ["codelists/stepwell-ecg.csv holds no code"]),
+    ("code with a space", "codelists/stepwell-waist.csv", "276361009", "276 361009", None, ["'276 361009' in codelists/stepwell-waist.csv is not a SNOMED CT id"]),
     ("chain blocked", POINTS, "due: 84 days, lapse: 12 months,", "due: 84 days,", None, ["'week 12' never lapses, so 'month 12' can never come"]),
 ]  # fmt: skip
 

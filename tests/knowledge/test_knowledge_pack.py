@@ -227,6 +227,22 @@ def test_rules_carry_their_source_and_mark_to_the_engine(rows: dict[str, list[di
         assert rule["mark"] in MARKS and rule["source"] and rule["because"] and rule["title"]
 
 
+def test_a_point_may_rest_on_another_source_than_its_rule(pack: knowledge.Knowledge) -> None:
+    assert pack.basis("antipsychotic.waist", "baseline") == (["S04"], "V")
+    assert pack.basis("antipsychotic.waist", "ongoing") == (["K"], "K")
+    assert pack.basis("dependence.op", "month 3") == (["S281"], "V")
+    assert pack.basis("lithium.level-high", "2026-05-01") == (["K"], "K")
+
+
+def test_lists_that_stepwell_selected_say_where_from_and_wait_for_review(pack: knowledge.Knowledge) -> None:
+    own = [entry for entry in pack.codelists.values() if entry.file.startswith("stepwell-")]
+    assert own
+    for entry in own:
+        assert entry.reviewed == "needs clinical review"
+        assert "seen" in entry.origin or "selected by term from" in entry.origin
+    assert all(entry.reviewed == "as published" and "MIT" in entry.licence for entry in pack.codelists.values() if entry not in own)
+
+
 def test_source_ids_are_whole(pack: knowledge.Knowledge) -> None:
     assert pack.sources["S02"].title != pack.sources["S2"].title
     assert pack.sources["S10"].title.startswith("NHSGGC lithium")

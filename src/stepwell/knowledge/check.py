@@ -37,7 +37,7 @@ def check(raw: Raw) -> list[Finding]:
     found = list(raw.findings)
     if raw.info is None and not found:
         found.append(Finding("pack.yaml", 1, "the pack has no name and version: write pack.yaml"))
-    for part in (_parameters, _sources, _lists, _medicines, _sets, _tests, _conditions, _rules, _priority, _products):
+    for part in (_parameters, _sources, _lists, _authored, _medicines, _sets, _tests, _conditions, _rules, _priority, _products):
         found += part(raw)
     return sorted(set(found))
 
@@ -120,6 +120,18 @@ def _lists(raw: Raw) -> Iterable[Finding]:
                     ("sha256",),
                     f"the list was changed since it was taken over: restore codelists/{name}, "
                     f"or write sha256 {hashlib.sha256(content).hexdigest()} and say why in its origin",
+                )
+
+
+def _authored(raw: Raw) -> Iterable[Finding]:
+    for entry in raw.sections["codelists"].values():
+        listed = raw.lists.get(entry.value.file)
+        if listed is not None and not listed:
+            yield _at(entry, ("file",), f"codelists/{entry.value.file} holds no code: write rows under the columns code and term")
+        for code in listed or ():
+            if entry.value.system == "snomed" and not code.isdigit():
+                yield _at(
+                    entry, ("file",), f"'{code}' in codelists/{entry.value.file} is not a SNOMED CT id: write digits only, without spaces"
                 )
 
 
@@ -298,6 +310,13 @@ def _rules(raw: Raw) -> Iterable[Finding]:
                     yield _at(entry, (part, number), "an empty group always holds: write a condition or delete it")
                 for index, when in enumerate(group):
                     yield from _when(entry, (part, number, index), when, raw)
+        for index, point in enumerate(rule.points):
+            if point.basis and WEAKEST.index(point.basis.mark) > WEAKEST.index(rule.mark):
+                yield _at(
+                    entry,
+                    ("points", index, "basis"),
+                    f"the rule's mark {rule.mark} is stronger than this point's {point.basis.mark}: a rule carries its weakest mark",
+                )
         yield from _band(entry, rule, raw)
         yield from _points(entry, rule, raw)
 
@@ -353,6 +372,9 @@ def _points(entry: Entry, rule: model.Rule, raw: Raw) -> Iterable[Finding]:
         yield _at(entry, ("points",), "a point has a 'sooner' interval but no 'sooner_when' says when it holds: add it")
     if rule.sooner_when and not any(point.sooner for _, point in points):
         yield _at(entry, ("sooner_when",), "'sooner_when' changes nothing: add 'sooner:' to an ongoing point")
+
+
+WEAKEST = "VSCDKP"  # from the strongest mark to the weakest
 
 
 def _point(entry: Entry, here: tuple[str | int, ...], rule: model.Rule, point: model.Point) -> Iterable[Finding]:

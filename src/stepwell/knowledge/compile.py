@@ -47,6 +47,12 @@ class Knowledge:
         """One table per entry of `stepwell.knowledge.tables.TABLES`, exactly of its schema."""
         return dict(self._tables)
 
+    def basis(self, rule_id: str, point: str) -> tuple[list[str], str]:
+        """(source ids, mark) of the figure that one point of a rule uses; the rule's own where the point says nothing else."""
+        rule = self.rules[rule_id]
+        own = next((row.basis for row in rule.points if row.point == point and row.basis), None)
+        return (own.source, own.mark) if own else (rule.source, rule.mark)
+
     def needs_approval(self, approvals: list[tuple[str, str, str]], org_code: str) -> bool:
         """True while `org_code` has not approved this very pack and version. `approvals`: (org_code, pack, version)."""
         return (org_code, self.pack, self.version) not in approvals

@@ -204,7 +204,7 @@ class Band(_Struct, frozen=True, kw_only=True):
 
 
 class Basis(Sourced, frozen=True, kw_only=True):
-    """Where a window or an escalation comes from, when that is not the rule's own source."""
+    """Where the edges of a window, or one point of a rule, come from, when that is not the rule's own source."""
 
 
 class Escalation(Sourced, frozen=True, kw_only=True):
@@ -224,6 +224,7 @@ class Point(_Struct, frozen=True, kw_only=True):
     sooner: Span | None = None
     while_before: Span | None = None
     window: Basis | None = None
+    basis: Basis | None = None
 
 
 class Template(_Struct, frozen=True, kw_only=True):
