@@ -13,7 +13,7 @@ from stepwell.records.synthetic.measurements import Body
 from stepwell.records.synthetic.people import ADULT, Person, people, person_draws
 
 # Who supplies a medicine that a specialist usually starts. `handover`: the trust starts it, the practice goes on.
-SUPPLY = {"gp": 0.46, "handover": 0.16, "trust with plan": 0.14, "trust only": 0.10, "both": 0.06, "elsewhere": 0.08}
+SUPPLY = {"gp": 0.38, "handover": 0.14, "trust with plan": 0.19, "trust only": 0.14, "both": 0.07, "elsewhere": 0.08}
 SPECIALIST = ("antipsychotic", "lithium")
 CLINIC_LETTERS = ("Outpatient clinic letter", "Community mental health team review", "Discharge letter", "Shared care request")
 

@@ -17,7 +17,7 @@ from stepwell.records.synthetic.chart import Chart
 from stepwell.records.synthetic.lives import place_charts, sizes
 from stepwell.records.synthetic.people import ADULT, NHS_NUMBERS
 
-GENERATOR = 1  # goes up when the same seed gives other files
+GENERATOR = 2  # goes up when the same seed gives other files
 MANIFEST = "manifest.json"
 FEWEST = 20
 MOST = NHS_NUMBERS // 4

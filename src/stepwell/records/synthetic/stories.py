@@ -73,12 +73,12 @@ def _two_owners(catalogue: Catalogue, person: Person, as_of: int) -> list[Chart]
     olanzapine.reason, olanzapine.reason_text, olanzapine.review_on = bipolar, bipolar.term, as_of + 60
     gp.plans.append(olanzapine)
     lithium = _monthly(catalogue, "lithium-400", "2 night", trust.org, since=as_of - 500, as_of=as_of)
-    quetiapine = _monthly(catalogue, "quetiapine-100", "1 night", trust.org, since=as_of - 140, as_of=as_of)
+    quetiapine = _monthly(catalogue, "quetiapine-100", "1 night", trust.org, since=as_of - 63, as_of=as_of)
     trust.plans += [lithium, quetiapine]
-    elsewhere = replace(lithium, issues=[], elsewhere=True, started=as_of - 490, asserted_on=as_of - 120, review_on=as_of + 200)
+    elsewhere = replace(lithium, issues=[], elsewhere=True, started=as_of - 490, asserted_on=as_of - 150, review_on=as_of + 200)
     gp.plans.append(elsewhere)
-    gp.letters.append(Letter(trust.org, gp.org, as_of - 136, "Outpatient clinic letter"))
-    trust.letters.append(Letter(trust.org, gp.org, as_of - 136, "Outpatient clinic letter"))
+    gp.letters.append(Letter(trust.org, gp.org, as_of - 60, "Outpatient clinic letter"))
+    trust.letters.append(Letter(trust.org, gp.org, as_of - 60, "Outpatient clinic letter"))
     for back, weight, hba1c in ((1085, 71.0, 36), (1010, 74.5, 37), (730, 78.0, 39), (470, 82.5, 40)):
         gp.measurements += [
             _result(catalogue, "weight", as_of - back, weight),
@@ -86,9 +86,9 @@ def _two_owners(catalogue: Catalogue, person: Person, as_of: int) -> list[Chart]
             _result(catalogue, "hba1c", as_of - back, hba1c),
             _result(catalogue, "cholesterol", as_of - back, 5.2),
         ]
-    for test, value in (("waist", 101), ("qrisk3", 4.1), ("alcohol", 6), ("alt", 31), ("haemoglobin", 131), ("pulse", 78)):
-        gp.measurements.append(_result(catalogue, test, as_of - 202, value))
-    gp.measurements += [Measurement(test, as_of - 202, None, None) for test in ("ex-smoker", "review", "ecg")]
+    for test, value in (("waist", 101), ("qrisk3", 4.1), ("alcohol", 6), ("alt", 31), ("haemoglobin", 131), ("pulse", 78), ("sodium", 140)):
+        gp.measurements.append(_result(catalogue, test, as_of - 120, value))
+    gp.measurements += [Measurement(test, as_of - 120, None, None) for test in ("ex-smoker", "review", "ecg")]
     for back, level, egfr in ((490, 0.48, 88), (480, 0.61, 88), (390, 0.66, 86), (300, 0.64, 86), (204, 0.68, 84)):
         trust.measurements += [_result(catalogue, "lithium", as_of - back, level)]
         if back != 480:
@@ -99,7 +99,7 @@ def _two_owners(catalogue: Catalogue, person: Person, as_of: int) -> list[Chart]
                 _result(catalogue, "calcium", as_of - back, 2.38),
             ]
     gp.contacts.append((as_of - 40, "Telephone consultation"))
-    trust.contacts.append((as_of - 136, "Community mental health team review"))
+    trust.contacts.append((as_of - 60, "Community mental health team review"))
     return [gp, trust]
 
 

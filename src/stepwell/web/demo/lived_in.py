@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import islice
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from stepwell import knowledge
 from stepwell.records.synthetic.stories import TWO_OWNERS
@@ -20,7 +22,8 @@ from stepwell.web.core.actor import Actor
 from stepwell.web.ledger import services as ledger
 from stepwell.web.ledger.approvals import approve_pack
 from stepwell.web.ledger.evaluation import catch_up, request_evaluation
-from stepwell.web.ledger.models import PersonRecord
+from stepwell.web.ledger.models import Duty, PersonRecord
+from stepwell.web.ledger.results import ResultEntry
 from stepwell.web.ledger.selectors import subject_of, visible_to
 from stepwell.web.ledger.worklist import Query, duties_for
 
@@ -131,20 +134,33 @@ def _acts(as_of: date) -> int:
     for duty in _overdue(psychiatrist, as_of)[:4]:
         ledger.acknowledge(psychiatrist, duty)
         events += 1
+    for person_id, entry in islice(_repeatable(nurse, as_of, set(mornings[:15])), 4):
+        ledger.record_results(nurse, person_id, [entry])
+        events += 1
     return events
 
 
+def _repeatable(actor: Actor, as_of: date, but_not: set[int]) -> Iterator[tuple[int, ResultEntry]]:
+    """Overdue tests that the record already has a value for, one a person: the same value, taken yesterday."""
+    done: set[int] = set()
+    for duty in _overdue_rows(actor, as_of).exclude(id__in=but_not).exclude(test="").select_related("person"):
+        person_id = duty.person.person_id
+        values = [row["value_milli"] for row in duty.person.last_results if row["test"] == duty.test and row["value_milli"] is not None]
+        if values and person_id not in done:
+            done.add(person_id)
+            yield person_id, ResultEntry(duty.test, values[0], as_of - timedelta(days=1))
+
+
 def _overdue(actor: Actor, as_of: date) -> list[int]:
-    """Overdue duties of the actor's organisation, one a person, most urgent first; the person of the story stays untouched."""
-    given, family = TWO_OWNERS
-    rows = (
-        duties_for(actor, Query(), as_of)
-        .exclude(kind="agree")
-        .exclude(person__given_name=given, person__family_name=family)
-        .order_by("-person__points", "person_id", "due_on", "id")
-        .values_list("person_id", "id")
-    )
+    """One overdue duty a person, most urgent people first."""
     first: dict[int, int] = {}
-    for person_id, duty_id in rows:
+    for person_id, duty_id in _overdue_rows(actor, as_of).values_list("person_id", "id"):
         first.setdefault(person_id, duty_id)
     return list(first.values())
+
+
+def _overdue_rows(actor: Actor, as_of: date) -> QuerySet[Duty]:
+    """Overdue duties of the actor's organisation, most urgent people first; the person of the story stays untouched."""
+    given, family = TWO_OWNERS
+    rows = duties_for(actor, Query(), as_of).exclude(kind="agree").exclude(person__given_name=given, person__family_name=family)
+    return rows.order_by("-person__points", "person_id", "due_on", "id")
