@@ -11,8 +11,9 @@ from datetime import date
 import pytest
 from agreement import disagreement
 from builders import small_knowledge
+from histories import catalogue
 from hypothesis import HealthCheck, Phase, given, settings
-from strategies import batches, catalogue, random_knowledge
+from strategies import batches, random_knowledge
 
 from stepwell import knowledge
 from stepwell.engine.inputs import Inputs

@@ -146,6 +146,12 @@ def test_prescribed_elsewhere_is_supply_until_review_or_a_year_after_it_was_conf
     assert (medicine["supplied_by"], medicine["supply_ends_on"], medicine["last_issued_on"]) == ("trust", ends, None)
 
 
+def test_an_issue_does_not_shorten_what_is_prescribed_elsewhere():
+    outcome = evaluate(["alpha prescribed elsewhere from 2025-01-31 by trust", "alpha on 2025-03-01 for 7 days"], "2025-12-01")
+    medicine = outcome.one("medicines")
+    assert (medicine["status"], medicine["supply_ends_on"], medicine["supplied_by"]) == ("current", date(2026, 1, 31), "trust")
+
+
 def test_a_switch_does_not_restart_the_class():
     outcome = evaluate(["beta from 2024-01-01 to 2024-06-01 every 28 days", "gamma from 2024-07-01 every 28 days"], "2025-01-01")
     register = outcome.one("registers", register="greek")

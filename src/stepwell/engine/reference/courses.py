@@ -28,10 +28,12 @@ class Course:
 def covered_until(events: list[Event], known: Known) -> list[date]:
     """For each event the first day its supply, with what was left over before it, no longer covers."""
     ends: list[date] = []
+    plans_end = date.min
     for event in events:
         left_over = (ends[-1] - event.on).days if ends else 0
         carried = max(0, min(known.param["carry_cap_days"], left_over))
-        ends.append(event.on + timedelta(days=event.days + carried))
+        plans_end = max([plans_end, *(plan.plan_ends_on for plan in event.plans if plan.plan_ends_on is not None)])
+        ends.append(max(event.on + timedelta(days=event.days + carried), plans_end))
     return ends
 
 

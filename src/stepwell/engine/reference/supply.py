@@ -171,7 +171,7 @@ def read_issues(case: Case, known: Known, gp_org: str | None) -> list[Issue]:
                 on=row["issued_on"],
                 kind=kind_of_supply(row, gp_org),
                 org=row["org_code"],
-                same=(row["setting"], row["org_code"], row["code"], row["term"], row["dose_text"]),
+                same=(kind_of_supply(row, gp_org), row["org_code"], row["code"], row["term"], row["dose_text"]),
                 days=days,
                 daily_ug=daily_ug,
                 provenance=provenance,
