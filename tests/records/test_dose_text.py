@@ -37,6 +37,10 @@ def test_no_text_is_none(text):
         ("Take 3 tablets daily (1 in the morning and 2 at night)", 3000, "tablet"),
         ("one tds for 5/7", 3000, "dose"),
         ("1 bd x 28", 2000, "dose"),
+        ("half a 10mg tablet at night", 5000, "mg"),
+        ("one dose (5ml) at night", 5000, "ml"),
+        ("two tablets tds. Do not take more than 8 in 24 hours", 6000, "tablet"),
+        ("1-0-1", 2000, "dose"),
     ],
 )
 def test_one_constant_amount(text, high, unit):
@@ -60,6 +64,13 @@ def test_one_constant_amount(text, high, unit):
         "1,5mg daily",
         "T/D",
         "one monthly",
+        "one daily up to three daily",
+        "10mg nocte max 20mg",
+        "one bd up to tds",
+        "2 doses (10ml) at night",
+        "1-2-3",
+        "1 bd / 2 nocte",
+        "one at night weekly",
     ],
 )
 def test_no_certain_daily_amount(text):

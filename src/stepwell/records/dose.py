@@ -39,6 +39,7 @@ from stepwell.records.dose_elements import (
 from stepwell.records.dose_reader import Reader
 from stepwell.records.dose_words import lexemes
 
+_FAR_ABOVE = Fraction(3, 2)  # a ceiling so many times the dose is no mere warning ("10mg nocte max 20mg")
 _LONGEST = 1000  # characters of a text that is read at all
 
 Status = Literal["text", "not understood", "none"]
@@ -146,6 +147,8 @@ def _rate(rates: list[Rate]) -> Rate | None:
     limits = [rate.high for rate in exact if rate.upto]
     exact = [rate for rate in exact if not rate.upto]
     if limits:  # "every 4 to 6 hours, up to four times a day"
+        if exact and max(limits) > max(rate.high for rate in exact):
+            raise Unclear("more often allowed than stated")
         most = min([*limits, *(rate.high for rate in exact)])
         return Rate(Fraction(0), most, upto=True)
     if not exact:
@@ -221,6 +224,10 @@ def _one_amount(run: list[_Joined], equal: set[int]) -> Amount:
             amount = amount if counted.low == counted.high == 1 else counted  # "10mg 2 tablets": two tablets, whatever the 10 mg is
         elif same is None and id(other) not in equal:
             raise Unclear("two amounts with one time")
+        elif amount.unit == "dose" and (other.unit == "ml" or (amount.worded and other.unit in MEASURED)):
+            if not amount.low == amount.high == 1:
+                raise Unclear("so much in each, or in all")
+            amount = other  # "one dose (5ml)": the product is counted in ml
     return amount
 
 
@@ -511,6 +518,8 @@ def _capped(parts: list[_Part], caps: list[Cap], day: _Reading) -> None:
         return
     if not day.as_required and day.low > limit:
         raise Unclear("more than the ceiling stated")
+    if limit >= _FAR_ABOVE * day.high:
+        raise Unclear("a ceiling far above the dose stated: the dose may be raised")
     if limit < day.high:
         day.notes.append(f"no more than {_number(limit)} a day")
     day.high = min(day.high, limit)

@@ -171,6 +171,8 @@ class Reader:
             self.at += 1
         if len(found) not in {3, 4} or self.kind() in {"hours", "hourly", "times", "x", "daily", "weekly", "number", "days"}:
             return False
+        if len(found) == 3 and 0 not in found and len(set(found)) > 1:
+            return False  # 1-2-3 may be steps
         unit = self.take("unit")
         sure = all(n == 0 or n in vocabulary().bare_figures or n < 1 for n in found)
         total = sum(found, Fraction(0))
@@ -481,6 +483,7 @@ class Reader:
     def counted_strength(self, low: Fraction, high: Fraction, style: str) -> Amount | None:
         """two 5mg tablets, 2 x 5ml spoonfuls, one 10mg"""
         start = self.at
+        self.take("article")
         times = bool(self.take("x"))
         each = self.number()
         unit = self.take("unit") if each else None
