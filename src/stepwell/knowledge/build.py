@@ -18,7 +18,9 @@ NAME_COLUMNS = ("term_name", "substance")
 
 _FACTOR = {"microgram": 1, "micrograms": 1, "mcg": 1, "mg": 1_000, "g": 1_000_000, "gram": 1_000_000}
 _STRENGTH = re.compile(
-    r"(?P<value>\d[\d,]*(?:\.\d+)?)\s*(?P<unit>micrograms?|mcg|mg|gram|g)\b(?:\s*/\s*(?P<per>\d*(?:\.\d+)?)\s*(?P<per_unit>ml|hour|dose)\b)?",
+    r"(?P<value>\d[\d,]*(?:\.\d+)?)\s*(?P<unit>micrograms?|mcg|mg|gram|g)\b"
+    r"(?:\s*/\s*\d[\d,.]*\s*(?:micrograms?|mg|g)\b)*"  # further ingredients of a compound name: 8mg/500mg
+    r"(?:\s*/\s*(?P<per>\d*(?:\.\d+)?)\s*(?P<per_unit>ml|hour|dose)\b)?",
     re.I,
 )
 _PREVIOUS = re.compile(r"^VMP (?:previous|subsequent) to (\d+)$")
@@ -27,6 +29,7 @@ _FORM = re.compile(
     r"|tablets?|caplets?|capsules?|oral|sachets?|solution|drops|syrup|elixir)\b"
 )
 _FORM_WORDS = (
+    ("oral", ("oral solution", "oral suspension", "oral liquid")),
     ("injection", ("injection", "infusion", "ampoule", "vial")),
     ("rectal", ("suppositor", "rectal", "enema")),
     ("patch", ("patch",)),
@@ -34,13 +37,14 @@ _FORM_WORDS = (
     ("smoked", ("cigarette",)),
 )
 _UNIT_WORDS = (
+    ("dose", ("unit dose", "lozenge", "lyophilisate", "films", "spray")),
     ("injection", ("injection", "infusion", "ampoule", "vial")),
     ("suppository", ("suppositor",)),
     ("patch", ("patch",)),
     ("sachet", ("sachet",)),
-    ("capsule", ("capsule",)),
+    ("capsule", ("capsule", "spansule")),
     ("ml", ("solution", "suspension", "linctus", "syrup", "elixir", "drops", "liquid", "mixture", "concentrate")),
-    ("tablet", ("tablet", "caplet")),
+    ("tablet", ("tablet", "caplet", "velotab")),
 )
 
 
@@ -77,7 +81,10 @@ def unit_of(term: str) -> str:
 
 
 def strength_of(term: str, ingredients: Sequence[str] = ()) -> int | None:
-    """Micrograms per unit, or per ml of a liquid. Of several ingredients, the one named; None when not stated per unit."""
+    """Micrograms per unit as `unit_of` counts it, so per ml of a liquid. Of several ingredients the one named; None when not stated."""
+    unit = unit_of(term)
+    if unit == "patch":  # patches state a rate, or a strength that is not what is given
+        return None
     parts = re.split(r"\s+/\s+", term)
     if len(parts) > 1:
         own = [part for part in parts if any(name in part.lower() for name in ingredients)]
@@ -91,7 +98,7 @@ def strength_of(term: str, ingredients: Sequence[str] = ()) -> int | None:
         micrograms = Decimal(match["value"].replace(",", "")) * _FACTOR[match["unit"].lower()]
     except (InvalidOperation, KeyError):
         return None
-    if (match["per_unit"] or "").lower() == "ml":
+    if (match["per_unit"] or "").lower() == "ml" and unit not in ("injection", "dose"):
         micrograms /= Decimal(match["per"] or 1)
     return int(micrograms.to_integral_value(rounding="ROUND_HALF_UP"))
 
@@ -132,8 +139,9 @@ def products(lists: Iterable[tuple[str, str, Path]], claims: Sequence[Claim]) ->
                 continue
             form = form_of(term or written)
             claim = next((c for c in own if form in c.forms), None)
-            substance = claim.substance if claim else f"{own[0].substance} ({form})"
-            ingredients = (claim or own[0]).ingredients
+            main = claim or next((c for c in own if "oral" in c.forms), own[0])
+            substance = main.substance if claim else f"{main.substance} ({form})"
+            ingredients = main.ingredients
             product = Product(
                 system,
                 code,
