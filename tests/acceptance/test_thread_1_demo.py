@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import filecmp
 import http.cookiejar
+import json
 import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -122,6 +124,25 @@ def test_every_persona_can_sign_in(address: str) -> None:
     for name in ("Amara Osei", "Priya Nair", "Lena Hart", "Siân Rees"):
         assert name in page
         assert name in Visitor(address).sign_in_as(name)
+
+
+def test_the_ledger_looks_lived_in(built: Path) -> None:
+    """Read from the database as it was left: agreements, an approval by one practice only, acts on duties, the person of the story."""
+    database = sqlite3.connect(f"file:{built / 'demo' / 'stepwell.sqlite3'}?mode=ro", uri=True)
+    try:
+        approved = {org for (org,) in database.execute("select org_code from ledger_packapproval")}
+        agreements = list(database.execute("select substance, from_on, to_on from agreements_agreement"))
+        kinds = {kind for (kind,) in database.execute("select kind from ledger_dutyevent")}
+        story = database.execute("select medicines from ledger_personrecord where family_name = 'Fairweather' and given_name = 'Iris'")
+        owners = {row["substance"]: row["owner_org"] for row in json.loads(story.fetchone()[0])}
+        waiting = database.execute("select count(*) from ledger_pendingevaluation").fetchone()[0]
+    finally:
+        database.close()
+    assert approved == {"Z99001"}
+    assert any(from_on <= AS_OF and to_on is None for _, from_on, to_on in agreements)
+    assert {"opened", "acknowledged", "assigned", "deferred", "declined", "result recorded"} <= kinds
+    assert owners == {"lithium": "RZ9", "olanzapine": "Z99001", "quetiapine": "nobody"}
+    assert waiting == 0
 
 
 def test_a_second_start_finds_the_demo(built: Path) -> None:

@@ -74,6 +74,13 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path: Path) -> 
     assert (tmp_path / STATE).exists()
 
 
+def test_a_network_that_cannot_be_made_is_refused_before_the_old_one_goes(tmp_path: Path) -> None:
+    finished(tmp_path)
+    with pytest.raises(Refused, match="ask for 20 to"):
+        prepare(Wanted(tmp_path, 2, 7, None))
+    assert (tmp_path / STATE).exists()
+
+
 def test_a_taken_port_is_told_before_anything_is_built(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -23,15 +23,20 @@ FEWEST = 20
 MOST = NHS_NUMBERS // 4
 
 
+def check(patients: int, seed: int) -> None:
+    """Refused when such a network cannot be made."""
+    if not FEWEST <= patients <= MOST:
+        raise Refused(f"--patients {patients}: ask for {FEWEST} to {MOST} people (each needs an NHS number of the 999 range of their own)")
+    if seed < 0:
+        raise Refused(f"--seed {seed}: give a whole number from 0 up")
+
+
 def generate(patients: int, seed: int, as_of: date, out: Path, *, chunk: int = 4096) -> dict[str, Any]:
     """Write the network into `out` and return its manifest. Raises Refused when asked for what cannot be made.
 
     `chunk` is how many people are made at a time; the files do not depend on it.
     """
-    if not FEWEST <= patients <= MOST:
-        raise Refused(f"--patients {patients}: ask for {FEWEST} to {MOST} people (each needs an NHS number of the 999 range of their own)")
-    if seed < 0:
-        raise Refused(f"--seed {seed}: give a whole number from 0 up")
+    check(patients, seed)
     if out.exists() and not out.is_dir():
         raise Refused(f"{out} is a file; name a folder for --out")
     if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).exists():

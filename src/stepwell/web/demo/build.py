@@ -20,7 +20,7 @@ from stepwell import knowledge
 from stepwell.errors import Refused
 from stepwell.records.importers import run_import
 from stepwell.records.store import Store
-from stepwell.records.synthetic.network import GENERATOR, MANIFEST, generate
+from stepwell.records.synthetic.network import GENERATOR, check, generate
 
 STATE = "demo.json"
 DATABASE = "stepwell.sqlite3"
@@ -70,6 +70,7 @@ def found(wanted: Wanted) -> State | None:
 
 def prepare(wanted: Wanted) -> None:
     """An empty place for a new demo. Refused where the folder holds something the demo did not make."""
+    check(wanted.patients, wanted.seed)
     folder = wanted.folder
     ours = {STATE, "people", "people.part", "store", "secret-key", *(DATABASE + end for end in ("", "-wal", "-shm", "-journal"))}
     if folder.exists() and not folder.is_dir():
@@ -141,4 +142,4 @@ def catch_up_if_behind(say: Say) -> None:
             catch_up()
 
 
-__all__ = ["MANIFEST", "State", "Wanted", "catch_up_if_behind", "environment", "fill_ledger", "found", "make_network", "prepare", "step"]
+__all__ = ["State", "Wanted", "catch_up_if_behind", "environment", "fill_ledger", "found", "make_network", "prepare", "step"]
