@@ -75,29 +75,35 @@ def django_db_modify_db_settings(
 
 
 def _flush_past_triggers() -> None:
-    """Tests with a live server empty the tables afterwards, which append-only tables refuse: step aside for that alone."""
+    """Tests with a live server empty the tables afterwards, which append-only tables refuse: step aside for that alone.
+
+    On the class, because a thread or an event loop may have a connection object of its own.
+    """
     from django.db import connections
 
-    operations = connections["default"].ops
+    operations = type(connections["default"].ops)
     flush = operations.execute_sql_flush
-    connection = connections["default"]
 
-    def flush_with_triggers_off(statements: list[str]) -> None:
-        with connection.cursor() as cursor:
-            if connection.vendor == "postgresql":
+    def flush_with_triggers_off(self: Any, statements: list[str]) -> None:
+        with self.connection.cursor() as cursor:
+            if self.connection.vendor == "postgresql":
                 cursor.execute("SET session_replication_role = replica")
-                flush(statements)
-                cursor.execute("SET session_replication_role = origin")
+                try:
+                    flush(self, statements)
+                finally:
+                    cursor.execute("SET session_replication_role = origin")
                 return
             cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
             triggers = cursor.fetchall()
             for name, _ in triggers:
                 cursor.execute(f"DROP TRIGGER {name}")
-            flush(statements)
-            for _, sql in triggers:
-                cursor.execute(sql)
+            try:
+                flush(self, statements)
+            finally:
+                for _, sql in triggers:
+                    cursor.execute(sql)
 
-    operations.execute_sql_flush = flush_with_triggers_off  # type: ignore[method-assign]
+    operations.execute_sql_flush = flush_with_triggers_off
 
 
 @pytest.fixture(autouse=True)

@@ -41,6 +41,15 @@ def unrecorded(request):
     return HttpResponse("secret 999 000 0018")
 
 
+def unrecorded_form(request):
+    return HttpResponse("secret 999 000 0018", status=422)
+
+
+@no_patient_data
+def unrecorded_change(request):
+    return HttpResponse(status=302, headers={"Location": "/"})
+
+
 def recorded(request):
     audit.record_read(request.actor, Permission.VIEW_PATIENT, person_id=7)
     return HttpResponse("shown")
@@ -53,6 +62,8 @@ urlpatterns = [
     path("fail/403-in-a-transaction", fail_403_in_a_transaction),
     path("fail/500", fail_500),
     path("unrecorded", unrecorded),
+    path("unrecorded-form", unrecorded_form),
+    path("unrecorded-change", unrecorded_change),
     path("recorded", recorded),
 ]
 handler400, handler403, handler404, handler500 = urls.handler400, urls.handler403, urls.handler404, urls.handler500

@@ -81,14 +81,17 @@ def test_a_refusal_says_why_and_is_recorded(failing, address):
     assert [(entry.person_id, entry.action) for entry in trail.refusals()] == [(7, Permission.VIEW_PATIENT)]
 
 
-def test_a_page_that_recorded_nothing_is_not_shown(failing):
-    response = failing.get("/unrecorded")
+@pytest.mark.parametrize("address", ["/unrecorded", "/unrecorded-form"])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_page_that_recorded_nothing_is_not_shown(failing, address, method):
+    response = getattr(failing, method)(address)
     assert response.status_code == 500
     assert "secret" not in response.content.decode()
 
 
-def test_a_change_that_recorded_nothing_is_reported(failing):
-    assert failing.post("/unrecorded").status_code == 500
+def test_a_change_that_recorded_nothing_is_reported_whatever_the_view_declares(failing):
+    assert failing.get("/unrecorded-change").status_code == 302
+    assert failing.post("/unrecorded-change").status_code == 500
 
 
 def test_a_page_that_recorded_its_read_is_shown(failing):
@@ -116,7 +119,7 @@ def _views(resolver: URLResolver, prefix: str = "") -> list[tuple[str, object]]:
 def test_only_these_pages_say_that_they_show_no_patient():
     """Adding to this list is a decision: such a page is sent without an audit entry."""
     exempt = {address for address, view in _views(get_resolver()) if shows_no_patient(view)}
-    assert exempt <= {"", "health", "sign-in", "sign-in/persona", "sign-in/role", "sign-out"}
+    assert exempt <= {"", "health", "sign-in", "sign-in/persona", "sign-in/role", "sign-out", "knowledge"}
 
 
 def test_no_address_can_carry_a_name_or_an_nhs_number():

@@ -138,6 +138,8 @@ def sign_in(request: HttpRequest, user: User, memberships: Sequence[Membership])
         request.session[STARTED_KEY] = request.session[SEEN_KEY] = now
         if len(memberships) == 1:
             choose_membership(request, memberships[0])
+        else:
+            audit.record_write(Actor.system("sign-in"), "password accepted", subject_type="user", subject_id=user.pk)
 
 
 @transaction.atomic
@@ -153,8 +155,8 @@ def choose_membership(request: HttpRequest, membership: Membership) -> Actor:
 
 def sign_out(request: HttpRequest, actor: Actor | None) -> None:
     with transaction.atomic():
-        if actor:
-            audit.record_write(actor, "sign out", subject_type="user", subject_id=actor.user_id or "")
+        user_id = request.user.pk or ""
+        audit.record_write(actor or Actor.system("sign-in"), "sign out", subject_type="user", subject_id=user_id)
         logout(request)
 
 

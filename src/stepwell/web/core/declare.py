@@ -1,6 +1,7 @@
-"""What a view says about itself: `@no_patient_data` on views that show and change nothing about patients.
+"""What a view says about itself: `@no_patient_data` on views whose pages show nothing about patients.
 
 Everything else is taken to show patients: `AuditedMiddleware` sends its pages only when an audit entry was recorded.
+What such a view changes (POST) must be recorded all the same.
 """
 
 from __future__ import annotations

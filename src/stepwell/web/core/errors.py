@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.utils.html import format_html
 
 from stepwell.web.core import request_context
 from stepwell.web.core.gate import AccessRefused
@@ -78,5 +79,7 @@ def _page(request: HttpRequest, status: int, heading: str, paragraphs: list[str]
         page = render_to_string("core/error.jinja", values, request=request)
     except Exception:
         log.exception("the error page itself could not be drawn")
-        page = _PLAIN.format(heading=heading, text=" ".join(paragraphs), request_id=values["request_id"])
-    return HttpResponse(page, status=status)
+        page = format_html(_PLAIN, heading=heading, text=" ".join(paragraphs), request_id=values["request_id"])
+    response = HttpResponse(page, status=status)
+    response.error_page = True  # type: ignore[attr-defined]  # tells AuditedMiddleware that it shows nobody
+    return response

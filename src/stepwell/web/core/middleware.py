@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.conf import settings
 from django.core.signals import request_finished
@@ -54,7 +55,8 @@ class AuditedMiddleware:
     """Sends a page only when what it shows was recorded.
 
     A view is taken to show patients unless it is declared `@no_patient_data`. A page that was built without an audit
-    entry is replaced by the error page: not recorded, not shown. The same for a change (POST) that recorded nothing.
+    entry is replaced by the error page: not recorded, not shown. A change (POST) that recorded nothing becomes the error
+    page whatever the view declares. A form shown again with its errors (422) shows its patient too, and is a page like any.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -73,10 +75,13 @@ class AuditedMiddleware:
     @staticmethod
     def _must_be_recorded(request: HttpRequest, response: HttpResponse) -> bool:
         match = request.resolver_match
-        if match is None or response.status_code >= 400 or shows_no_patient(match.func):
+        if match is None or getattr(response, "error_page", False) or response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             return False
-        redirects = 300 <= response.status_code < 400
-        return not (redirects and request.method in {"GET", "HEAD"})
+        refused = response.status_code >= 400
+        if request.method in {"GET", "HEAD"} or refused:
+            redirects = 300 <= response.status_code < 400
+            return not (redirects or shows_no_patient(match.func))
+        return True
 
 
 class _Sealer:
