@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from fhir_builders import NOW, TODAY, Fhir, Resource
+
 from stepwell.records.importers import run_import
 from stepwell.records.importers.report import ImportReport
 from stepwell.records.store import Store

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fhir_builders import Fhir
+
 from stepwell.records.importers.report import ImportReport, Unusable
 from stepwell.records.store import Store
 
@@ -91,7 +92,10 @@ def test_delta_moves_a_resource_to_another_person(bring: Bring, fhir: Fhir, stor
     bring(record(fhir))
     bring([fhir.observation("o1", "q")], scope="delta")
     people = {row["local_id"]: row["subject_id"] for row in store.table("patients").to_pylist()}
-    assert {row["native_id"]: row["subject_id"] for row in store.table("observations").to_pylist()} == {"o1": people["q"], "o2": people["q"]}
+    assert {row["native_id"]: row["subject_id"] for row in store.table("observations").to_pylist()} == {
+        "o1": people["q"],
+        "o2": people["q"],
+    }
 
 
 def test_a_deleted_patient_is_gone_with_every_row(bring: Bring, fhir: Fhir, store: Store) -> None:

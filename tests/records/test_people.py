@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pytest
 from fhir_builders import Fhir
+
 from stepwell.errors import Refused
 from stepwell.records.importers.report import ImportReport
 from stepwell.records.people import check_nhs_number, link_subject, undo_link

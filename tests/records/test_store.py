@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+
 from stepwell.errors import Refused
 from stepwell.records import manifest as manifests
 from stepwell.records.schema import TABLES, WORKFLOW

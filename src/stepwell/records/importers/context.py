@@ -92,7 +92,11 @@ class Context:
         """The coded medicine a reference names: contained, in this input, or in the store. Fault otherwise."""
         text = reference.reference if reference else None
         if not text:
-            raise Fault("names no medicine", "Neither medicationReference nor medicationCodeableConcept is given.", "$")
+            raise Fault(
+                "names no medicine",
+                "Neither medicationReference nor medicationCodeableConcept is given. Add the medicine at the source.",
+                "$",
+            )
         key = ref_key(text)
         found = self._inside(key) if key.startswith("#") else self.unit.medication(key)
         if found is None and not key.startswith("#") and self.holder is not None:

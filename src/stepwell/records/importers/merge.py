@@ -130,7 +130,7 @@ def _keep_originals(rows: pa.Table, source: str, scope: Scope, refused: set[Name
     drop = _among(keys, [f"{'' if subject is None else subject}|{type_}/{native_id}" for subject, type_, native_id in replaced])
     if scope.kind == DELTA:
         drop = pc.or_(drop, _among(names, [f"{type_}/{native_id}" for type_, native_id in scope.touched[source] | scope.deleted[source]]))
-    if scope.kind == FULL:
+    if scope.kind == FULL or source in scope.withheld:
         absent = _absent(rows, source, scope, list(scope.erased))
     else:
         absent = _among(pc.binary_join_element_wise(_subject_text(rows), rows["resource_type"], "|"), scope.gone_originals())
@@ -140,11 +140,12 @@ def _keep_originals(rows: pa.Table, source: str, scope: Scope, refused: set[Name
 
 def _absent(rows: pa.Table, source: str, scope: Scope, subjects: list[int]) -> Any:
     """Which rows the scope takes away when they do not come again."""
-    if scope.kind == FULL:
-        return pa.array([source not in scope.withheld] * rows.num_rows)
+    if scope.kind == FULL and source not in scope.withheld:
+        return pa.array([True] * rows.num_rows)
     if "subject_id" not in rows.column_names:
         return pa.array([False] * rows.num_rows)
-    return pc.is_in(rows["subject_id"], pa.array(subjects, pa.int64()))
+    gone = list(scope.erased) if source in scope.withheld else subjects
+    return pc.is_in(rows["subject_id"], pa.array(gone, pa.int64()))
 
 
 def _gone(before: pa.Table, kept: pa.Table, again: set[tuple]) -> int:

@@ -46,6 +46,7 @@ class People:
         self._formats: set[str] = set()
         self.places: dict[Where, Place] = {}
         self.unknown_holders: list[Place] = []
+        self.held_elsewhere: set[str] = set()
         self.digest = hashlib.sha256()
         self.folder = any(file.by_line for file in files) and len({file.unit for file in files} | {file.name for file in files}) > 2
         self.deletions = self.loose_patients = self.bundle_patients = False
@@ -166,6 +167,8 @@ class People:
 
     def _take(self, found: _Waiting, bundle: Document | None) -> None:
         holder = self._hold(found)
+        if holder.refused and holder.source:
+            self.held_elsewhere.add(holder.source)
         if holder.refused or isinstance(found.claim, Fault):
             return
         where = (holder.source, holder.local_id)

@@ -91,6 +91,11 @@ def run_import(
     files = documents.find(Path(path))
     people = People(files, options.practice, options.source, options.format, options.today)
     people.read()
+    if people.held_elsewhere and not people.sources:
+        raise Unusable(
+            f"Every record in this input is held by {', '.join(sorted(people.held_elsewhere))}; the import is for {practice}. "
+            "Give the right --practice, or --source auto."
+        )
     with store.importing() as writer:
         run = _Run(files, people, writer, options)
         try:
@@ -235,7 +240,7 @@ class _Run:
     # One resource
 
     def _resource(
-        self, resource: fhir.Resource, raw: bytes, document: Document, path: str, unit: Unit, full_url: str | None = None
+        self, resource: fhir.Resource, raw: bytes, document: Document, *, path: str, unit: Unit, full_url: str | None = None
     ) -> None:
         report = self.report
         report.read += 1
