@@ -72,12 +72,12 @@ def evaluate(
     stand_ins = dict(workflow or {})
     if engine == "duckdb" and person_ids is None:
         files = {name: store.files(name) for name in runner.READ if name not in stand_ins}
-        tables = runner.session_for(k_tables).run_files(files, stand_ins, as_of, progress=progress)
+        tables = runner.session_for(k_tables, few=False).run_files(files, stand_ins, as_of, progress=progress)
     else:
         rows = {name: store.table(name, person_ids) for name in runner.READ if name not in stand_ins} | stand_ins
         if engine == "duckdb":
-            fused = person_ids is not None and len(person_ids) <= runner.FUSED_PEOPLE
-            tables = runner.session_for(k_tables).run(rows, as_of, fused=fused, progress=progress)
+            few = person_ids is not None and len(person_ids) <= runner.FUSED_PEOPLE
+            tables = runner.session_for(k_tables, few=few).run(rows, as_of, progress=progress)
         else:
             tables = run(Inputs(rows, {}, k_tables), as_of, engine)
     pack = k_tables["k_pack"].to_pylist()

@@ -58,13 +58,24 @@ def values_of(k_param: pa.Table, as_of: date) -> dict[str, date | int | None]:
     return values | {"as_of": as_of}
 
 
-def connect(*, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
-    """An in-memory database with the one macro that the stages use."""
+# One statement of fifty stages over a few rows: reordering joins costs far more than it saves, and so do threads and
+# giving memory back between operators.
+_FOR_FEW = (
+    "SET threads = 1",
+    "SET allocator_flush_threshold = '4GB'",
+    "SET allocator_bulk_deallocation_flush_threshold = '4GB'",
+    "SET disabled_optimizers = 'join_order,projection_pullup,duplicate_groups,cte_inlining,join_elimination,"
+    "aggregate_reuse,column_lifetime,common_subexpressions,cte_filter_pusher'",
+)
+
+
+def connect(*, few: bool = False) -> duckdb.DuckDBPyConnection:
+    """An in-memory database with the one macro that the stages use; `few` sets it up for the fused statement."""
     connection = duckdb.connect()
     connection.execute(_MACRO)
     connection.execute("SET enable_progress_bar = false")
-    if memory_limit:
-        connection.execute("SELECT set_config('memory_limit', ?)", [memory_limit])
+    for setting in _FOR_FEW if few else ():
+        connection.execute(setting)
     return connection
 
 
@@ -171,8 +182,9 @@ def _mentions(sql: str, name: str) -> bool:
 class Session:
     """A connection with one knowledge pack loaded, kept between evaluations. One thread at a time."""
 
-    def __init__(self, knowledge: Mapping[str, pa.Table]) -> None:
-        self.connection = connect()
+    def __init__(self, knowledge: Mapping[str, pa.Table], *, few: bool) -> None:
+        self.few = few
+        self.connection = connect(few=few)
         self.k_param = knowledge.get("k_param", KNOWLEDGE["k_param"].arrow_schema().empty_table())
         for name, table in KNOWLEDGE.items():
             rows = _conformed(knowledge.get(name), table)
@@ -185,15 +197,14 @@ class Session:
         tables: Mapping[str, pa.Table],
         as_of: date,
         *,
-        fused: bool,
         overrides: Mapping[str, str] | None = None,
         progress: Progress | None = None,
     ) -> dict[str, pa.Table]:
-        """The outputs for these records and workflow tables (missing ones are empty), all in memory."""
+        """The outputs for these records and workflow tables (missing ones are empty), all in memory; fused in a session for few."""
         values = values_of(self.k_param, as_of)
         given = {name: _conformed(tables.get(name), INPUTS[name]) for name in READ}
         with self._registered(given):
-            if not fused:
+            if not self.few:
                 return run_staged(self.connection, values, overrides, progress)
             return run_fused(self.connection, Plan.build(values, passes_for(_most_events(given)), overrides))
 
@@ -248,13 +259,13 @@ def _most_events(tables: Mapping[str, pa.Table]) -> int:
 _KEPT = threading.local()
 
 
-def session_for(knowledge: Mapping[str, pa.Table]) -> Session:
-    """This thread's session for these very tables; loading another pack replaces it."""
-    held: dict[str, pa.Table] | None = getattr(_KEPT, "knowledge", None)
-    if held is None or held.keys() != knowledge.keys() or any(held[name] is not knowledge[name] for name in held):
-        _KEPT.session, _KEPT.knowledge = Session(knowledge), dict(knowledge)
-    session: Session = _KEPT.session
-    return session
+def session_for(knowledge: Mapping[str, pa.Table], *, few: bool) -> Session:
+    """This thread's session for these very tables, for few people (fused) or many; another pack replaces it."""
+    sessions: dict[bool, tuple[dict[str, pa.Table], Session]] = _KEPT.__dict__.setdefault("sessions", {})
+    held = sessions.get(few)
+    if held is None or held[0].keys() != knowledge.keys() or any(held[0][name] is not knowledge[name] for name in knowledge):
+        held = sessions[few] = (dict(knowledge), Session(knowledge, few=few))
+    return held[1]
 
 
 def run_inputs(
@@ -262,5 +273,5 @@ def run_inputs(
 ) -> dict[str, pa.Table]:
     """The outputs for tables in memory; fused when there are few people, unless said."""
     tables = {name: inputs.table(name) for name in READ}
-    few = len(pc.unique(tables["links"]["person_id"])) <= FUSED_PEOPLE
-    return session_for(inputs.knowledge).run(tables, as_of, fused=few if fused is None else fused, overrides=overrides)
+    few = len(pc.unique(tables["links"]["person_id"])) <= FUSED_PEOPLE if fused is None else fused
+    return session_for(inputs.knowledge, few=few).run(tables, as_of, overrides=overrides)
