@@ -56,7 +56,9 @@ class World:
     def tell(self, people: Mapping[str, Sequence[str]], *, new_names: Mapping[str, str] | None = None) -> None:
         """The records now say this of these people; everyone told before stays. Does not evaluate."""
         self.people |= {name: list(sentences) for name, sentences in people.items()}
-        inputs, self.ids = worked([WorkedPatient(name, lines) for name, lines in self.people.items()], knowledge.load().tables(), self.today)
+        inputs, self.ids = worked(
+            [WorkedPatient(name, lines) for name, lines in self.people.items()], knowledge.load().tables(), self.today
+        )
         tables = dict(inputs.records)
         tables["patients"] = self._named(tables["patients"])
         tables["organisations"] = pa.Table.from_pylist([_organisation(*row) for row in ((PRACTICE, "practice"), (TRUST, "trust"))])
@@ -109,6 +111,7 @@ class World:
     def client(self, key: str) -> Any:
         """A test client, signed in as this member of staff."""
         from django.test import Client
+
         from web_support import sign_in
 
         return sign_in(Client(), self.members[key])

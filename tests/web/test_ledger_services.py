@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
+
 import web_support
 from ledger_world import PRACTICE, TODAY, TRUST, World
-
 from stepwell.errors import Refused
 from stepwell.web.core.gate import AccessRefused
 from stepwell.web.ledger import evaluation, services
