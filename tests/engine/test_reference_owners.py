@@ -99,7 +99,7 @@ def test_what_is_nobodys_raises_agree_who():
     assert (found["subject"], found["owner_org"], found["due_on"], found["state"]) == ("alpha", PRACTICE, date(2024, 1, 1), "open")
     ended = evaluate([TAKING, "agreement alpha all: practice from 2025-01-01 to 2026-03-01"], "2026-06-01").one("needs", rule_id="agree")
     assert ended["due_on"] == date(2026, 3, 1)
-    assert evaluate([TAKING, "done agree for alpha ongoing on 2026-05-01"], "2026-06-01").one("needs", rule_id="agree")["state"] == "open"
+    assert evaluate([TAKING, "done agree of alpha, ongoing on 2026-05-01"], "2026-06-01").one("needs", rule_id="agree")["state"] == "open"
     assert evaluate([TAKING, "alpha taken on by trust from 2026-05-01"], "2026-06-01").rows("needs", rule_id="agree") == []
 
 

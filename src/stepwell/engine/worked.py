@@ -36,7 +36,7 @@ MEDICINE plan from DATE [for CONDITION] [because "TEXT"] [intended to end DATE]
 TEST VALUE on DATE [by ORG] | TEST on DATE [by ORG] | typed TEST [VALUE] on DATE
 diagnosis CONDITION [on DATE] [ended DATE]
 agreement MEDICINE LINE: ORG from DATE [to DATE] | MEDICINE taken on by ORG from DATE [to DATE]
-declined | done | not applicable RULE [for SUBJECT] POINT on DATE [until DATE]
+declined | done | not applicable RULE [of SUBJECT,] POINT on DATE [until DATE]
 letter from ORG on DATE
 """
 
@@ -61,9 +61,9 @@ class Worked:
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._number = 0
         self._products = _first_products(knowledge)
-        self._test_codes = {row["test"]: row for row in reversed(_rows(knowledge, "k_test_code"))}
         self._test_units = {row["test"]: row["unit"] for row in _rows(knowledge, "k_test")}
-        self._condition_codes = {row["condition"]: row for row in reversed(_rows(knowledge, "k_condition_code"))}
+        self._test_codes = _first_codes(_rows(knowledge, "k_test_code"), self._test_units)
+        self._condition_codes = _plainest_codes(_rows(knowledge, "k_condition_code"))
         self._rules = {row["rule_id"]: row for row in _rows(knowledge, "k_rule")}
         self.person_ids: dict[str, int] = {}
 
@@ -106,7 +106,9 @@ class Worked:
 
     def test(self, test: str, sentence: str) -> dict[str, Any]:
         if test not in self._test_codes:
-            raise Refused(f"'{sentence}': knowledge has no code for the test '{test}'. Write a test that it knows.")
+            raise Refused(
+                f"'{sentence}': knowledge has no code for '{test}'. Write 'typed {test} ...', as a person records it in the ledger."
+            )
         return self._test_codes[test]
 
     def test_unit(self, test: str) -> str | None:
@@ -130,7 +132,7 @@ class Worked:
         return name in self._products
 
     def is_test(self, name: str) -> bool:
-        return name in self._test_codes
+        return name in self._test_units
 
 
 def _rows(tables: Mapping[str, pa.Table], name: str) -> list[dict[str, Any]]:
@@ -155,6 +157,31 @@ def _first_products(knowledge: Mapping[str, pa.Table]) -> dict[str, dict[str, An
         nameless = {"code_system": None, "code": None, "substance": row["substance"], "strength_ug": None, "unit": "tablet"}
         products.setdefault(row["substance"], {**nameless, "term_name": row["term_name"]})
     return products
+
+
+def _first_codes(rows: list[dict[str, Any]], units: Mapping[str, str | None]) -> dict[str, dict[str, Any]]:
+    """One code for each test, one that carries its value before those that only show it was done."""
+
+    def worth(row: dict[str, Any]) -> tuple[bool, bool, str]:
+        unit = units.get(row["test"])
+        in_its_unit = row["unit"] is None or (unit is not None and row["unit"] == unit.lower())
+        return not in_its_unit, row["code_system"] != "snomed", row["code"]
+
+    codes: dict[str, dict[str, Any]] = {}
+    for row in sorted(rows, key=worth):
+        codes.setdefault(row["test"], row)
+    return codes
+
+
+def _plainest_codes(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """One SNOMED code for each condition, of those that say the fewest other conditions too."""
+    said: dict[tuple[str, str], int] = {}
+    for row in rows:
+        said[row["code_system"], row["code"]] = said.get((row["code_system"], row["code"]), 0) + 1
+    codes: dict[str, dict[str, Any]] = {}
+    for row in sorted(rows, key=lambda row: (row["code_system"] != "snomed", said[row["code_system"], row["code"]], row["code"])):
+        codes.setdefault(row["condition"], row)
+    return codes
 
 
 class _Person:
@@ -440,7 +467,7 @@ _READERS: list[tuple[str, Callable[[_Person, re.Match[str], str], bool]]] = [
     (rf"agreement {_NAME} (?P<line>[\w.+-]+): (?P<org>\w+) from (?P<start>{_DATE})(?: to (?P<end>{_DATE}))?", _Person.agreement),
     (rf"{_NAME} taken on by (?P<org>\w+) from (?P<start>{_DATE})(?: to (?P<end>{_DATE}))?", _Person.assertion),
     (
-        rf"(?P<kind>declined|done|not applicable) (?P<rule>[\w.-]+)(?: for (?P<subject>[\w+-]+))? (?P<point>.+?)"
+        rf"(?P<kind>declined|done|not applicable) (?P<rule>[\w.-]+)(?: of (?P<subject>[^,]+),)? (?P<point>.+?)"
         rf" on (?P<on>{_DATE})(?: until (?P<until>{_DATE}))?",
         _Person.answer,
     ),
