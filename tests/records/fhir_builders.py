@@ -29,7 +29,7 @@ class Fhir:
         return self._with(row, more)
 
     def plan(self, id_: str, local: str, **more: Any) -> Resource:
-        return self.issue(id_, local, None, intent="plan", status="active", **more)
+        return self.issue(id_, local, None, **{"intent": "plan", "status": "active"} | more)
 
     def issue(self, id_: str, local: str, plan: str | None = None, **more: Any) -> Resource:
         row: Resource = {"resourceType": "MedicationRequest", "id": id_, "status": "completed", "intent": "order"}

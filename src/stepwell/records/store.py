@@ -12,6 +12,7 @@ import hashlib
 import secrets
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -45,6 +46,7 @@ def key_column(name: str) -> str | None:
     return next((column for column in ("subject_id", "person_id") if column in names), None)
 
 
+@cache
 def empty(name: str) -> pa.Table:
     return table_definition(name).arrow_schema().empty_table()
 
@@ -274,6 +276,9 @@ class RecordWriter:
 
     def put(self, table: str, source: str, bucket: int, rows: pa.Table) -> None:
         """All rows of (table, source, bucket) from now on. Sorted here."""
+        if rows.num_rows == 0:
+            self._changes[(table, source, bucket)] = None
+            return
         rows = _sorted(conform(table, rows), key_column(table))
         self._changes[(table, source, bucket)] = self.store.write_part(table, source, bucket, rows)
 

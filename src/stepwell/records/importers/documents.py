@@ -25,7 +25,7 @@ _LINES = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
 _WHOLE = (".json", ".json.gz")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Document:
     """`raw` is the text, b"" for a line that is too long. `whole`: a JSON file of its own, not a line."""
 

@@ -26,7 +26,9 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from stepwell.records.dose import Dose, parse_dose
+import msgspec
+
+from stepwell.records.dose import parse_dose
 from stepwell.records.importers.context import Context, NotUsed, Rows
 from stepwell.records.importers.fhir import (
     CodeableConcept,
@@ -284,13 +286,19 @@ class _Daily:
     unit: str
 
 
-@lru_cache(maxsize=100_000)
-def _text_dose(text: str) -> Dose:
-    return parse_dose(text)
+_encode = msgspec.json.Encoder().encode
+_dosages = msgspec.json.Decoder(tuple[Dosage, ...]).decode
 
 
 def _dose(dosages: tuple[Dosage, ...], path: str) -> dict[str, Any]:
+    """Dose columns; remembered, because the same instructions come again and again. Not to be changed by the caller."""
+    return _dose_of(_encode(dosages), path)
+
+
+@lru_cache(maxsize=100_000)
+def _dose_of(encoded: bytes, path: str) -> dict[str, Any]:
     """Structured dose when every instruction has one, otherwise what the text says."""
+    dosages = _dosages(encoded)
     texts = [text for dosage in dosages if (text := clean(dosage.text))]
     text = "; ".join(dict.fromkeys(texts)) or None
     sequences = {dosage.sequence for dosage in dosages}
@@ -312,7 +320,7 @@ def _dose(dosages: tuple[Dosage, ...], path: str) -> dict[str, Any]:
     if steps:
         return row | {"dose_status": "not understood"}
     # Two instructions written side by side add up only when each is understood by itself.
-    found = _text_dose(text if len(texts) < 2 else " and ".join(dict.fromkeys(texts)))
+    found = parse_dose(text if len(texts) < 2 else " and ".join(dict.fromkeys(texts)))
     return row | {
         "dose_status": found.status,
         "dose_low_milli": 0 if needed and found.low_milli is not None else found.low_milli,

@@ -18,7 +18,6 @@ from stepwell.records.importers.report import Place
 from stepwell.records.importers.values import Fault, ref_key
 from stepwell.records.people import Identity
 
-_STU3 = (b"fhir.nhs.uk/STU3", b"CareConnect-")
 _INDEXED = re.compile(rb'"resourceType"\s*:\s*"(?:Bundle|Patient|Organization|PractitionerRole|Medication)"')
 _DELETE = re.compile(rb'"method"\s*:\s*"DELETE"')
 
@@ -66,7 +65,7 @@ class People:
     def is_stu3(self, document: Document) -> bool:
         if self._format != "auto":
             return self._format == "gpconnect"
-        return any(mark in document.raw for mark in _STU3)
+        return b"fhir.nhs.uk/STU3" in document.raw or b"CareConnect-" in document.raw
 
     def identities(self) -> Iterator[Identity]:
         for (source, local_id), claim in self._claims.items():

@@ -18,6 +18,8 @@ from importlib.resources import files
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from stepwell.records.importers.fhir import CodeableConcept, Coding, Extension, Quantity
 
 _LONDON = ZoneInfo("Europe/London")
@@ -40,7 +42,7 @@ class Fault(Exception):
 
 # Days
 
-_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(T.+)?)?)?")
+_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(T.+)?)?)?", re.ASCII)
 
 
 @lru_cache(maxsize=100_000)
@@ -110,13 +112,25 @@ class Code:
     degraded: bool = False
 
 
+_encode = msgspec.json.Encoder().encode
+_concept = msgspec.json.Decoder(CodeableConcept).decode
+
+
 def code_of(concept: CodeableConcept | None, kind: str) -> Code:
+    """`choose`, remembered: the same concepts come again and again."""
+    return Code() if concept is None else _code_of(_encode(concept), kind)
+
+
+@lru_cache(maxsize=100_000)
+def _code_of(concept: bytes, kind: str) -> Code:
+    return choose(_concept(concept), kind)
+
+
+def choose(concept: CodeableConcept, kind: str) -> Code:
     """The code to keep, of those given: best system first as `systems_of` has it (`kind`: medicine, observation, condition).
 
     A transfer-degraded code says that there is no usable one; another code beside it is taken, the text is kept.
     """
-    if concept is None:
-        return Code()
     words = vocabulary()
     order, degraded_codes = words["systems_of"][kind], words["degraded"]["codes"]
     best: Coding | None = None
@@ -174,8 +188,16 @@ def milli(value: Decimal | None, path: str) -> int | None:
     """Thousandths, rounded half up. Refused when it is not a number or does not fit."""
     if value is None:
         return None
-    if not value.is_finite() or abs(value) >= Decimal(_MOST) / 1000:
+    found = _milli(value)
+    if found is None:
         raise Fault("not a quantity", f"{value} is not a quantity that can be kept. Correct it at the source.", path)
+    return found
+
+
+@lru_cache(maxsize=100_000)
+def _milli(value: Decimal) -> int | None:
+    if not value.is_finite() or abs(value) >= Decimal(_MOST) / 1000:
+        return None
     return int((value * 1000).to_integral_value(rounding=ROUND_HALF_UP))
 
 
@@ -206,14 +228,19 @@ def days_of(quantity: Quantity | None, path: str) -> int | None:
     """Whole days of a duration; None when absent, nought, or in a unit that is no number of days."""
     if quantity is None or quantity.value is None:
         return None
-    word = (quantity.code or quantity.unit or "").lower()
-    factor = vocabulary()["days_in"].get(word) or vocabulary()["days_in"].get((quantity.unit or "").lower())
-    if factor is None or not quantity.value.is_finite():
-        return None
-    days = int(Fraction(quantity.value) * Fraction(factor))
-    if days > 36_500:
+    days = _days(quantity.value, (quantity.code or "").lower(), (quantity.unit or "").lower())
+    if days is not None and days > 36_500:
         raise Fault("not a duration", f"A supply of {days} days cannot be. Correct it at the source.", path)
-    return days if days > 0 else None
+    return days
+
+
+@lru_cache(maxsize=10_000)
+def _days(value: Decimal, code: str, unit: str) -> int | None:
+    known = vocabulary()["days_in"]
+    factor = known.get(code) or known.get(unit)
+    if factor is None or not value.is_finite():
+        return None
+    return int(Fraction(value) * Fraction(factor)) or None if value > 0 else None
 
 
 # Extensions and references
