@@ -27,6 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--patients", type=int, default=2000, metavar="N", help="synthetic people to make without --store (default: 2000)")
     parser.add_argument("--as-of", default="2026-06-01", metavar="DATE", help="the day to answer for (default: 2026-06-01)")
     parser.add_argument("--people", type=int, default=100, metavar="N", help="patient: how many people to time (default: 100)")
+    parser.add_argument("--engine", choices=("auto", "duckdb", "reference"), default="auto", help="which engine (default: auto)")
     parser.add_argument("--json", action="store_true", help="machine-readable")
 
 
@@ -72,10 +73,10 @@ def measured(arguments: argparse.Namespace, store: Store, as_of: date) -> dict[s
     pack = knowledge.load()
     links = store.table("links")
     people = sorted(links.filter(pc.is_null(links["undone_at"]))["person_id"].unique().to_pylist())
-    report: dict[str, Any] = {"bench": arguments.what, "as_of": as_of.isoformat(), "patients": len(people)}
+    report: dict[str, Any] = {"bench": arguments.what, "as_of": as_of.isoformat(), "patients": len(people), "engine": arguments.engine}
     if arguments.what == "engine":
         begun = perf_counter()
-        evaluation = evaluate(store, pack, as_of)
+        evaluation = evaluate(store, pack, as_of, engine=arguments.engine)
         took = perf_counter() - begun
         return report | {"seconds": round(took, 3), "rows": {name: table.num_rows for name, table in evaluation.tables.items()}}
     # Evenly over the list, so that no practice is left out; the first few load the pack and are not counted.
@@ -86,7 +87,7 @@ def measured(arguments: argparse.Namespace, store: Store, as_of: date) -> dict[s
     times, rows = [], 0
     for person in [*chosen[:WARM_UP], *chosen]:
         begun = perf_counter()
-        needs = evaluate(store, pack, as_of, person_ids=[person]).tables["needs"].num_rows
+        needs = evaluate(store, pack, as_of, person_ids=[person], engine=arguments.engine).tables["needs"].num_rows
         times.append(perf_counter() - begun)
         rows += needs
     times = times[min(WARM_UP, len(chosen)) :]
