@@ -48,7 +48,7 @@ def record_agreement(request: HttpRequest, person_id: int) -> HttpResponse:
     today = clock.today()
     initial = {"substance": request.GET.get("medicine", ""), "agreed_on": today, "from_on": today}
     form = AgreementForm(
-        request.POST or None, medicines=medicines, organisations=others, ours=(own, names.get(own, own)), initial=initial
+        request.POST if request.method == "POST" else None, medicines=medicines, organisations=others, ours=(own, names.get(own, own)), initial=initial
     )  # fmt: skip
     if request.method == "POST" and form.is_valid():
         cleaned = form.cleaned_data
@@ -79,7 +79,7 @@ def end_agreement(request: HttpRequest, person_id: int, agreement_id: int) -> Ht
     if agreement is None:
         raise Http404
     today = clock.today()
-    form = EndForm(request.POST or None, earliest=today, initial={"to_on": today})
+    form = EndForm(request.POST if request.method == "POST" else None, earliest=today, initial={"to_on": today})
     if request.method == "POST" and form.is_valid():
         try:
             written = ledger_services.end_agreement(

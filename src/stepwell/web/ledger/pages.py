@@ -32,7 +32,7 @@ TAB_WORDS = {
     Tab.MINE: "Mine and overdue",
     Tab.SOON: "Due soon",
     Tab.WAITING: "Waiting for others",
-    Tab.NOBODY: "Nobody's",
+    Tab.NOBODY: "Nobody’s",
     Tab.DONE: "Done",
 }
 

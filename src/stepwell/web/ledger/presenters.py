@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from stepwell.web.accounts.roles import roles
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician, count
 from stepwell.web.ledger import known
@@ -186,16 +187,24 @@ class DutyPresenter:
     @property
     def reason(self) -> str:
         """The reasons in one sentence: since when, the last result, how often, whose and why."""
+        parts = self._facts()
+        if self.duty.owner_label:
+            parts.append(self._whose_words())
+        return sentence(parts)
+
+    @property
+    def facts_line(self) -> str:
+        """The reasons without the owner, where a heading above has told whose it is."""
+        return sentence(self._facts())
+
+    def _facts(self) -> list[str]:
         because = self.duty.because
         of = {kind: [self._fact(row) for row in because if row["kind"] == kind] for kind in _kinds(because)}
         parts = [*of.get("course", []), *of.get("trigger", [])]
         parts += of.get("last result", []) or of.get("no result", [])
         if often := known.interval(self.duty.rule_id, self.duty.point, self.duty.served_on or self.duty.anchor_on, self.duty.due_on):
             parts.append(often)
-        parts += [*of.get("condition", []), *of.get("answer", [])]
-        if self.duty.owner_label:
-            parts.append(self._whose_words())
-        return sentence(parts)
+        return [*parts, *of.get("condition", []), *of.get("answer", [])]
 
     def _fact(self, row: Mapping[str, Any]) -> str:
         """A reason in words; a class is called by its name, not by its key."""
@@ -333,7 +342,8 @@ class EventPresenter:
         if event.by is None:
             return "Stepwell, from the records"
         place = self.names.get(event.org_code, event.org_code)
-        return f"{event.by.display_name}, {event.role}, {place}"
+        known_role = roles().get(event.role)
+        return f"{event.by.display_name}, {known_role.label if known_role else event.role}, {place}"
 
     @property
     def lines(self) -> list[str]:

@@ -43,7 +43,9 @@ def find_person(person_id: int) -> PersonRecord | None:
 def subject_of(person_id: int) -> PatientSubject:
     """The person and every relationship known, for `access.decide`."""
     names = accounts.organisation_names()
-    rows = Relationship.objects.filter(person_id=person_id).order_by("kind", "org_code")
+    # The plainest reason first: it is the one that is shown and audited.
+    plain = list(RelationshipKind)
+    rows = sorted(Relationship.objects.filter(person_id=person_id), key=lambda row: (plain.index(RelationshipKind(row.kind)), row.org_code))
     found = [
         access.Relationship(RelationshipKind(row.kind), row.org_code, names.get(row.org_code, ""), row.from_on, row.to_on, row.evidence)
         for row in rows

@@ -98,7 +98,7 @@ def acknowledge_duty(request: HttpRequest, duty_id: int) -> HttpResponse:
 @require_http_methods(FORM_METHODS)
 def assign_duty(request: HttpRequest, duty_id: int) -> HttpResponse:
     actor, duty = _open_duty(request, duty_id, "assign duty")
-    form = AssignForm(request.POST or None, people=selectors.assignable(actor))
+    form = AssignForm(request.POST if request.method == "POST" else None, people=selectors.assignable(actor))
     if request.method == "POST" and form.is_valid():
         try:
             written = services.assign(actor, duty_id, to_user_id=form.user_id, why=form.cleaned_data["why"])
@@ -111,7 +111,7 @@ def assign_duty(request: HttpRequest, duty_id: int) -> HttpResponse:
 @require_http_methods(FORM_METHODS)
 def put_off_duty(request: HttpRequest, duty_id: int) -> HttpResponse:
     actor, duty = _open_duty(request, duty_id, "not this time")
-    form = NotThisTimeForm(request.POST or None)
+    form = NotThisTimeForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             return _put_off(actor, duty, form.cleaned_data)
@@ -133,7 +133,7 @@ def _put_off(actor: Actor, duty: Duty, cleaned: dict[str, Any]) -> HttpResponse:
 @require_http_methods(FORM_METHODS)
 def close_duty(request: HttpRequest, duty_id: int) -> HttpResponse:
     actor, duty = _open_duty(request, duty_id, "close duty")
-    form = DoneForm(request.POST or None, initial={"on": clock.today()})
+    form = DoneForm(request.POST if request.method == "POST" else None, initial={"on": clock.today()})
     if request.method == "POST" and form.is_valid():
         try:
             written = services.done_with_review(actor, duty_id, on=form.cleaned_data["on"], why=form.cleaned_data["why"])
@@ -146,7 +146,7 @@ def close_duty(request: HttpRequest, duty_id: int) -> HttpResponse:
 @require_http_methods(FORM_METHODS)
 def take_on_duty(request: HttpRequest, duty_id: int) -> HttpResponse:
     actor, duty = _open_duty(request, duty_id, "take on")
-    form = ReasonForm(request.POST or None)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             return _back(duty.person_id, "taken-on", services.assert_owner(actor, duty_id, why=form.cleaned_data["why"]))
@@ -179,7 +179,7 @@ def undo_event(request: HttpRequest, event_id: int) -> HttpResponse:
     if event is None:
         raise Http404
     actor, duty = _open_duty(request, event.duty_id, "undo")
-    form = ReasonForm(request.POST or None)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             return _back(duty.person_id, "undone", services.undo(actor, event_id, why=form.cleaned_data["why"]))
@@ -201,7 +201,7 @@ def record_results(request: HttpRequest, person_id: int) -> HttpResponse:
     on = clock.today()
     tests = selectors.tests_to_record(person_id, request.GET.getlist("test"), by=on + worklist.SOON)
     ask_to_confirm = "ask" in request.POST
-    form = ResultsForm(request.POST or None, tests=tests, ask_to_confirm=ask_to_confirm, initial={"on": on})
+    form = ResultsForm(request.POST if request.method == "POST" else None, tests=tests, ask_to_confirm=ask_to_confirm, initial={"on": on})
     if request.method == "POST" and form.is_valid():
         try:
             written = services.record_results(actor, person_id, form.entries(), confirmed=form.confirmed)
@@ -231,10 +231,8 @@ def evaluate_person(request: HttpRequest, person_id: int) -> HttpResponse:
 def approve_pack(request: HttpRequest) -> HttpResponse:
     actor: Actor = request.actor  # type: ignore[attr-defined]
     gate.require(actor, Permission.APPROVE_KNOWLEDGE, OrganisationSubject(actor.organisation))
-    form = Form(request.POST or None)
-    if request.method == "POST":
-        form = Form(request.POST)
-        form.is_valid()
+    form = Form(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
         try:
             approvals.approve_pack(actor, version=request.POST.get("version", ""))
             return redirect(f"{reverse('ledger:approve_pack')}?said=approved")

@@ -131,11 +131,26 @@ class DutyLine:
         self.acts = ActBar(duty)
 
 
+class NobodysMedicine:
+    """What nobody owns of one medicine, with the one thing to decide. `lead` is the duty that taking on hangs on."""
+
+    def __init__(self, subject: str, lines: list[DutyLine]) -> None:
+        self.subject, self.lines = subject, lines
+        self.lead = lines[0]
+        self.medicine = self.lead.duty.medicine
+        self.why = capital(dates(self.lead.duty.duty.owner_label)) or "No agreement is on record"
+
+    @property
+    def may_agree(self) -> bool:
+        return self.lead.acts.agree and self.subject in known.substances()
+
+
 class ResultPresenter:
     def __init__(self, row: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
         test = known.test(row["test"])
         self.label = test.label if test else row["test"]
         self.on = _day(row["effective_on"])
+        self.has_value = row["value_milli"] is not None
         unit = test.unit if test and test.unit else ""
         self.value = (
             f"{row['comparator'] or ''}{clinician.milli(row['value_milli'], unit)}" if row["value_milli"] is not None else "recorded"
@@ -229,6 +244,14 @@ class PatientPage:
         return [DutyLine(duty) for duty in self._now("nobody")]
 
     @property
+    def nobodys_medicines(self) -> list[NobodysMedicine]:
+        """One decision a medicine, however many duties wait for it."""
+        by_subject: dict[str, list[DutyLine]] = {}
+        for line in self.nobodys:
+            by_subject.setdefault(line.duty.duty.subject, []).append(line)
+        return [NobodysMedicine(subject, lines) for subject, lines in by_subject.items()]
+
+    @property
     def later(self) -> list[DutyPresenter]:
         """Owed, but not now: due further ahead, or put off."""
         return [duty for duty in self.duties if not self._shown(duty)]
@@ -267,6 +290,15 @@ class PatientPage:
     def visit_query(self) -> str:
         found = self.visit
         return "&".join(f"test={test.test}" for test in found.tests) if found else ""
+
+    @property
+    def values(self) -> list[ResultPresenter]:
+        return [result for result in self.results if result.has_value]
+
+    @property
+    def recorded(self) -> list[ResultPresenter]:
+        """Reviews and checks: that they were done, and when."""
+        return [result for result in self.results if not result.has_value]
 
     @property
     def results(self) -> list[ResultPresenter]:

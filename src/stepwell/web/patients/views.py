@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from stepwell.web.accounts import selectors as accounts
+from stepwell.web.accounts.roles import roles
 from stepwell.web.agreements import selectors as agreements
 from stepwell.web.core import clock, gate
 from stepwell.web.core.access import OrganisationSubject
@@ -51,7 +52,7 @@ def search_people(request: HttpRequest) -> HttpResponse:
     """Searched by POST: what was typed names a patient, so it stays out of addresses and logs."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     gate.require(actor, Permission.SEARCH_PATIENTS, OrganisationSubject(actor.organisation))
-    form = SearchForm(request.POST or None)
+    form = SearchForm(request.POST if request.method == "POST" else None)
     found = None
     if request.method == "POST" and form.is_valid():
         found = ledger.search_people(actor, form.search())
@@ -79,6 +80,7 @@ def show_reads(request: HttpRequest, person_id: int) -> HttpResponse:
         "banner": Banner(person, clock.today()),
         "entries": selectors.reads_of(person_id),
         "names": accounts.organisation_names(),
+        "roles": {key: role.label for key, role in roles().items()},
         "shown": selectors.READS_SHOWN,
     }
     return render(request, "patients/who_looked.jinja", context)
