@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fhir_builders import Fhir
+from fhir_builders import NOW, TODAY, Fhir
 
+from stepwell.records.importers import run_import, staging
 from stepwell.records.importers.report import ImportReport, Unusable
 from stepwell.records.store import Store
 
@@ -219,3 +220,22 @@ def test_urn_references_and_contained_medicines(bring: Bring, fhir: Fhir, store:
     bring([{"resourceType": "Bundle", "type": "collection", "entry": entries}])
     found = store.table("medication_issues").to_pylist()[0]
     assert (found["source"], found["org_code"], found["setting"], found["term"]) == ("A82001", "A82001", "gp", "Zopiclone 7.5mg tablets")
+
+
+def test_what_goes_through_the_disk_is_the_same(
+    bring: Bring, fhir: Fhir, store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bring(record(fhir))
+    other = Store.open(tmp_path / "other", create=True, buckets=2)
+    monkeypatch.setattr(staging, "_SPILL", 500)
+    report = run_import(tmp_path / "input" / "in.ndjson", other, today=TODAY, now=NOW)
+    assert report.new == 8
+    assert other.content_hash() == store.content_hash()
+    assert list((other.path / "staging").iterdir()) == []
+
+
+def test_a_named_source_takes_the_whole_input(bring: Bring, fhir: Fhir, store: Store) -> None:
+    bring(record(fhir), source="Y99999")
+    assert store.sources() == ["Y99999"]
+    # Who supplies is still what the record says.
+    assert set(store.table("medication_issues")["org_code"].to_pylist()) == {"A82001"}

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import secrets
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote
@@ -72,6 +72,7 @@ class Store:
 
     def _use(self, manifest: Manifest) -> None:
         self.manifest = manifest
+        self._links_read: tuple[frozenset[int], list[tuple[int, int, str]]] | None = None
         self._parts: dict[str, list[Part]] = defaultdict(list)
         for part in manifest.parts:
             self._parts[part.table].append(part)
@@ -120,10 +121,16 @@ class Store:
         return {person: sorted(found) for person, found in subjects.items()}
 
     def _links_in_force(self, person_ids: Collection[int]) -> list[tuple[int, int, str]]:
+        """(subject, person, source). The last answer is kept: a person's tables are read one after the other."""
+        wanted = frozenset(person_ids)
+        if self._links_read is not None and self._links_read[0] == wanted:
+            return self._links_read[1]
         columns = ["subject_id", "person_id", "source", "undone_at"]
-        rows = self._read("links", self._choose("links", set(person_ids)), set(person_ids), columns)
+        rows = self._read("links", self._choose("links", wanted), wanted, columns)
         rows = rows.filter(pc.is_null(rows["undone_at"]))
-        return list(zip(rows["subject_id"].to_pylist(), rows["person_id"].to_pylist(), rows["source"].to_pylist(), strict=True))
+        found = list(zip(rows["subject_id"].to_pylist(), rows["person_id"].to_pylist(), rows["source"].to_pylist(), strict=True))
+        self._links_read = (wanted, found)
+        return found
 
     def subject_persons(self, subject_ids: Collection[int]) -> dict[int, int]:
         """Subject → person by the links in force."""
@@ -154,11 +161,11 @@ class Store:
         wanted = {(source, subject % self.manifest.buckets) for subject, _, source in links}
         return {subject for subject, _, _ in links}, [part for part in self._parts[name] if (part.source, part.bucket) in wanted]
 
-    def _choose(self, name: str, keys: set[int]) -> list[Part]:
+    def _choose(self, name: str, keys: Set[int]) -> list[Part]:
         wanted = {key % self.manifest.buckets for key in keys}
         return [part for part in self._parts[name] if part.bucket in wanted]
 
-    def _read(self, name: str, parts: Iterable[Part], keys: set[int] | None, columns: list[str] | None = None) -> pa.Table:
+    def _read(self, name: str, parts: Iterable[Part], keys: Set[int] | None, columns: list[str] | None = None) -> pa.Table:
         column = key_column(name)
         schema = table_definition(name).arrow_schema()
         if columns is not None:
@@ -333,7 +340,7 @@ def _parquet(table: str, rows: pa.Table) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def _pruned(file: pq.ParquetFile, key: str | None, keys: set[int] | None, columns: list[str] | None) -> pa.Table:
+def _pruned(file: pq.ParquetFile, key: str | None, keys: Set[int] | None, columns: list[str] | None) -> pa.Table:
     if keys is None or key is None:
         return file.read(columns=columns, use_threads=False)
     low, high, groups = min(keys, default=0), max(keys, default=-1), []

@@ -27,8 +27,8 @@ class _Group:
     message: str = ""
     examples: list[dict[str, object]] = field(default_factory=list)
 
-    def add(self, example: dict[str, object], message: str) -> None:
-        self.count += 1
+    def add(self, example: dict[str, object], message: str, count: int = 1) -> None:
+        self.count += count
         self.message = self.message or message
         if len(self.examples) < EXAMPLES:
             self.examples.append(example)
@@ -65,9 +65,9 @@ class ImportReport:
         example = {"file": place.file, "line": place.line, "path": path, "resource_type": place.resource_type, "id": place.native_id}
         self._rejected.setdefault(reason, _Group()).add({**example, "message": message}, message)
 
-    def flag(self, what: str, message: str, place: Place) -> None:
+    def flag(self, what: str, message: str, place: Place, count: int = 1) -> None:
         example = {"file": place.file, "line": place.line, "resource_type": place.resource_type, "id": place.native_id}
-        self._flags.setdefault(what, _Group()).add(example, message)
+        self._flags.setdefault(what, _Group()).add(example, message, count)
 
     def count(self, source: str, what: str, number: int = 1) -> None:
         self.by_source.setdefault(source, Counter())[what] += number

@@ -547,8 +547,7 @@ class _Run:
         degraded = sum(counts["degraded medicines"] for counts in self.report.by_source.values())
         if degraded:
             message = "Plans and issues of which only text is left. They wait to be coded by hand."
-            for _ in range(degraded):
-                self.report.flag("medicine without a usable code", message, Place("", 0))
+            self.report.flag("medicine without a usable code", message, Place("", 0), degraded)
 
     def _save_rejects(self) -> None:
         if self._places:
