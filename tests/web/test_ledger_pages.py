@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+
 import web_support
 from ledger_world import NHS_NUMBERS, TODAY, World
-
 from stepwell.web.ledger import services
 from stepwell.web.ledger.models import Duty, DutyEvent, PendingEvaluation
 

@@ -47,9 +47,9 @@ def record_agreement(request: HttpRequest, person_id: int) -> HttpResponse:
     others = selectors.possible_parties(person.gp_org, [row["supplier_orgs"] for row in person.medicines], names, without=own)
     today = clock.today()
     initial = {"substance": request.GET.get("medicine", ""), "agreed_on": today, "from_on": today}
-    form = AgreementForm(
-        request.POST if request.method == "POST" else None, medicines=medicines, organisations=others, ours=(own, names.get(own, own)), initial=initial
-    )  # fmt: skip
+    ours = (own, names.get(own, own))
+    posted = request.POST if request.method == "POST" else None
+    form = AgreementForm(posted, medicines=medicines, organisations=others, ours=ours, initial=initial)
     if request.method == "POST" and form.is_valid():
         cleaned = form.cleaned_data
         try:
