@@ -239,3 +239,36 @@ def test_a_named_source_takes_the_whole_input(bring: Bring, fhir: Fhir, store: S
     assert store.sources() == ["Y99999"]
     # Who supplies is still what the record says.
     assert set(store.table("medication_issues")["org_code"].to_pylist()) == {"A82001"}
+
+
+def test_a_bundle_taken_apart_into_lines_keeps_its_references(bring: Bring, fhir: Fhir, store: Store) -> None:
+    uuid = "22222222-2222-2222-2222-222222222222"
+    plan = fhir.plan("33333333-3333-3333-3333-333333333333", uuid)
+    issue = fhir.issue("i", uuid, basedOn=[{"reference": f"urn:uuid:{plan['id']}"}], subject={"reference": f"urn:uuid:{uuid}"})
+    report = bring([fhir.organisation("A82001"), fhir.patient(uuid), plan, issue])
+    assert report.rejected == 0
+    assert store.table("medication_issues")["plan_id"].to_pylist() == [plan["id"]]
+
+
+def test_references_by_the_address_of_the_entry(bring: Bring, fhir: Fhir, store: Store) -> None:
+    """A transaction Bundle: resources have other ids than their entries' addresses, or none."""
+
+    def urn(number: int) -> str:
+        return f"urn:uuid:{str(number) * 8}-{str(number) * 4}-{str(number) * 4}-{str(number) * 4}-{str(number) * 12}"
+
+    subject = {"reference": urn(1)}
+    rows = {
+        1: fhir.patient("p"),
+        2: fhir.issue("i", "p", basedOn=[{"reference": urn(3)}], subject=subject),
+        3: fhir.plan("plan", "p", subject=subject, reasonReference=[{"reference": urn(5)}]),
+        4: fhir.issue("j", "p", basedOn=[{"reference": urn(6)}], subject=subject),
+        5: fhir.resource("Condition", "c", "p", subject=subject, code={"text": "Depression"}),
+        6: {name: value for name, value in fhir.plan("x", "p", subject=subject).items() if name != "id"},
+    }
+    entries = [{"resource": fhir.organisation("A82001")}, *({"fullUrl": urn(number), "resource": row} for number, row in rows.items())]
+    report = bring([{"resourceType": "Bundle", "type": "transaction", "entry": entries}])
+    assert report.rejected == 0
+    plans = {row["native_id"]: row["indication_text"] for row in store.table("medication_plans").to_pylist()}
+    without_id = urn(6).removeprefix("urn:uuid:")
+    assert plans == {"plan": "Depression", without_id: None}
+    assert {row["native_id"]: row["plan_id"] for row in store.table("medication_issues").to_pylist()} == {"i": "plan", "j": without_id}

@@ -85,6 +85,8 @@ def in_words(report: ImportReport) -> str:
             where = (
                 f" (first: {first['file']} line {first['line']}{', ' + first['path'] if 'path' in first else ''})" if first["file"] else ""
             )
-            lines.append(f"{title}: {group['count']} × {group[word]}. {group['message']}{where}")
+            # A decoding error is its own reason: not said twice.
+            said = group["message"].removeprefix(group[word].partition(": ")[2] + ". ")
+            lines.append(f"{title}: {group['count']} × {group[word]}. {said}{where}")
     lines.append(f"store version {report.store_version}")
     return "\n".join(lines)

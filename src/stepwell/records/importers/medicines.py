@@ -54,7 +54,6 @@ from stepwell.records.importers.values import (
     milli,
     milli_of,
     not_after,
-    ref_key,
     snomed_of,
     unit_of,
     vocabulary,
@@ -77,7 +76,7 @@ def request(resource: AnyRequest, context: Context) -> Rows:
     period = dispense.validityPeriod if dispense else None
     org = _requester(resource.requester, context)
     row = context.base(resource, subject)
-    based_on = _plan_reference(resource.basedOn)
+    based_on = _plan_reference(resource.basedOn, context)
     if based_on is not None and resource.medicationCodeableConcept is None and resource.medicationReference is None:
         # An issue under a plan may leave the product to it (merge takes it from there).
         row |= _product(CodeableConcept(), None, context) | {"degraded": False}
@@ -109,7 +108,7 @@ def request(resource: AnyRequest, context: Context) -> Rows:
     reported = isinstance(resource, MedicationRequest) and bool(resource.reportedBoolean or resource.reportedReference)
     if isinstance(resource, MedicationRequest) and reported and org is None:
         row["org_code"], row["setting"] = _supplier(context.unit.org(resource.reportedReference), context, own=False)
-    row |= _reason(resource.reasonCode, resource.reasonReference)
+    row |= _reason(resource.reasonCode, resource.reasonReference, context)
     row |= {
         "kind": _kind(resource),
         "elsewhere": reported,
@@ -146,7 +145,7 @@ def statement(resource: MedicationStatement, context: Context) -> Rows:
     )
     active = status in ("active", "on hold", "draft", "unknown")
     row |= _dose(resource.dosage, "$.dosage")
-    row |= _reason(resource.reasonCode, resource.reasonReference)
+    row |= _reason(resource.reasonCode, resource.reasonReference, context)
     row |= {
         "status": status,
         "elsewhere": elsewhere,
@@ -155,7 +154,7 @@ def statement(resource: MedicationStatement, context: Context) -> Rows:
         "ended_on": None if active else last_day(period.end if period else None, "$.effectivePeriod.end"),
     }
     row["org_code"], row["setting"] = _supplier(source_org, context, own=not elsewhere)
-    plan = _plan_reference(resource.basedOn)
+    plan = _plan_reference(resource.basedOn, context)
     if plan is not None:
         # The plan itself says what the medicine is; a reference that leads nowhere here is not a second fault.
         return [("_statements", row | {"plan_id": plan})]
@@ -167,13 +166,8 @@ def statement(resource: MedicationStatement, context: Context) -> Rows:
     return [("medication_plans", row)]
 
 
-def _plan_reference(references: tuple[Reference, ...]) -> str | None:
-    for reference in references:
-        if reference.reference:
-            key = ref_key(reference.reference)
-            if key.startswith("MedicationRequest/"):
-                return key.removeprefix("MedicationRequest/")
-    return None
+def _plan_reference(references: tuple[Reference, ...], context: Context) -> str | None:
+    return next((found for each in references if (found := context.unit.id_of(each, "MedicationRequest"))), None)
 
 
 def _requester(requester: Reference | Requester | None, context: Context) -> Org | None:
@@ -224,11 +218,10 @@ def _stop(resource: AnyRequest) -> tuple[date | None, str | None]:
     return last_day(changed.valueDateTime, "$.extension") if changed else None, words_of(reason.valueCodeableConcept) if reason else None
 
 
-def _reason(codes: tuple[CodeableConcept, ...], references: tuple[Reference, ...]) -> dict[str, Any]:
+def _reason(codes: tuple[CodeableConcept, ...], references: tuple[Reference, ...], context: Context) -> dict[str, Any]:
     code = next((found for concept in codes if (found := snomed_of(concept))), None)
     text = next((found for concept in codes if (found := words_of(concept))), None)
-    keys = (ref_key(each.reference) for each in references if each.reference)
-    condition = next((key.removeprefix("Condition/") for key in keys if key.startswith("Condition/")), None)
+    condition = next((found for each in references if (found := context.unit.id_of(each, "Condition"))), None)
     return {"indication_code": code, "indication_text": text, "_condition": condition}
 
 

@@ -121,7 +121,8 @@ class People:
         unit = Unit(folder.name, folder, bundle=True)
         waiting = []
         for number, raw in enumerate(entries):
-            if not _INDEXED.search(raw):
+            indexed = _INDEXED.search(raw)
+            if not indexed and b'"urn:uuid:' not in bytes(raw):
                 continue
             try:
                 entry = fhir.decode_entry(raw)
@@ -129,6 +130,10 @@ class People:
                 continue
             head = documents.head(entry.resource)
             if head is None:
+                continue
+            if entry.fullUrl and head.id and entry.fullUrl.startswith("urn:uuid:") and not entry.fullUrl.endswith(head.id):
+                unit.aliases[entry.fullUrl] = head.id
+            if not indexed:
                 continue
             line = number + 1 if document.whole else document.line
             found = self._index(entry.resource, unit, entry.fullUrl, Place(document.file, line, head.resourceType, head.id))

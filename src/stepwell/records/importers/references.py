@@ -54,6 +54,14 @@ class Holder:
     refused: str | None = None
 
 
+_URN = "urn:uuid:"
+
+
+def _also(key: str, *types: str) -> tuple[str, ...]:
+    """The key, and what it means where a Bundle was taken apart into lines: `urn:uuid:x` is the resource with id x."""
+    return (key, *(f"{type_}/{key[len(_URN) :]}" for type_ in types)) if key.startswith(_URN) else (key,)
+
+
 @dataclass
 class Unit:
     """One folder or Bundle. What it does not name is looked for in `parent`."""
@@ -65,6 +73,8 @@ class Unit:
     medications: dict[str, CodeableConcept] = field(default_factory=dict)
     patients: dict[str, Holder] = field(default_factory=dict)
     bundle: bool = False
+    # fullUrl of a Bundle entry (`urn:uuid:...`) → id of its resource, where they differ.
+    aliases: dict[str, str] = field(default_factory=dict)
     # GP Connect: tables whose section this Bundle holds.
     sections: set[str] = field(default_factory=set)
 
@@ -95,13 +105,13 @@ class Unit:
         return Org(code, clean(reference.display), kind_of(code)) if code else named
 
     def _org_by_key(self, reference: str, depth: int) -> Org | None:
-        key = ref_key(reference)
         unit: Unit | None = self
         while unit is not None:
-            if key in unit.orgs:
-                return unit.orgs[key]
-            if key in unit.roles and depth < 2:
-                return self._org_by_key(unit.roles[key], depth + 1)
+            for key in _also(ref_key(reference), "Organization", "PractitionerRole", "Practitioner"):
+                if key in unit.orgs:
+                    return unit.orgs[key]
+                if key in unit.roles and depth < 2:
+                    return self._org_by_key(unit.roles[key], depth + 1)
             unit = unit.parent
         return None
 
@@ -109,10 +119,21 @@ class Unit:
         return next((found for reference in references if (found := self.org(reference)) is not None), None)
 
     def medication(self, key: str) -> CodeableConcept | None:
-        return self.medications.get(key) or (self.parent.medication(key) if self.parent else None)
+        found = next((self.medications[each] for each in _also(key, "Medication") if each in self.medications), None)
+        return found or (self.parent.medication(key) if self.parent else None)
 
     def patient(self, key: str) -> Holder | None:
-        return self.patients.get(key) or (self.parent.patient(key) if self.parent else None)
+        found = self.patients.get(key)
+        if found is None and key.startswith(_URN):
+            found = self.patients.get(f"Patient/{key[len(_URN) :]}")
+        return found or (self.parent.patient(key) if self.parent else None)
+
+    def id_of(self, reference: Reference, type_: str) -> str | None:
+        """Id of the resource of this type that a reference names; None when it names one of another type."""
+        key = ref_key(reference.reference or "")
+        if key.startswith(_URN):
+            return self.aliases.get(key, key[len(_URN) :])
+        return key.removeprefix(f"{type_}/") if key.startswith(f"{type_}/") else None
 
     def known_sources(self) -> set[str]:
         """Organisations whose patients are named here and not refused."""

@@ -259,7 +259,7 @@ class _Run:
             refuse_modifiers(resource, raw)
             digest = hashlib.blake2b(raw, digest_size=12).hexdigest()
             context.unit, context.resource, context.holder = unit, resource, None
-            context.native_id = resource.id or f"no-id-{digest}"
+            context.native_id = resource.id or _urn_id(full_url) or f"no-id-{digest}"
             context.version = (resource.meta.versionId if resource.meta else None) or digest
             mapper = _MAPPERS.get(type(resource))
             if mapper is not None:
@@ -344,7 +344,7 @@ class _Run:
             if holder.refused:
                 return holder
             return Subject(self.linker.subjects[(holder.source, holder.local_id)], holder.source, holder.org_code)
-        local = key.removeprefix("Patient/")
+        local = key.removeprefix("Patient/").removeprefix("urn:uuid:")
         where = self._sources_of(unit) or self.sources
         found = [(self.linker.subjects[(source, local)], source) for source in sorted(where) if (source, local) in self.linker.subjects]
         if len(found) != 1:
@@ -553,6 +553,10 @@ class _Run:
         if self._places:
             schema = TABLES["rejects"].arrow_schema()
             self.writer.put("rejects", self.report.import_id, 0, pa.Table.from_pylist(self._places, schema=schema))
+
+
+def _urn_id(full_url: str | None) -> str | None:
+    return full_url.removeprefix("urn:uuid:") if full_url and full_url.startswith("urn:uuid:") else None
 
 
 def _text(raw: bytes) -> str:
