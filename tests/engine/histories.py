@@ -32,7 +32,7 @@ class SeededDice:
         return self._random.randint(low, high)
 
 
-PRACTICE, OTHER_PRACTICE, TRUST, OTHER_TRUST, PRIVATE, HOSPITAL = "A81001", "B82002", "RX9", "RTR", "PRV01", "Y00001"
+PRACTICE, OTHER_PRACTICE, TRUST, OTHER_TRUST, PRIVATE, WALK_IN = "A81001", "B82002", "RX9", "RTR", "PRV01", "WALKIN1"
 AS_OF = [date(2026, 6, 1), date(2026, 3, 31), date(2024, 2, 29), date(2025, 3, 1)]
 EDGES = [
     0,
@@ -87,6 +87,10 @@ def ago(roll: Roll) -> int:
 def around(roll: Roll) -> int:
     """Days before as_of; negative ones lie in the future and must not be read."""
     return roll.integer(-40, -1) if roll.chance(8) else ago(roll)
+
+
+def lately(roll: Roll) -> int:
+    return roll.choose([0, 0, 1, -1, 30, 300])
 
 
 def nearly(roll: Roll) -> int:
@@ -214,6 +218,8 @@ class Batch:
     starts: list[date] = field(default_factory=list)
     """Days on which something of the present person began."""
     results: list[date] = field(default_factory=list)
+    plans: list[str] = field(default_factory=list)
+    """Native ids of the present person's plans."""
 
     def day(self, days_ago: Callable[[Roll], int] = around) -> date:
         return self.as_of - timedelta(days=days_ago(self.roll))
@@ -232,7 +238,7 @@ class Batch:
 
     def put_record(self, name: str, subject: tuple[int, str], **values: Any) -> None:
         number = len(self.rows.get(name, []))
-        self.put(name, subject_id=subject[0], source=subject[1], native_id=f"{name[:3]}{number}", version="1", **values)
+        self.put(name, subject_id=subject[0], source=subject[1], native_id=f"{name}-{number}", version="1", **values)
 
     def inputs(self) -> Inputs:
         def tables(schemas: Mapping[str, Any]) -> dict[str, pa.Table]:
@@ -337,8 +343,8 @@ def _series(batch: Batch, subject: tuple[int, str]) -> None:
             batch.put_record("medication_issues", subject, **row)
         elif oddity == 14:
             row["issued_on"] = None
-        elif oddity == 13:
-            row["plan_id"] = "med0"
+        elif oddity in (12, 13):
+            row["plan_id"] = batch.roll.choose(batch.plans or ["no-such-plan"])
         batch.put_record("medication_issues", subject, **row)
         gap = batch.roll.choose([0, 0, 0, 0, 1, -3, 32, 33, 60, 61, 89])
         on += timedelta(days=max(0, every + gap))
@@ -346,6 +352,9 @@ def _series(batch: Batch, subject: tuple[int, str]) -> None:
 
 def _plan(batch: Batch, subject: tuple[int, str]) -> None:
     reason = batch.roll.choose(batch.catalogue.conditions) if batch.catalogue.conditions and batch.roll.boolean() else None
+    started_on = batch.maybe_day()
+    reviewed = [batch.maybe_day(nearly), started_on, batch.as_of]
+    batch.plans.append(f"medication_plans-{len(batch.rows.get('medication_plans', []))}")
     batch.put_record(
         "medication_plans",
         subject,
@@ -353,9 +362,9 @@ def _plan(batch: Batch, subject: tuple[int, str]) -> None:
         status=batch.roll.choose(["active", "active", "active", "stopped", "entered in error", None]),
         kind="repeat",
         elsewhere=batch.roll.choose([True, False, True, None]),
-        started_on=batch.maybe_day(),
-        asserted_on=batch.maybe_day(),
-        review_on=batch.maybe_day(nearly),
+        started_on=started_on,
+        asserted_on=batch.roll.choose([batch.maybe_day(), batch.maybe_day(), batch.as_of]),
+        review_on=batch.roll.choose(reviewed),
         ended_on=batch.maybe_day(),
         intended_end_on=batch.maybe_day(nearly),
         indication_code=reason["code"] if reason and reason["code_system"] == "snomed" else batch.roll.choose([None, "no-such-code"]),
@@ -462,10 +471,10 @@ def _answers(batch: Batch, person_id: int) -> None:
 
 
 def _person(batch: Batch, person_id: int) -> None:
-    batch.starts, batch.results = [], []
+    batch.starts, batch.results, batch.plans = [], [], []
     subjects = [(person_id * 10, PRACTICE)]
-    if batch.roll.chance(3):
-        subjects.append((person_id * 10 + 1, TRUST))
+    for _ in range(batch.roll.choose([0, 0, 1, 1, 2])):
+        subjects.append((person_id * 10 + len(subjects), batch.roll.choose([TRUST, TRUST, OTHER_PRACTICE, WALK_IN])))
     for number, (subject_id, source) in enumerate(subjects):
         link = {
             "person_id": person_id,
@@ -483,14 +492,14 @@ def _person(batch: Batch, person_id: int) -> None:
             "patients",
             (subject_id, source),
             birth_date=batch.as_of - timedelta(days=batch.roll.choose(AGES)) if not batch.roll.chance(8) else None,
-            death_date=batch.day() if batch.roll.chance(12) else None,
+            death_date=batch.day(lately) if batch.roll.chance(12) else None,
             sex=batch.roll.choose(["female", "male", "other", None]),
-            org_code=source,
+            org_code=source if not batch.roll.chance(6) else batch.roll.choose([OTHER_PRACTICE, TRUST, None]),
             gp_org_code=batch.roll.choose([PRACTICE, OTHER_PRACTICE, None]),
         )
     main = subjects[0]
     for _ in range(batch.roll.choose([1, 1, 1, 0, 2])):
-        ended = batch.maybe_day() if batch.roll.chance(5) else None
+        ended = batch.maybe_day(lately) if batch.roll.chance(3) else None
         org = batch.roll.choose([PRACTICE, PRACTICE, PRACTICE, OTHER_PRACTICE])
         batch.put_record("registrations", main, org_code=org, kind="registration", started_on=batch.maybe_day(around), ended_on=ended)
     if batch.roll.chance(4):
@@ -502,10 +511,10 @@ def _person(batch: Batch, person_id: int) -> None:
     def of_someone() -> tuple[int, str]:
         return batch.roll.choose(subjects)
 
-    for _ in range(batch.roll.integer(1, 4)):
-        _series(batch, of_someone())
     for _ in range(batch.roll.choose([0, 1, 0, 2])):
         _plan(batch, of_someone())
+    for _ in range(batch.roll.integer(1, 4)):
+        _series(batch, of_someone())
     for _ in range(batch.roll.integer(2, 10)):
         _result(batch, of_someone())
     for _ in range(batch.roll.integer(0, 2) if batch.catalogue.conditions else 0):
@@ -524,7 +533,7 @@ def history(dice: Dice, found: Catalogue, people: int, medicines: int = 6) -> tu
     for person_id in range(1, people + 1):
         _person(batch, person_id)
     if batch.roll.chance(3):
-        batch.put("organisations", source=PRACTICE, native_id="1", version="1", org_code=HOSPITAL, kind="practice")
+        batch.put("organisations", source=PRACTICE, native_id="1", version="1", org_code=WALK_IN, kind="practice")
         batch.put("organisations", source=PRACTICE, native_id="2", version="1", org_code=TRUST, kind="trust")
     if batch.roll.chance(2):
         decided = {
@@ -537,5 +546,5 @@ def history(dice: Dice, found: Catalogue, people: int, medicines: int = 6) -> tu
     if batch.roll.chance(2):
         pack = found.tables["k_pack"].to_pylist()[0]
         version = batch.roll.choose([pack["version"], "another"])
-        batch.put("approvals", org_code=PRACTICE, pack=pack["pack"], version=version, approved_on=batch.maybe_day(), label="approved")
+        batch.put("approvals", org_code=PRACTICE, pack=pack["pack"], version=version, approved_on=batch.maybe_day(lately), label="approved")
     return batch.inputs(), batch.as_of
