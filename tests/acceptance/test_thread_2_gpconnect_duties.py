@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from stepwell.cli import main
 
 HERE = Path(__file__).parent
 BUNDLES = HERE.parent / "fixtures" / "gpconnect" / "gp-connect-stu3-bundles.ndjson.gz"
@@ -16,7 +18,9 @@ AS_OF = "2019-06-30"
 
 
 def stepwell(*arguments: str) -> str:
-    return subprocess.run([sys.executable, "-m", "stepwell.cli", *arguments], check=True, capture_output=True, text=True).stdout
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert main(arguments) == 0
+    return out.getvalue()
 
 
 @pytest.fixture(scope="module")
