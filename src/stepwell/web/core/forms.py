@@ -130,6 +130,7 @@ class RadiosField(_Drawn, forms.ChoiceField):
 
     def component_params(self, bound: BoundField, label: dict[str, Any]) -> dict[str, Any]:
         return {
+            "id": None,  # the first option has it; the component would give the same id to the box around them
             "idPrefix": bound.id_for_label,
             "inline": self.inline,
             "fieldset": {"legend": label},
@@ -146,6 +147,7 @@ class CheckboxesField(_Drawn, forms.MultipleChoiceField):
 
     def component_params(self, bound: BoundField, label: dict[str, Any]) -> dict[str, Any]:
         return {
+            "id": None,  # the first option has it; the component would give the same id to the box around them
             "idPrefix": bound.id_for_label,
             "fieldset": {"legend": label},
             "items": _options(self, {str(value) for value in bound.value() or []}, bound.id_for_label),
