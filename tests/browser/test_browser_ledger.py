@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from ledger_world import PRACTICE, TODAY, TRUST, World
+from stepwell.web.agreements.models import Agreement
 from stepwell.web.agreements.services import Line
 from stepwell.web.ledger import services
 from stepwell.web.ledger.models import Duty, DutyEvent
@@ -108,34 +109,34 @@ def test_duty_page(gp_page, axe, screenshots, world):
     screenshots(gp_page, "duty")
 
 
-@pytest.mark.parametrize(
-    ("name", "address", "button"),
-    [
-        ("not-this-time", "/duties/{mine}/not-this-time", "Save"),
-        ("assign", "/duties/{mine}/assign", "Assign"),
-        ("done", "/duties/{review}/done", "Save and close"),
-        ("take-on", "/duties/{agree}/take-on", "Take it on"),
-        ("undo", "/events/{event}/undo", "Undo it"),
-        ("results", "/patients/{person}/results", "Save results"),
-        ("agreement", "/patients/{person}/agreements/new", "Record agreement"),
-        ("agreement-end", "/patients/{person}/agreements/{agreement}/end", "End agreement"),
-        ("search", "/search", "Search"),
-    ],
-)
-def test_forms_and_their_errors(gp_page, axe, screenshots, world, name, address, button):
-    from stepwell.web.agreements.models import Agreement
+FORMS = {
+    "not-this-time": ("/duties/{mine}/not-this-time", "Save"),
+    "assign": ("/duties/{mine}/assign", "Assign"),
+    "done": ("/duties/{review}/done", "Save and close"),
+    "take-on": ("/duties/{agree}/take-on", "Take it on"),
+    "undo": ("/events/{event}/undo", "Undo it"),
+    "results": ("/patients/{person}/results", "Save results"),
+    "agreement": ("/patients/{person}/agreements/new", "Record agreement"),
+    "agreement-end": ("/patients/{person}/agreements/{agreement}/end", "End agreement"),
+    "search": ("/search", "Search"),
+}
 
-    page = gp_page
-    page.goto(
-        address.format(
-            mine=_mine().pk,
-            review=Duty.objects.filter(state="open", kind="review", owner_org=PRACTICE).first().pk,
-            agree=Duty.objects.get(state="open", kind="agree").pk,
-            event=DutyEvent.objects.get(kind="acknowledged").pk,
-            person=world.ids["Iris"],
-            agreement=Agreement.objects.get().pk,
-        )
-    )
+
+def numbers(world) -> dict[str, int]:
+    return {
+        "mine": _mine().pk,
+        "review": Duty.objects.filter(state="open", kind="review", owner_org=PRACTICE).first().pk,
+        "agree": Duty.objects.get(state="open", kind="agree").pk,
+        "event": DutyEvent.objects.get(kind="acknowledged").pk,
+        "person": world.ids["Iris"],
+        "agreement": Agreement.objects.get().pk,
+    }
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_forms_and_their_errors(gp_page, axe, screenshots, world, name):
+    page, (address, button) = gp_page, FORMS[name]
+    page.goto(address.format(**numbers(world)))
     axe(page)
     screenshots(page, f"form-{name}")
     page.locator("main").get_by_role("button", name=button, exact=True).click()
@@ -143,8 +144,7 @@ def test_forms_and_their_errors(gp_page, axe, screenshots, world, name, address,
     assert page.evaluate("document.activeElement.className").startswith("nhsuk-error-summary")
     axe(page)
     screenshots(page, f"form-{name}-error")
-    link = page.locator(".nhsuk-error-summary a").first
-    link.click()
+    page.locator(".nhsuk-error-summary a").first.click()
     assert page.evaluate("document.activeElement.matches('input, select, textarea')")
 
 

@@ -224,7 +224,8 @@ class PatientPage:
 
     # What is due now, or soon enough to plan; the rest is told in a line.
     def _now(self, whose: str) -> list[DutyPresenter]:
-        return [duty for duty in self.duties if duty.whose == whose and self._shown(duty)]
+        found = [duty for duty in self.duties if duty.whose == whose and self._shown(duty)]
+        return sorted(found, key=lambda duty: (not duty.is_due, -duty.duty.priority, duty.duty.due_on or date.max))
 
     def _shown(self, duty: DutyPresenter) -> bool:
         due = duty.duty.due_on

@@ -1,0 +1,149 @@
+"""Acceptance line 9: every page, at 1280 and 390 px, through axe, without JavaScript and by keyboard.
+
+The list of pages is the list of addresses: one that is added without being walked here fails. Their error states and the
+screenshots that people look at are made by tests/browser.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.urls import get_resolver
+
+from ledger_world import PRACTICE, TODAY, TRUST, World
+from stepwell.web.agreements.models import Agreement
+from stepwell.web.agreements.services import Line
+from stepwell.web.ledger import services
+from stepwell.web.ledger.models import Duty, DutyEvent
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+# name of the address: the address to open
+PAGES = {
+    "accounts:choose_membership": "/sign-in/role",
+    "ledger:list_duties": "/worklist",
+    "ledger:show_duty": "/duties/{duty}",
+    "ledger:assign_duty": "/duties/{duty}/assign",
+    "ledger:put_off_duty": "/duties/{duty}/not-this-time",
+    "ledger:close_duty": "/duties/{duty}/done",
+    "ledger:take_on_duty": "/duties/{agree}/take-on",
+    "ledger:undo_event": "/events/{event}/undo",
+    "ledger:record_results": "/patients/{person}/results",
+    "ledger:approve_pack": "/knowledge",
+    "patients:show_person": "/patients/{person}",
+    "patients:search_people": "/search",
+    "patients:show_reads": "/patients/{person}/who-looked",
+    "agreements:record_agreement": "/patients/{person}/agreements/new",
+    "agreements:end_agreement": "/patients/{person}/agreements/{agreement}/end",
+}
+# Walked before anybody is signed in.
+OPEN_PAGES = {"accounts:sign_in": "/sign-in"}
+# Addresses that answer with no page of their own: a redirect, a health check, a button.
+NO_PAGE = {
+    "core:home",
+    "core:health",
+    "accounts:sign_in_as_persona",
+    "accounts:sign_out",
+    "ledger:acknowledge_duty",
+    "ledger:evaluate_person",
+}
+IRIS = [
+    "diagnosis bipolar on 2018-02-01",
+    "olanzapine 10 mg daily from 2023-04-01 every 28 days",
+    "lithium 800 mg daily from 2024-06-10 every 28 days by trust",
+    "risperidone 2 mg daily from 2026-03-20 every 28 days by trust",
+    "weight 71 on 2025-04-20",
+    "lithium-level 0.6 on 2026-03-01 by trust",
+]
+
+
+@pytest.fixture
+def world(transactional_db, settings, tmp_path):
+    world = World(settings, tmp_path)
+    world.tell({"Iris": IRIS})
+    world.catch_up()
+    terms = {"between_org": PRACTICE, "and_org": TRUST, "lines": [Line("all", TRUST)], "label": "Northside CMHT monitors"}
+    agreed = TODAY - timedelta(400)
+    services.record_agreement(world.actor("gp"), world.ids["Iris"], substance="lithium", agreed_on=agreed, from_on=agreed, **terms)
+    services.acknowledge(world.actor("gp"), _duty().pk)
+    return world
+
+
+def _duty() -> Duty:
+    return Duty.objects.filter(owner_org=PRACTICE, state="open", test="weight", due_on__lte=TODAY).first()
+
+
+@pytest.fixture
+def addresses(world):
+    numbers = {
+        "duty": _duty().pk,
+        "agree": Duty.objects.get(state="open", kind="agree").pk,
+        "event": DutyEvent.objects.get(kind="acknowledged").pk,
+        "person": world.ids["Iris"],
+        "agreement": Agreement.objects.get().pk,
+    }
+    return {name: address.format(**numbers) for name, address in PAGES.items()}
+
+
+def named_addresses() -> set[str]:
+    return {
+        f"{namespace}:{name}"
+        for namespace, (_, resolver) in get_resolver().namespace_dict.items()
+        for name in resolver.reverse_dict
+        if isinstance(name, str)
+    }
+
+
+def test_every_address_is_walked(settings):
+    assert named_addresses() == PAGES.keys() | OPEN_PAGES.keys() | NO_PAGE
+
+
+def _check(page, axe, address) -> str:
+    """Opens, has one heading, nothing scrolls sideways at either width, axe finds nothing; gives the heading."""
+    assert page.goto(address).status == 200, address
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wider <= 0, f"{address} scrolls sideways at {width} px"
+        axe(page)
+    assert page.locator("h1").count() == 1
+    return page.locator("h1").inner_text()
+
+
+def test_every_page_wide_and_narrow_and_without_javascript(signed_in_page, axe, world, addresses):
+    page = signed_in_page(world.members["gp"])
+    plain = signed_in_page(world.members["gp"], scripts=False)
+    for address in addresses.values():
+        heading = _check(page, axe, address)
+        assert plain.goto(address).status == 200
+        assert plain.locator("h1").inner_text() == heading
+        for control in ("a[href]", "button", "select", "input:not([type=hidden])"):
+            assert plain.locator(control).count() == page.locator(control).count(), f"{control} of {address} needs JavaScript"
+
+
+def test_the_page_before_signing_in(browser_page, no_script_page, axe, world):
+    for address in OPEN_PAGES.values():
+        heading = _check(browser_page, axe, address)
+        no_script_page.goto(address)
+        assert no_script_page.locator("h1").inner_text() == heading
+
+
+def test_every_control_is_reached_by_keyboard_and_seen(signed_in_page, keyboard, world, addresses):
+    page = signed_in_page(world.members["gp"])
+    for name in ("ledger:list_duties", "patients:show_person", "ledger:put_off_duty", "ledger:record_results"):
+        page.goto(addresses[name])
+        wanted = page.locator(
+            "main :is(a[href], button, select, summary, textarea, input:not([type=hidden], [type=radio])):visible"
+        ).count()
+        keys, reached = keyboard(page), set()
+        for _ in range(wanted + 40):
+            keys.press("Tab")
+            place = page.evaluate(
+                """() => { const e = document.activeElement; if (!e || !e.closest("main") || e.matches("[type=radio]")) return -1;
+                     return [...document.querySelectorAll("main *")].indexOf(e); }"""
+            )
+            if place >= 0:
+                assert keys.focus_is_visible(), f"the focus on {keys.focused()!r} of {addresses[name]} cannot be seen"
+                reached.add(place)
+        assert len(reached) == wanted, f"{addresses[name]}: {len(reached)} of {wanted} controls are reached by Tab"
