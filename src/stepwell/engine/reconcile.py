@@ -342,14 +342,16 @@ def applied(duty: Duty, change: Change) -> Duty:
         )
     if change.need is None:
         return duty
-    return replace(duty, need=change.need, **_evidence(duty, change.need))
+    base_on, withdrawn_on = _evidence(duty, change.need)
+    return replace(duty, need=change.need, base_on=base_on, withdrawn_on=withdrawn_on)
 
 
-def _evidence(duty: Duty, need: Need) -> dict[str, date | None]:
+def _evidence(duty: Duty, need: Need) -> tuple[date | None, date | None]:
+    """`base_on` and `withdrawn_on` of an open duty once the need has said which evidence there is now."""
     if duty.key.point != ONGOING:
-        return {}
+        return duty.base_on, duty.withdrawn_on
     if need.served_on is not None and need.served_on == duty.withdrawn_on:
-        return {"base_on": need.served_on, "withdrawn_on": None}
+        return need.served_on, None
     if _later(duty.base_on, need.served_on):
-        return {"base_on": need.served_on, "withdrawn_on": duty.withdrawn_on or duty.base_on}
-    return {}
+        return need.served_on, duty.withdrawn_on or duty.base_on
+    return duty.base_on, duty.withdrawn_on

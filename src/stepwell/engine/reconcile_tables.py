@@ -183,7 +183,7 @@ def changes_to_table(changes: Iterable[Change], as_of: date) -> pa.Table:
 
 def fields_to_json(change: Change) -> str:
     """The changed fields as JSON; of the reasons only the words that were added or left, since the rest stayed."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for item in change.fields:
         if item.field == "because":
             before = [reason.label for reason in item.before]  # type: ignore[attr-defined]

@@ -34,7 +34,12 @@ def adopt(store: Store) -> int:
         known = set(PersonRecord.objects.filter(person_id__in=persons).values_list("person_id", flat=True))
         PersonRecord.objects.bulk_create([PersonRecord(person_id=p) for p in sorted(persons - known)], batch_size=500)
         agreement_services.adopt_lines(actor, rows["agreement_lines"], at=now)
-        for name, model in (("owner_assertions", OwnerAssertion), ("dispositions", Disposition), ("recorded_results", RecordedResult)):
+        models: tuple[tuple[str, Any], ...] = (
+            ("owner_assertions", OwnerAssertion),
+            ("dispositions", Disposition),
+            ("recorded_results", RecordedResult),
+        )
+        for name, model in models:
             model.objects.bulk_create([model(recorded_at=now, **_filled(row)) for row in rows[name]], batch_size=500)
         PackApproval.objects.bulk_create([PackApproval(recorded_at=now, **row) for row in rows["approvals"]])
         audit.record_write(actor, "adopt workflow", person_ids=sorted(persons), subject_type="store", subject_id=store.version)

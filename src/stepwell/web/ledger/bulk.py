@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.db import connection, models
 
@@ -13,8 +14,8 @@ def update_rows(rows: Iterable[models.Model], fields: Sequence[str]) -> int:
     if not found:
         return 0
     meta = found[0]._meta
-    columns = [meta.get_field(name) for name in fields]
-    key = meta.pk
+    columns: list[Any] = [meta.get_field(name) for name in fields]
+    key: Any = meta.pk
     quote = connection.ops.quote_name
     assignments = ", ".join(f"{quote(field.column)} = %s" for field in columns)
     statement = f"UPDATE {quote(meta.db_table)} SET {assignments} WHERE {quote(key.column)} = %s"

@@ -74,11 +74,8 @@ class AssignForm(Form):
 
     def __init__(self, *args: Any, people: Sequence[tuple[int, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["to"].choices = [
-            ("", "Choose a colleague"),
-            *((str(pk), name) for pk, name in people),
-            ("nobody", "Nobody in particular"),
-        ]  # type: ignore[attr-defined]
+        named = [(str(pk), name) for pk, name in people]
+        self.fields["to"].choices = [("", "Choose a colleague"), *named, ("nobody", "Nobody in particular")]  # type: ignore[attr-defined]
 
     @property
     def user_id(self) -> int | None:

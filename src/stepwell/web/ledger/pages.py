@@ -76,7 +76,6 @@ class ActBar:
         single = duty.duty.kind == "agree" or duty.is_nobody
         self.agree = duty.is_open and single and may(Permission.AGREE_OWNERS)
         self.acknowledge = self.act and (not duty.acknowledged or duty.duty.second_look)
-        # Who has to agree is not somebody to be excused from it: an answer does not close "agree who".
         self.put_off = self.act
         self.assign = self.act
 

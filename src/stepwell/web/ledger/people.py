@@ -35,14 +35,16 @@ class Person:
 
 
 def read_people(store: Store, as_of: date, person_ids: Collection[int] | None = None) -> dict[int, Person]:
-    """Every person of the store (or those asked for), by key. People without any patients row are left out."""
+    """Every person of the store (or those asked for) with a link in force, by key."""
     ids = list(person_ids) if person_ids is not None else None
     owner = _person_of_subject(store, ids)
     practices = _practices(store)
     patients = _rows_by_person(store.table("patients", ids).to_pylist(), owner)
     registrations = _rows_by_person(store.table("registrations", ids).to_pylist(), owner)
     found = {}
-    for person_id, rows in patients.items():
+    # A person without any patients row still has duties, and a page that says what is not known.
+    for person_id in sorted(set(owner.values())):
+        rows = patients.get(person_id, [])
         rows.sort(
             key=lambda row: (row["source"] not in practices and not _PRACTICE_CODE.match(row["source"]), row["source"], row["native_id"])
         )
@@ -101,7 +103,11 @@ def _in_force(row: dict[str, Any], as_of: date) -> bool:
 
 
 def _gp_org(rows: list[dict[str, Any]], stays: list[dict[str, Any]], practices: set[str], as_of: date) -> str | None:
-    registrations = [row for row in stays if row["kind"] == "registration" and row["org_code"]]
+    registrations = [
+        row
+        for row in stays
+        if row["kind"] == "registration" and row["org_code"] and (row["started_on"] is None or row["started_on"] <= as_of)
+    ]
     if registrations:
         current = [row for row in registrations if _in_force(row, as_of)]
         if not current:
@@ -119,7 +125,9 @@ def _relate(person: Person, stays: list[dict[str, Any]], as_of: date) -> None:
             evidence = f"registrations/{row['native_id']}"
             person.relate(row["org_code"], RelationshipKind.CASELOAD, evidence, from_on=row["started_on"], to_on=row["ended_on"])
     if gp_org := person.values["gp_org"]:
-        row = next((row for row in stays if row["kind"] == "registration" and row["org_code"] == gp_org and _in_force(row, as_of)), None)
-        evidence = f"registrations/{row['native_id']}" if row else "patients"
-        started = row["started_on"] if row else None
-        person.relate(gp_org, RelationshipKind.REGISTRATION, evidence, from_on=started, to_on=row["ended_on"] if row else None)
+        rows = [row for row in stays if row["kind"] == "registration" and row["org_code"] == gp_org and _in_force(row, as_of)]
+        if rows:
+            evidence, started, ended = f"registrations/{rows[0]['native_id']}", rows[0]["started_on"], rows[0]["ended_on"]
+            person.relate(gp_org, RelationshipKind.REGISTRATION, evidence, from_on=started, to_on=ended)
+        else:
+            person.relate(gp_org, RelationshipKind.REGISTRATION, "patients")

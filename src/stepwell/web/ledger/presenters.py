@@ -355,11 +355,11 @@ class EventPresenter:
             found.append(dates(self.event.why))
         return [line for line in found if line]
 
-    def _change(self, row: Mapping[str, object]) -> str:
+    def _change(self, row: Mapping[str, Any]) -> str:
         before, after = row["before"], row["after"]
         match row["field"]:
             case "because":
-                come, gone = "; ".join(after or []), "; ".join(before or [])  # type: ignore[call-overload]
+                come, gone = "; ".join(after or ()), "; ".join(before or ())
                 return dates(" ".join(part for part in (f"Now: {come}." if come else "", f"Before: {gone}." if gone else "") if part))
             case "due_on":
                 return f"Due date: {_day(before)} → {_day(after)}"

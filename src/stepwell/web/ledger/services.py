@@ -183,7 +183,12 @@ def _answer(
     with _verb(actor, duty_id, Permission.ACT_ON_DUTY) as duty:
         if duty.kind == "agree" and kind == "done":
             raise Refused("This closes by itself when somebody takes it on or an agreement is recorded.")
-        detail = {"answer": kind, "on": on.isoformat(), "until": until.isoformat() if until else None, "ends_when": ends_when}
+        detail: dict[str, Any] = {
+            "answer": kind,
+            "on": on.isoformat(),
+            "until": until.isoformat() if until else None,
+            "ends_when": ends_when,
+        }
         event = _tell(duty, EventKind.ANSWERED, actor, why=why, **detail)
         Disposition.objects.create(
             person_id=duty.person_id,

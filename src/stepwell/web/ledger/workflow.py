@@ -16,12 +16,12 @@ PERSONAL = ("agreement_lines", "owner_assertions", "dispositions", "recorded_res
 
 def extract(person_ids: Collection[int] | None = None) -> dict[str, pa.Table]:
     """The tables that belong to people, of these people or of all, and `approvals` whole. What was undone is left out."""
-    rows = {
+    rows: dict[str, list[dict[str, Any]]] = {
         "agreement_lines": agreements.workflow_rows(person_ids),
         "owner_assertions": _rows(OwnerAssertion, ("substance", "owner_org", "owner_role", "from_on", "to_on"), person_ids),
         "dispositions": _rows(Disposition, ("rule_id", "subject", "point", "kind", "on_date", "until"), person_ids),
         "recorded_results": _rows(RecordedResult, ("test", "effective_on", "value_milli"), person_ids),
-        "approvals": list(PackApproval.objects.order_by("id").values("org_code", "pack", "version", "approved_on", "label")),
+        "approvals": [dict(row) for row in PackApproval.objects.order_by("id").values(*WORKFLOW["approvals"].names)],
     }
     for row in rows["owner_assertions"]:
         row["owner_role"] = row["owner_role"] or None

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from django.db.models import F, Max, Min, Q, QuerySet
+from django.db.models.expressions import OrderBy
 
 from stepwell.web.core.actor import Actor
 from stepwell.web.ledger.models import Duty, DutyState, PersonRecord
@@ -130,7 +131,7 @@ def page_for(actor: Actor, query: Query, on: date) -> Page:
     return Page(query, counts, list(rows.values()), total, deferred)
 
 
-def _order(query: Query) -> tuple[object, ...]:
+def _order(query: Query) -> tuple[str | OrderBy, ...]:
     if query.tab is Tab.DONE:
         return ("-closed", "person_id")
     if query.order is Order.DUE:
