@@ -1,5 +1,6 @@
 # Everything runs from the environment this file builds in .venv, from requirements.lock and package-lock.json.
 PYTHON ?= python3
+WORKERS ?= auto
 BIN := .venv/bin
 NODE_MODULES := node_modules/nhsuk-frontend/package.json
 
@@ -11,11 +12,11 @@ demo: .venv/ready frontend
 test: .venv/ready frontend lint test-sqlite test-postgres
 
 test-sqlite: .venv/ready frontend
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
 
 # The parts that touch the database again, on PostgreSQL.
 test-postgres: .venv/ready frontend
-	STEPWELL_TEST_DATABASE=postgres $(BIN)/python -m pytest tests/web tests/acceptance -m "not browser and not slow" $(PYTEST)
+	STEPWELL_TEST_DATABASE=postgres $(BIN)/python -m pytest -n $(WORKERS) tests/web tests/acceptance -m "not browser and not slow" $(PYTEST)
 
 lint: .venv/ready
 	$(BIN)/ruff check src tests
