@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from stepwell.engine.inputs import Inputs
+from stepwell.engine.reference.dates import add
 from stepwell.records.schema import TABLES, WORKFLOW
 
 
@@ -72,7 +73,7 @@ EDGES = [
 ]
 FROM_START = [-93, -92, -91, -1, 0, 13, 14, 15, 27, 28, 29, 55, 56, 57, 84, 89, 90, 182, 183, 274, 275, 276, 300, 365, 366, 400, 640]
 RECENTLY = [0, 0, 1, 7, 14, 27, 28, 29, 56, 57, 88, 89, 200]
-AGES = [8_000, 23_741, 23_742, 23_743, 27_394, 30_000, 6_574]
+AGES = [-10, 0, 8_000, 23_741, 23_742, 23_743, 27_394, 30_000, 6_574]
 YEARS = [0, 364, 365, 366, 730, 731, 1095, 1826]
 
 
@@ -131,6 +132,8 @@ class Catalogue:
     test_keys: list[str]
     edges: dict[str, list[int]]
     """Values at which a rule changes its mind, by test."""
+    offsets: list[tuple[int, int]]
+    """Months and days from a course to an edge of some point of a rule."""
     conditions: list[dict[str, Any]]
     keys: list[tuple[str, str, str]]
     lines: list[str]
@@ -176,6 +179,13 @@ def catalogue(tables: Mapping[str, pa.Table], of: Collection[str] | None = None,
     for row in rows["k_when"]:
         if row["fact"] == "last":
             edges.setdefault(row["subject"], []).append(row["value"])
+    offsets = sorted(
+        {
+            (row[f"{edge}_months"] or 0, row.get(f"{edge}_days") or 0)
+            for row in rows["k_point"]
+            for edge in ("from", "to", "due", "lapse", "until")
+        }
+    )
     conditions: dict[str, dict[str, Any]] = {}
     for row in rows["k_condition_code"]:
         conditions.setdefault(row["condition"], row)
@@ -199,6 +209,7 @@ def catalogue(tables: Mapping[str, pa.Table], of: Collection[str] | None = None,
         list(test_codes.values()),
         sorted(test for test in tests if test),
         edges,
+        offsets,
         list(conditions.values()),
         keys,
         lines,
@@ -231,7 +242,11 @@ class Batch:
         """A day on or beside an edge of a window that counts from a course."""
         if not self.starts or self.roll.chance(3):
             return self.day()
-        return self.roll.choose(self.starts) + timedelta(days=self.roll.choose(FROM_START))
+        start = self.roll.choose(self.starts)
+        if self.catalogue.offsets and self.roll.boolean():
+            months, days = self.roll.choose(self.catalogue.offsets)
+            return add(start, months, days + self.roll.choose([-1, 0, 0, 1]))
+        return start + timedelta(days=self.roll.choose(FROM_START))
 
     def put(self, name: str, **values: Any) -> None:
         self.rows.setdefault(name, []).append(values)
@@ -320,12 +335,23 @@ def _medicine_columns(batch: Batch) -> dict[str, Any]:
     return columns
 
 
+def _course(batch: Batch) -> tuple[date, int, int]:
+    """First day, interval and number of issues: often such that supply ends about now, or that the course began whole months ago."""
+    kind = batch.roll.integer(0, 3)
+    if kind == 3:
+        months = batch.roll.choose([1, 2, 3, 6, 9, 12, 12, 21])
+        return add(batch.as_of, -months, batch.roll.choose([-1, 0, 0, 1])), 28, months + 2
+    every = batch.roll.choose([28, 28, 30, 7, 56, 84, 1, 14, 88])
+    count = batch.roll.integer(1, 9)
+    if kind == 0:
+        return batch.day(around), every, count
+    return batch.as_of - timedelta(days=every * (count - 1) + batch.roll.choose(RECENTLY)), every, count
+
+
 def _series(batch: Batch, subject: tuple[int, str]) -> None:
     """Issues of one prescription at an interval, with an odd gap, a double, or a change of dose now and then."""
     columns = _medicine_columns(batch)
-    every = batch.roll.choose([28, 28, 30, 7, 56, 84, 1, 14, 88])
-    count = batch.roll.integer(1, 9)
-    on = batch.day(around) if batch.roll.chance(3) else batch.as_of - timedelta(days=every * (count - 1) + batch.roll.choose(RECENTLY))
+    on, every, count = _course(batch)
     batch.starts.append(on)
     for _ in range(count):
         row = {**columns, "issued_on": on, "status": "completed"}
@@ -400,6 +426,9 @@ def _result(batch: Batch, subject: tuple[int, str]) -> None:
     batch.put_record("observations", subject, **row)
     if batch.roll.chance(4):
         batch.put_record("observations", subject, **{**row, "value_milli": batch.roll.choose([row["value_milli"], None, 850])})
+    if batch.roll.chance(4):
+        on = add(on, -12, batch.roll.choose([-1, 0, 0, 1]))
+        batch.put_record("observations", subject, **{**row, "effective_on": on, "value_milli": (row["value_milli"] or 0) + 15_000})
 
 
 def _condition(batch: Batch, subject: tuple[int, str]) -> None:
@@ -434,14 +463,14 @@ def _answers(batch: Batch, person_id: int) -> None:
             "on_date": batch.day_near_start(),
             "label": batch.roll.choose([None, "as said"]),
         }
-        batch.put("dispositions", person_id=person_id, **row, until=batch.maybe_day() if kind == "not applicable" else None)
-    for number in several(2):
+        batch.put("dispositions", person_id=person_id, **row, until=batch.maybe_day(lately) if kind == "not applicable" else None)
+    for number in several(4):
         batch.put(
             "agreement_lines",
             person_id=person_id,
             agreement_id=f"a{number}",
-            substance=batch.roll.choose(batch.pool),
-            line=batch.roll.choose(["all", "prescribe", *batch.catalogue.lines]),
+            substance=batch.roll.choose(batch.pool[:3]),
+            line=batch.roll.choose(["all", "all", "prescribe", batch.roll.choose(batch.catalogue.lines)]),
             owner_org=batch.roll.choose([PRACTICE, TRUST, OTHER_TRUST, None]),
             owner_role=batch.roll.choose([None, "psychiatrist"]),
             from_on=batch.day(),

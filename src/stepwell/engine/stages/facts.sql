@@ -6,7 +6,7 @@
 WITH aged AS (
   SELECT p.person_id, p.birth_date, year($as_of) - year(p.birth_date) AS years
   FROM people AS p
-  WHERE p.birth_date IS NOT NULL
+  WHERE p.birth_date <= $as_of
 )
 SELECT
   a.person_id, 'age' AS fact, '' AS subject,

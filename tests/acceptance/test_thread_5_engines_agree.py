@@ -1,0 +1,82 @@
+"""Line 5: both engines give equal tables on 2,000 generated people and under Hypothesis, and a fault in any one stage is noticed.
+
+More Hypothesis batches are in `tests/engine/test_engines_agree.py`; here people are generated, imported and read from the store too.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from agreement import disagreement, first_difference
+from builders import small_knowledge
+from faults import FAULTS
+from histories import SeededDice, catalogue, history
+from hypothesis import given, settings
+from random_rules import random_knowledge
+from strategies import batches
+from test_engines_agree import AGREE
+
+from stepwell import knowledge
+from stepwell.engine import evaluate, reference, runner, stage_files
+from stepwell.records.importers import run_import
+from stepwell.records.store import Store
+from stepwell.records.synthetic.network import generate
+
+AS_OF = date(2026, 6, 1)
+PEOPLE = 2000
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory) -> Store:
+    """People as FHIR from the generator, brought in through the importer."""
+    folder = tmp_path_factory.mktemp("generated")
+    generate(PEOPLE, 11, AS_OF, folder / "fhir")
+    store = Store.open(folder / "store", create=True)
+    run_import(folder / "fhir", store, today=AS_OF)
+    return store
+
+
+@pytest.mark.parametrize("as_of", [AS_OF, date(2025, 2, 28)])
+def test_on_generated_people(generated, as_of):
+    pack = knowledge.load()
+    duckdb = evaluate(generated, pack, as_of, engine="duckdb")
+    plain = evaluate(generated, pack, as_of, engine="reference")
+    assert len(set(generated.table("links")["person_id"].to_pylist())) >= PEOPLE
+    assert duckdb.tables["needs"].num_rows > PEOPLE / 2
+    assert first_difference(plain.tables, duckdb.tables) is None
+
+
+@settings(AGREE, max_examples=15)
+@given(batches(catalogue(knowledge.load().tables()), medicines=8))
+def test_under_hypothesis(batch):
+    assert disagreement(*batch) is None
+
+
+@pytest.fixture(scope="module")
+def nasty():
+    """Batches on which a fault has to show, with what the plain-Python engine says of them."""
+    found = [history(SeededDice(seed), catalogue(small_knowledge()), 200, 8) for seed in (1, 2)]
+    found += [history(SeededDice(seed), catalogue(random_knowledge(SeededDice(seed))), 60, 8) for seed in range(8)]
+    return [(batch, reference.evaluate(*batch)) for batch in found]
+
+
+def test_without_a_fault_they_agree(nasty):
+    for batch, expected in nasty:
+        for fused in (True, False):
+            assert first_difference(expected, runner.run_inputs(*batch, fused=fused)) is None
+
+
+def test_there_is_a_fault_for_every_stage():
+    assert set(stage_files.load()) == {stage for stage, _, _ in FAULTS}
+
+
+@pytest.mark.parametrize(("stage", "text", "instead"), FAULTS, ids=[f"{stage}: {text[:50]}" for stage, text, _ in FAULTS])
+def test_a_fault_is_noticed(nasty, stage, text, instead):
+    sql = stage_files.load()[stage].sql
+    assert text in sql, f"{stage}.sql no longer says this: write another fault into tests/engine/faults.py"
+    broken = sql.replace(text, instead, 1)
+    assert any(
+        first_difference(expected, runner.run_inputs(*batch, overrides={stage: broken}, fused=False)) is not None
+        for batch, expected in nasty
+    )
