@@ -31,6 +31,8 @@ PARAMETERS = {
     "specialist_months": 12,
     "egfr_fall_milli": 15_000,
     "egfr_fall_percent": 25,
+    "egfr_fall_months": 12,
+    "letter_months": 3,
 }
 
 

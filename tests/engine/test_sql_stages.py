@@ -24,6 +24,8 @@ PARAMETERS = {
     "elsewhere_months": 12,
     "egfr_fall_milli": 15_000,
     "egfr_fall_percent": 25,
+    "egfr_fall_months": 12,
+    "letter_months": 3,
 }
 COLUMNS = {
     "doses": "person_id BIGINT, substance VARCHAR, plan_key VARCHAR, on_date DATE, plan_days BIGINT, supplier VARCHAR, org_code VARCHAR, "

@@ -59,9 +59,6 @@ ORDER = (
 )
 CARRY, CARRY_PASS = "carry", "carry_pass"
 
-# Spans that docs/engine.md states without a parameter of their own; a `k_param` row of the name goes before them.
-STATED = {"egfr_fall_months": 12, "letter_months": 3}
-
 _PLACEHOLDER = re.compile(r"\$([a-z_]+)")
 _COMMENT = re.compile(r"--[^\n]*")
 _HEAD = re.compile(r"^--\s+(reads|gives|grain|rule)\s+(.*)$")
@@ -114,7 +111,7 @@ def render(sql: str, values: Mapping[str, date | int | None]) -> str:
     """The statement with `$name` replaced by its value: a date, a whole number, or NULL for a parameter that no pack gives."""
 
     def literal(match: re.Match[str]) -> str:
-        value = values.get(match[1], STATED.get(match[1]))
+        value = values.get(match[1])
         if value is None:
             return "CAST(NULL AS BIGINT)"
         return f"DATE '{value.isoformat()}'" if isinstance(value, date) else f"{int(value)}"

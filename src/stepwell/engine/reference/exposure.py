@@ -80,9 +80,10 @@ def _status(course: Course, known: Known) -> str | None:
 
 
 def _last_change(course: Course) -> date:
+    """An estimated dose moves with the days between issues: it shows no change."""
     changed = course.started_on
     for before, event in pairwise(course.events):
-        if before.daily_ug is not None and event.daily_ug is not None and before.daily_ug != event.daily_ug:
+        if {before.provenance, event.provenance} <= {"text", "structured"} and before.daily_ug != event.daily_ug:
             changed = event.on
     return changed
 

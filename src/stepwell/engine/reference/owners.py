@@ -12,8 +12,6 @@ from stepwell.engine.reference.needs import ONGOING, Application, Need, Owner, P
 from stepwell.engine.reference.people import Person, in_force
 from stepwell.engine.reference.world import Row, nulls_last
 
-LETTER_MONTHS = 3
-
 
 @dataclass
 class Organisations:
@@ -82,7 +80,8 @@ class Organisations:
         course = medicine.course
         if course.events[0].kinds & {"trust", "private"} or any(event.plans for event in course.events):
             return True
-        first, last = add(course.started_on, -LETTER_MONTHS), add(course.started_on, LETTER_MONTHS)
+        months = self.patient.known.param["letter_months"]
+        first, last = add(course.started_on, -months), add(course.started_on, months)
         return any(
             row["from_org"] is not None
             and row["from_org"] != self.person.gp_org

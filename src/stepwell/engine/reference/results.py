@@ -19,7 +19,6 @@ COMPARISONS = {
     "<": lambda value, limit: value < limit,
 }
 FALLING = "egfr"
-FALLING_MONTHS = 12
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ def _takes(known: Known, medicines: dict[str, Medicine], events: dict[str, list[
 
 
 def _falling(last: Result, value: int, numeric: list[Result], known: Known) -> list[Fact]:
-    since = add(last.on, -FALLING_MONTHS)
+    since = add(last.on, -known.param["egfr_fall_months"])
     highest = max(result.value for result in numeric if result.value is not None and since <= result.on <= last.on)
     drop = highest - value
     edges = known.categories[FALLING]

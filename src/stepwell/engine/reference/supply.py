@@ -85,7 +85,9 @@ def counts_the_same(one: str | None, other: str | None) -> bool:
     """Two counted units speak of the same thing."""
     if one is None or other is None or one in MICROGRAMS or other in MICROGRAMS:
         return False
-    return one == other or one in ANY_UNIT or other in ANY_UNIT or (one in SOLID and other in SOLID)
+    if one == other or (one in SOLID and other in SOLID):
+        return True
+    return "ml" not in (one, other) and (one in ANY_UNIT or other in ANY_UNIT)
 
 
 def daily_micrograms(row: Row, strength: int | None, unit: str | None) -> int | None:

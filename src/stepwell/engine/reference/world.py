@@ -30,14 +30,13 @@ class Case:
     rows: dict[str, list[Row]]
 
 
-class Known:
-    """Knowledge, and the decisions that belong to no person (codings, approvals), ready for looking up."""
+class Lore:
+    """Knowledge, ready for looking up."""
 
-    def __init__(self, inputs: Inputs, as_of: date) -> None:
+    def __init__(self, inputs: Inputs) -> None:
         def rows(name: str) -> list[Row]:
             return inputs.table(name).to_pylist()
 
-        self.as_of = as_of
         self.param: dict[str, int] = {row["name"]: row["value"] for row in rows("k_param")}
         self.substances = {row["substance"]: row for row in rows("k_substance")}
         self.sets: dict[str, set[str]] = defaultdict(set)
@@ -58,13 +57,34 @@ class Known:
         self.whens = _grouped(sorted(rows("k_when"), key=lambda row: (row["grp"], row["seq"])), "rule_id", "part")
         self.bands = {row["rule_id"]: row for row in rows("k_band")}
         self.priorities = rows("k_priority")
-        self.practices = {row["org_code"] for row in rows("organisations") if row["kind"] == "practice"}
-        self._codings = rows("codings")
-        packs = {(row["pack"], row["version"]) for row in rows("k_pack")}
+        self.packs = {(row["pack"], row["version"]) for row in rows("k_pack")}
+
+
+_read: list[tuple[dict[str, Any], Lore]] = []
+
+
+def _lore(inputs: Inputs) -> Lore:
+    """The pack last read is kept: one person after another is evaluated with the same tables, which are never changed."""
+    for tables, lore in _read:
+        if tables.keys() == inputs.knowledge.keys() and all(tables[name] is inputs.knowledge[name] for name in tables):
+            return lore
+    lore = Lore(inputs)
+    _read[:] = [(dict(inputs.knowledge), lore)]
+    return lore
+
+
+class Known(Lore):
+    """Knowledge, and the decisions that belong to no person (codings, approvals)."""
+
+    def __init__(self, inputs: Inputs, as_of: date) -> None:
+        vars(self).update(vars(_lore(inputs)))
+        self.as_of = as_of
+        self.practices = {row["org_code"] for row in inputs.table("organisations").to_pylist() if row["kind"] == "practice"}
+        self._codings = inputs.table("codings").to_pylist()
         self.approved_by = {
             row["org_code"]
-            for row in rows("approvals")
-            if (row["pack"], row["version"]) in packs and row["approved_on"] is not None and row["approved_on"] <= as_of
+            for row in inputs.table("approvals").to_pylist()
+            if (row["pack"], row["version"]) in self.packs and row["approved_on"] is not None and row["approved_on"] <= as_of
         }
 
     def is_practice(self, code: str | None) -> bool:

@@ -14,14 +14,15 @@ spaced AS (
   SELECT
     d.*,
     date_diff('day', lag(d.ends_on, 1) OVER (PARTITION BY d.person_id, d.substance ORDER BY d.on_date), d.on_date) AS since_end,
-    lag(d.daily_ug, 1) OVER (PARTITION BY d.person_id, d.substance ORDER BY d.on_date) AS daily_ug_before
+    lag(d.daily_ug, 1) OVER (PARTITION BY d.person_id, d.substance ORDER BY d.on_date) AS daily_ug_before,
+    lag(d.trust, 1) OVER (PARTITION BY d.person_id, d.substance ORDER BY d.on_date) AS trust_before
   FROM ended AS d
 ),
 counted AS (
   SELECT
     p.person_id, p.substance, p.on_date, p.ends_on, p.daily_ug, p.trust, p.as_required, p.issued,
     CASE WHEN p.since_end IS NOT NULL THEN greatest(p.since_end, 0) END AS gap_days,
-    CASE WHEN p.since_end <= $stop_gap_days AND p.daily_ug <> p.daily_ug_before THEN TRUE ELSE FALSE END AS changed,
+    CASE WHEN p.since_end <= $stop_gap_days AND p.daily_ug <> p.daily_ug_before AND p.trust <= 2 AND p.trust_before <= 2 THEN TRUE ELSE FALSE END AS changed,
     CAST(sum(CASE WHEN p.since_end <= $stop_gap_days THEN 0 ELSE 1 END) OVER (PARTITION BY p.person_id, p.substance ORDER BY p.on_date) AS INTEGER) AS course
   FROM spaced AS p
 )

@@ -2,7 +2,7 @@
 -- reads   prescriptions
 -- gives   stated_ug (micrograms a day by the instruction), quantity_days (days the quantity lasts at that dose), quantity_ug (micrograms supplied); each null when not known
 -- grain   as prescriptions
--- rule    docs/engine.md 2: units must agree; mass, counted, or counted by strength; an as-required figure is a ceiling and gives nothing
+-- rule    docs/engine.md 2: units must agree; mass, counted, or counted by strength; "one dose" says nothing of millilitres; an as-required figure is a ceiling and gives nothing
 WITH measured AS (
   SELECT
     p.*,
@@ -32,9 +32,9 @@ WITH measured AS (
 agreed AS (
   SELECT
     m.*,
-    coalesce(m.dose_counts = m.product_counts OR (m.dose_counts = 'any' AND m.product_counts IS NOT NULL) OR (m.product_counts = 'any' AND m.dose_counts IS NOT NULL), FALSE) AS dose_fits_product,
-    coalesce(m.quantity_counts = m.dose_counts OR (m.quantity_counts = 'any' AND m.dose_counts IS NOT NULL) OR (m.dose_counts = 'any' AND m.quantity_counts IS NOT NULL), FALSE) AS quantity_fits_dose,
-    coalesce(m.quantity_counts = m.product_counts OR (m.quantity_counts = 'any' AND m.product_counts IS NOT NULL) OR (m.product_counts = 'any' AND m.quantity_counts IS NOT NULL), FALSE) AS quantity_fits_product
+    coalesce(m.dose_counts = m.product_counts OR (m.dose_counts = 'any' AND m.product_counts <> 'ml') OR (m.product_counts = 'any' AND m.dose_counts <> 'ml'), FALSE) AS dose_fits_product,
+    coalesce(m.quantity_counts = m.dose_counts OR (m.quantity_counts = 'any' AND m.dose_counts <> 'ml') OR (m.dose_counts = 'any' AND m.quantity_counts <> 'ml'), FALSE) AS quantity_fits_dose,
+    coalesce(m.quantity_counts = m.product_counts OR (m.quantity_counts = 'any' AND m.product_counts <> 'ml') OR (m.product_counts = 'any' AND m.quantity_counts <> 'ml'), FALSE) AS quantity_fits_product
   FROM measured AS m
 ),
 stated AS (
