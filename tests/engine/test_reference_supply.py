@@ -89,6 +89,7 @@ def test_the_same_issue_twice_on_a_day_is_a_holiday_supply():
             28,
         ),
         ({"dose_status": "none", "quantity_milli": 56_000, "quantity_unit": "tablet"}, 10_000, "estimated", 28),
+        ({"dose_status": "text", "dose_high_milli": 2000, "dose_unit": "dose", "days_supply": 7}, 10_000, "text", 7),
         ({"dose_status": "none", "quantity_milli": 56_000, "quantity_unit": "ml"}, None, "unknown", 28),
         ({"dose_status": "not understood"}, None, "unknown", 28),
         ({"dose_status": "text", "as_required": True, "dose_high_milli": 4000, "dose_unit": "tablet"}, None, "unknown", 28),
@@ -162,6 +163,20 @@ def test_a_switch_does_not_restart_the_class():
 def test_a_change_of_dose_is_dated():
     sentences = ["alpha 10 mg daily from 2025-01-01 to 2025-03-01 every 28 days", "alpha 15 mg daily from 2025-03-26 every 28 days"]
     assert evaluate(sentences, "2025-06-01").one("medicines")["last_change_on"] == date(2025, 3, 26)
+
+
+def test_an_estimate_shows_no_change_of_dose():
+    quantities = [("2025-01-01", 28_000), ("2025-01-29", 56_000), ("2025-02-26", 28_000)]
+    issues = [issue(on, quantity_milli=quantity, quantity_unit="tablet", days_supply=28) for on, quantity in quantities]
+    medicine = issued("2025-03-01", *issues).one("medicines")
+    assert (medicine["dose_provenance"], medicine["last_change_on"]) == ("estimated", date(2025, 1, 1))
+
+
+def test_one_dose_of_a_liquid_is_no_amount():
+    liquid = {"code": "delta-liquid", "term": "delta liquid", "days_supply": 28, "dose_status": "text", "dose_high_milli": 1000}
+    said = issued("2025-01-02", issue("2025-01-01", **liquid, dose_unit="dose")).one("medicines")
+    measured = issued("2025-01-02", issue("2025-01-01", **liquid, dose_unit="ml")).one("medicines")
+    assert (said["daily_ug"], measured["daily_ug"]) == (None, 104_000)
 
 
 @pytest.mark.parametrize("end", ["died 2025-01-20", "registered with practice from 2020-01-01 to 2025-01-20"])
