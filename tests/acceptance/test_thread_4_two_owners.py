@@ -68,7 +68,7 @@ def test_the_page_says_so_to_both(world):
     page = world.client("gp").get(f"/patients/{world.ids['Iris']}").content.decode()
     assert "Three medicines" in page and "by nobody" in page
     assert "Owed by others" in page and "Northside CMHT" in page
-    assert "Agree who prescribes and monitors: Risperidone" in page and "Take it on" in page and "Record agreement" in page
+    assert "Agree who prescribes and monitors (risperidone)" in page and "Take it on" in page and "Record agreement" in page
     assert "one visit settles" in page and "Record one visit" in page
     theirs = world.client("psychiatrist").get(f"/patients/{world.ids['Iris']}").content.decode()
     assert "Northside CMHT prescribes and monitors" in theirs

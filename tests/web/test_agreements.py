@@ -173,7 +173,7 @@ def test_ending_by_form(world):
     agree(world)
     agreement = Agreement.objects.get()
     client, address = world.client("psychiatrist"), f"/patients/{world.ids['Cy']}/agreements/{agreement.pk}/end"
-    assert "End the agreement about Risperidone" in client.get(address).content.decode()
+    assert "End the agreement about risperidone" in client.get(address).content.decode()
     assert client.post(address, {}).status_code == 422
     parts = {f"to_on-{name}": value for name, value in TODAY_PARTS.items()}
     assert client.post(address, {**parts, "why": "discharged"}).status_code == 302

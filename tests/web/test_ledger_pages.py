@@ -248,7 +248,7 @@ def test_closing_a_review_by_form(world):
 def test_taking_on_by_form(world):
     agree = world.duty("Cy", "agree.who")
     client = world.client("gp")
-    assert "Riverside Surgery looks after Risperidone" in text(client.get(f"/duties/{agree.pk}/take-on"))
+    assert "Riverside Surgery looks after risperidone" in text(client.get(f"/duties/{agree.pk}/take-on"))
     assert client.post(f"/duties/{agree.pk}/take-on", {"why": "we prescribe it now"}).status_code == 302
     agree.refresh_from_db()
     assert agree.state == "superseded"

@@ -8,11 +8,11 @@ import pytest
 
 from stepwell.web.core.actor import Actor
 from stepwell.web.ledger import known
-from stepwell.web.ledger.models import Duty, DutyState
-from stepwell.web.ledger.pages import address, query_of
+from stepwell.web.ledger.models import Duty, DutyState, PersonRecord
+from stepwell.web.ledger.pages import WorklistRow, address, query_of
 from stepwell.web.ledger.people import search_name
 from stepwell.web.ledger.presenters import DutyPresenter, dates, in_words, sentence, visit
-from stepwell.web.ledger.worklist import Order, Query, Tab, Whose
+from stepwell.web.ledger.worklist import Order, Query, Row, Tab, Whose
 
 TODAY = date(2026, 6, 1)
 GP = Actor(1, "Dr Amara Osei", "A81001", "Riverside Surgery", "practice", "gp", "GP")
@@ -46,7 +46,7 @@ def duty(**values) -> DutyPresenter:
 def test_the_heading_is_a_sentence_and_the_reason_another():
     found = duty(served_on=date(2025, 11, 1), due_on=date(2026, 2, 1))
     assert found.heading == "Lithium level is 4 months overdue" and found.tag is None
-    assert found.reason.startswith("Lithium since 10-Jan-2024; Lithium level 0.6 mmol/L on 01-Nov-2025; every 3 months; yours: shared care")
+    assert found.reason.startswith("Lithium since 10-Jan-2024; last 0.6 mmol/L on 01-Nov-2025; every 3 months; yours: shared care")
     assert found.reason.endswith("agreed 20-Feb-2025.")
 
 
@@ -56,13 +56,20 @@ def test_the_heading_is_a_sentence_and_the_reason_another():
         ({"due_on": TODAY}, "Lithium level is due today", None),
         ({"due_on": TODAY + timedelta(7)}, "Lithium level", ("due 08-Jun-2026", "amber")),
         ({"due_on": TODAY + timedelta(70)}, "Lithium level", ("due 10-Aug-2026", "blue")),
-        ({"kind": "review", "title": "Opioid review"}, "Opioid review", ("4 months overdue", "red")),
+        ({"kind": "review", "title": "Opioid review"}, "Opioid review is 4 months overdue", None),
         (
             {"kind": "agree", "title": "Agree who prescribes and monitors", "subject": "risperidone", "test": ""},
-            "Agree who prescribes and monitors: Risperidone",
-            ("4 months overdue", "red"),
+            "Agree who prescribes and monitors (risperidone): answer is 4 months overdue",
+            None,
         ),
-        ({"rule_id": "antipsychotic.weight", "title": "Weight", "point": "week 12"}, "Weight, week 12 is 4 months overdue", None),
+        ({"rule_id": "antipsychotic.weight", "title": "Weight", "point": "week 12"}, "Weight (week 12) is 4 months overdue", None),
+        ({"rule_id": "antipsychotic.weight", "title": "Weight", "point": "baseline"}, "Weight (at the start) is 4 months overdue", None),
+        ({"kind": "result", "title": "Lithium level above 1"}, "Lithium level above 1: action is 4 months overdue", None),
+        (
+            {"kind": "agree", "title": "Agree who", "subject": "risperidone", "due_on": TODAY + timedelta(7)},
+            "Agree who (risperidone)",
+            ("due 08-Jun-2026", "amber"),
+        ),
     ],
 )
 def test_headings(values, heading, tag):
@@ -81,6 +88,27 @@ def test_a_class_is_called_by_its_name():
     because = [{"kind": "course", "label": "antipsychotic-not-clozapine since 2023-04-01", "on_date": None, "value": None}]
     found = duty(subject="antipsychotic-not-clozapine", because=because, owner_label="")
     assert found.reason == "Antipsychotic other than clozapine since 01-Apr-2023."
+
+
+def test_medicines_in_a_sentence_read_as_drugs():
+    assert duty().reason_marked.startswith('<strong class="sw-drug">lithium</strong> since 10-Jan-2024; last 0.6')
+    assert known.marked("Lithium & co-codamol <b>") == '<strong class="sw-drug">lithium</strong> &amp; co-codamol &lt;b&gt;'
+    assert known.marked("Antipsychotic other than clozapine", "antipsychotic-not-clozapine") == "Antipsychotic other than clozapine"
+    assert known.marked("lithiumlike, lithium-level") == "lithiumlike, lithium-level"
+    assert known.medicine("olanzapine") == "olanzapine" and known.medicine("z-drug") == "Z-drug"
+
+
+def test_a_row_of_the_worklist_names_no_medicine_twice():
+    def row(*duties: DutyPresenter) -> str:
+        found = WorklistRow(Row(PersonRecord(person_id=1), [each.duty for each in duties]), GP, TODAY, NAMES)
+        return found.medicines
+
+    agree = duty(kind="agree", title="Agree who", subject="lithium", test="")
+    weight = duty(title="Weight", test="weight", subject="olanzapine")
+    review = duty(kind="review", title="Yearly review", subject="antipsychotic-not-clozapine", test="")
+    assert row(agree) == "" and row(agree, weight) == "olanzapine"
+    assert row(weight, review) == "olanzapine" and row(review) == "antipsychotic other than clozapine"
+    assert row(duty(title="Weight", subject="opioid"), duty(kind="review", title="Opioid review", subject="opioid")) == ""
 
 
 def test_tags_beside_the_heading():

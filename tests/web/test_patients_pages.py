@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
@@ -54,7 +55,7 @@ def test_the_page_follows_the_picture(world):
         "Nobody’s",
         "Last results",
         "0.6 mmol/L",
-        "before: 0.62 on 01-Jun-2025",
+        "before: </span>(0.62 on 01-Jun-2025)",
         "Who looked at this record",
     ):
         assert words in page, words
@@ -65,6 +66,46 @@ def test_every_duty_offers_its_why_and_its_acts(world):
     assert page.count("why?") >= 3 and "The rule" in page and "Where it comes from" in page
     for act in ("Not this time…", "Assign", "Seen", "Record result"):
         assert act in page
+
+
+def test_duties_that_one_result_closes_stand_together_and_keep_their_own_reasons(world):
+    world.more("Iris", "hba1c 40 on 2025-06-01")
+    world.catch_up()
+    page = text(world.client("gp").get(f"/patients/{world.ids['Iris']}"))
+    start = page.index('<p class="sw-duty__what">HbA1c<span class="sw-late">')
+    entry = page[start : page.index('<li class="sw-duty ', start)]
+    assert "HbA1c (or fasting glucose)" in entry and "HbA1c, extra checks with olanzapine" in entry
+    assert entry.count("Record result") == 1
+    for each_own in ("why?", "Not this time…", "Assign", "Seen", "; last 40 mmol/mol on 01-Jun-2025"):
+        assert entry.count(each_own) == 2, each_own
+
+
+def test_an_indication_that_is_not_recorded_leads_to_the_duty_that_asks_for_it(world):
+    world.more("Iris", "risperidone 2 mg daily from 2026-03-20 every 28 days by trust")
+    world.catch_up()
+    asked = world.duties("Iris", kind="licence", subject="risperidone", state="open")
+    page = text(world.client("gp").get(f"/patients/{world.ids['Iris']}"))
+    row = page[page.index("</strong> — <span", page.index('<strong class="sw-drug">risperidone')) :].split("</tr>")[0]
+    assert "licence not known" not in page
+    if asked:
+        assert "indication not recorded" in row and f'href="/duties/{asked[0].pk}"' in row
+
+
+def test_nobodys_medicine_lists_its_checks_with_their_dates(world):
+    world.more("Iris", "risperidone 2 mg daily from 2026-03-20 every 28 days by trust")
+    world.catch_up()
+    page = text(world.client("gp").get(f"/patients/{world.ids['Iris']}"))
+    block = page[page.index('class="sw-nobodys"') :].split('id="theirs"')[0]
+    assert '<strong class="sw-drug">risperidone</strong>: <span class="sw-nobody-word">nobody</span>' in block
+    assert "Take it on" in block and "Record agreement" in block
+    assert block.count('class="sw-check"') >= 3 and "overdue" in block and "why? or answer" in block and "The rule" in block
+
+
+def test_what_others_owe_is_told_once_an_owner(world):
+    page = text(world.client("psychiatrist").get(f"/patients/{world.ids['Iris']}"))
+    block = page[page.index('id="theirs"') :]
+    assert block.count("<h3>Riverside Surgery") == len(set(re.findall(r"<h3>Riverside Surgery.*?</h3>", block))) >= 1
+    assert "is 13 months overdue" in block or "overdue</span>" in block
 
 
 def test_who_may_only_look_is_offered_nothing_to_do(world):
@@ -85,10 +126,28 @@ def test_the_banner_says_when_somebody_has_died(world):
     assert "Died" in page and "01-May-2026" in page and "Age at Death" in page
 
 
-def test_what_to_know_before_contact_comes_first(world):
-    PersonRecord.objects.filter(person_id=world.ids["Iris"]).update(interpreter=True, language="gu")
+@pytest.mark.parametrize(
+    ("interpreter", "language", "words"),
+    [
+        (True, "gu", "Gujarati interpreter"),
+        (True, "pl-PL", "Polish interpreter"),
+        (True, "", "interpreter needed, language not recorded"),
+        (True, "en", "interpreter needed, language not recorded"),
+        (False, "pl", "prefers Polish"),
+        (True, "qaa", "qaa interpreter"),
+    ],
+)
+def test_what_to_know_before_contact_comes_first(world, interpreter, language, words):
+    PersonRecord.objects.filter(person_id=world.ids["Iris"]).update(interpreter=interpreter, language=language)
     page = text(world.client("gp").get(f"/patients/{world.ids['Iris']}"))
-    assert "Before you contact:" in page and "interpreter needed (language gu)" in page
+    assert f"<strong>Before you contact:</strong> {words}</p>" in page
+    assert page.index("Before you contact:") < page.index("<h1>")
+
+
+@pytest.mark.parametrize("language", ["", "en", "en-GB", "English"])
+def test_nothing_to_know_before_contact(world, language):
+    PersonRecord.objects.filter(person_id=world.ids["Iris"]).update(interpreter=False, language=language)
+    assert "Before you contact" not in text(world.client("gp").get(f"/patients/{world.ids['Iris']}"))
 
 
 def test_lately_closed_says_what_closed_it(world):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
+from markupsafe import Markup, escape
+
 from stepwell import knowledge
+from stepwell.web.core.formatting import clinician
 
 # What a verification mark means to a reader (design.md; docs/safety).
 MARKS = {
@@ -74,19 +78,37 @@ def substances() -> frozenset[str]:
 
 
 def medicine(substance: str) -> str:
-    """The label of a medicine, of a set, or of a combination ("opioid + gabapentinoid")."""
-    row = _index("k_substance", "substance").get(substance)
-    if row is not None:
-        return str(row["label"])
-    return " + ".join(_set_label(part) for part in substance.split("+"))
+    """The generic name of a medicine in lower case, the label of a set, or of a combination ("opioid + gabapentinoid")."""
+    return " + ".join(_label(part) for part in substance.split("+"))
 
 
-def _set_label(name: str) -> str:
+def _label(name: str) -> str:
     row = _index("k_substance", "substance").get(name)
     if row is not None:
-        return str(row["label"])
+        return str(row["label"]).lower()
     entry = knowledge.load().sets.get(name)
     return entry.label if entry is not None else name
+
+
+@cache
+def _drugs(subject: str | None) -> re.Pattern[str] | None:
+    """Finds the names of the medicines of a subject, or of every medicine; None when there is none."""
+    chosen = substances() if subject is None else members(subject) | ({*subject.split("+")} & substances())
+    names = sorted((medicine(substance) for substance in chosen), key=len, reverse=True)
+    return re.compile(rf"(?<![\w-])(?:{'|'.join(re.escape(name) for name in names)})(?![\w-])", re.IGNORECASE) if names else None
+
+
+def marked(text: str, subject: str | None = None) -> Markup:
+    """A sentence with its medicines as drugs are written: generic, lower case, bold. With a subject only that subject's:
+    in "antipsychotic other than clozapine" clozapine is not the drug."""
+    pattern = _drugs(subject)
+    if pattern is None:
+        return escape(text)
+    found, end = Markup(), 0
+    for match in pattern.finditer(text):
+        found += escape(text[end : match.start()]) + clinician.drug(match.group())
+        end = match.end()
+    return found + escape(text[end:])
 
 
 @cache

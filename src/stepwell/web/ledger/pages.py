@@ -6,12 +6,17 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cache
+from importlib import resources
 from typing import Any, TypeVar
 from urllib.parse import urlencode
+
+import yaml
 
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician
 from stepwell.web.core.permissions import Permission
+from stepwell.web.ledger import known
 from stepwell.web.ledger.models import Duty, DutyEvent, PersonRecord
 from stepwell.web.ledger.presenters import DutyPresenter, EventPresenter, people, visit
 from stepwell.web.ledger.services import UNDOABLE
@@ -37,6 +42,18 @@ TAB_WORDS = {
 }
 
 
+@cache
+def _languages() -> Mapping[str, str]:
+    text = resources.files("stepwell.web.ledger").joinpath("languages.yaml").read_text(encoding="utf-8")
+    return yaml.safe_load(text)  # type: ignore[no-any-return]
+
+
+def _language(code: str) -> str:
+    """A language by name, from its code with or without a region (`pl`, `pl-PL`); empty for English and for none."""
+    base = code.strip().split("-")[0].lower()
+    return "" if base in ("", "en", "eng", "english") else _languages().get(base, code.strip())
+
+
 class Banner:
     """One patient, for the banner macro. `before` is what to know before contact."""
 
@@ -52,10 +69,11 @@ class Banner:
 
     @staticmethod
     def _before(person: PersonRecord) -> str:
-        spoken = person.language if person.language and not person.language.lower().startswith("en") else ""
+        """`Polish interpreter`, `prefers Polish`: what the record says, and when it does not say which language, that."""
+        spoken = _language(person.language)
         if person.interpreter:
-            return f"interpreter needed{f' (language {spoken})' if spoken else ''}"
-        return f"preferred language {spoken}" if spoken else ""
+            return f"{spoken} interpreter" if spoken else "interpreter needed, language not recorded"
+        return f"prefers {spoken}" if spoken else ""
 
     @property
     def name(self) -> str:
@@ -160,6 +178,11 @@ class Pager:
     summary: str
 
 
+def _lower(text: str) -> str:
+    """A label inside a line: `takes a Z-drug`."""
+    return text[:1].lower() + text[1:]
+
+
 class WorklistRow:
     """One person: what is owed, why first, how late, whose."""
 
@@ -170,7 +193,8 @@ class WorklistRow:
         self.person_id = row.person.person_id
         self.points = row.person.points
         # How late stands in its own column, whose in another: here is what else puts the person first.
-        self.reasons = [reason["label"].lower() for reason in row.person.reasons if reason["grp"] != "overdue"]
+        self.reasons = [_lower(reason["label"]) for reason in row.person.reasons if reason["grp"] != "overdue"]
+        self.late_reasons = [_lower(reason["label"]) for reason in row.person.reasons if reason["grp"] == "overdue"]
         self.duties = [DutyPresenter(duty, actor, on, names) for duty in row.duties]
         self.on = on
 
@@ -185,7 +209,13 @@ class WorklistRow:
 
     @property
     def medicines(self) -> str:
-        return ", ".join(dict.fromkeys(duty.medicine for duty in self.duties))
+        """The medicines that the titles beside them do not name already; a class is left out where one of its medicines is told."""
+        titles = " ".join(self.titles).lower()
+        subjects = dict.fromkeys(part for duty in self.duties for part in duty.duty.subject.split("+"))
+        told = {part for part in subjects if known.medicine(part).lower() in titles}
+        named = {part for part in subjects if part in known.substances()}
+        shown = [part for part in subjects if part not in told and (part in named or not named & known.members(part))]
+        return ", ".join(known.medicine(part) for part in shown)
 
     @property
     def visit(self) -> str:

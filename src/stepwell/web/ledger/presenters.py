@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from markupsafe import Markup
+
 from stepwell.web.accounts.roles import roles
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician, count
@@ -16,7 +18,10 @@ from stepwell.web.ledger.models import Duty, DutyEvent, DutyState, EventKind
 
 NOBODY = "nobody"
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
-_PLAIN_POINTS = ("ongoing", "baseline", "trigger", "agree")
+_PLAIN_POINTS = ("ongoing", "once", "trigger", "agree")
+_POINT_WORDS = {"baseline": "at the start"}
+# What is late of a duty that asks for something: a test or a review is itself late.
+_ASKED = {"agree": ": answer", "licence": ": answer", "result": ": action", "combination": ": action"}
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -118,12 +123,17 @@ class DutyPresenter:
     def what(self) -> str:
         """The title, with the point of a first-year schedule, and the medicine where the title has no room for it."""
         duty = self.duty
-        title = duty.title
         if duty.kind in ("agree", "licence"):
-            return f"{title}: {self.medicine}"
-        if duty.point not in _PLAIN_POINTS and not _ISO.fullmatch(duty.point) and known.has_points(duty.rule_id):
-            return f"{title}, {duty.point}"
-        return title
+            return f"{duty.title} ({self.medicine})"
+        return f"{duty.title} ({self.point})" if self.point and self.point not in duty.title else duty.title
+
+    @property
+    def point(self) -> str:
+        """Which of a rule's several points it is, in words: `at the start`, `month 12`; empty when there is nothing to tell."""
+        point = self.duty.point
+        if point in _PLAIN_POINTS or _ISO.fullmatch(point) or not known.has_points(self.duty.rule_id):
+            return ""
+        return _POINT_WORDS.get(point, point)
 
     @property
     def is_due(self) -> bool:
@@ -131,15 +141,13 @@ class DutyPresenter:
 
     @property
     def heading(self) -> str:
-        """`HbA1c is 4 months overdue`; a task that reads as one keeps its words and is dated by its tag."""
-        if self.reads_as_state and self.is_due and self.duty.due_on is not None:
-            late = clinician.lateness(self.duty.due_on, self.on)
-            return f"{self.what} is {'due today' if late == 'today' else late}"
-        return self.what
+        """`HbA1c is 4 months overdue`, `Weight (week 12) is due today`; what is not due yet is dated by its tag."""
+        return f"{self.what}{self.late}"
 
     @property
-    def reads_as_state(self) -> bool:
-        return self.duty.kind == "monitor"
+    def late(self) -> str:
+        """` is 4 months overdue`, the end of the heading; empty before it is due."""
+        return f"{_ASKED.get(self.duty.kind, '')} is {self.due_text}" if self.is_due else ""
 
     @property
     def due_text(self) -> str:
@@ -158,7 +166,7 @@ class DutyPresenter:
     @property
     def tag(self) -> tuple[str, str] | None:
         """The due date as a tag, unless the heading already says it."""
-        return None if self.reads_as_state and self.is_due else (self.due_text, self.due_tone)
+        return None if self.is_due else (self.due_text, self.due_tone)
 
     @property
     def notes(self) -> list[tuple[str, str]]:
@@ -197,14 +205,32 @@ class DutyPresenter:
         """The reasons without the owner, where a heading above has told whose it is."""
         return sentence(self._facts())
 
+    @property
+    def medicine_marked(self) -> Markup:
+        return known.marked(self.medicine, self.duty.subject)
+
+    @property
+    def reason_marked(self) -> Markup:
+        """The reason with its medicines as drugs are written."""
+        return known.marked(self.reason, self.duty.subject)
+
+    @property
+    def facts_marked(self) -> Markup:
+        return known.marked(self.facts_line, self.duty.subject)
+
     def _facts(self) -> list[str]:
         because = self.duty.because
         of = {kind: [self._fact(row) for row in because if row["kind"] == kind] for kind in _kinds(because)}
         parts = [*of.get("course", []), *of.get("trigger", [])]
-        parts += of.get("last result", []) or of.get("no result", [])
+        parts += [self._last(label) for label in of.get("last result", [])] or of.get("no result", [])
         if often := known.interval(self.duty.rule_id, self.duty.point, self.duty.served_on or self.duty.anchor_on, self.duty.due_on):
             parts.append(often)
         return [*parts, *of.get("condition", []), *of.get("answer", [])]
+
+    def _last(self, label: str) -> str:
+        """`last 41 mmol/mol on 12-Jul-2025`: the heading has named the test."""
+        name = f"{self.test.label} " if self.test else ""
+        return f"last {label.removeprefix(name)}" if name and label.startswith(name) else label
 
     def _fact(self, row: Mapping[str, Any]) -> str:
         """A reason in words; a class is called by its name, not by its key."""
@@ -212,7 +238,7 @@ class DutyPresenter:
         if row["kind"] == "course":
             for part in self.duty.subject.split("+"):
                 if label.startswith(f"{part} "):
-                    label = known.medicine(part).lower() + label[len(part) :]
+                    label = known.medicine(part) + label[len(part) :]
                     break
         return dates(label)
 
@@ -300,7 +326,7 @@ def visit(duties: Iterable[DutyPresenter], *, by: date) -> Visit | None:
     tests = {p.duty.test: p.test for p in chosen if p.test is not None}
     if len(chosen) < 2:
         return None
-    return Visit(tuple(tests[key] for key in sorted(tests)), len(chosen))
+    return Visit(tuple(sorted(tests.values(), key=lambda test: test.label.lower())), len(chosen))
 
 
 class EventPresenter:

@@ -38,6 +38,7 @@ _LICENCE = {
     "off-licence": ("off-licence", "amber"),
     "unknown": ("licence not known", "grey"),
 }
+_NO_INDICATION = ("indication not recorded", "amber")
 
 
 def _day(text: str | None) -> date | None:
@@ -78,11 +79,17 @@ class MedicinePresenter:
 
     @property
     def indication(self) -> str:
-        return capital(str(self.row["indication"]).replace("-", " ")) if self.row["indication"] else "Not recorded"
+        return capital(str(self.row["indication"]).replace("-", " ")) if self.row["indication"] else ""
 
     @property
     def licence(self) -> tuple[str, str]:
-        return _LICENCE.get(self.row["licence"], _LICENCE["unknown"])
+        """Whether the use is licensed; without an indication that cannot be said, and the tag says what is missing."""
+        return _LICENCE.get(self.row["licence"], _LICENCE["unknown"]) if self.row["indication"] else _NO_INDICATION
+
+    @property
+    def licence_duty(self) -> DutyPresenter | None:
+        """The duty that asks what the medicine is for."""
+        return next((duty for duty in self.duties if duty.duty.kind == "licence"), None)
 
     @property
     def until(self) -> str:
@@ -106,8 +113,8 @@ class MedicinePresenter:
         return "You" if owner == self.actor.organisation else self.names.get(owner, owner)
 
     @property
-    def owner_why(self) -> str:
-        return dates(self.row["owner_label"] or "")
+    def owner_why(self) -> Any:
+        return known.marked(dates(self.row["owner_label"] or ""))
 
     @property
     def next(self) -> tuple[str, str] | None:
@@ -131,18 +138,54 @@ class DutyLine:
         self.acts = ActBar(duty)
 
 
-class NobodysMedicine:
-    """What nobody owns of one medicine, with the one thing to decide. `lead` is the duty that taking on hangs on."""
+class Entry:
+    """Duties that one result answers, told as one; most entries hold a single duty. The one that is due first leads."""
 
-    def __init__(self, subject: str, lines: list[DutyLine]) -> None:
-        self.subject, self.lines = subject, lines
+    def __init__(self, lines: list[DutyLine]) -> None:
+        self.lines = sorted(lines, key=lambda line: line.duty.duty.due_on or date.max)
+        self.lead, self.acts = self.lines[0].duty, self.lines[0].acts
+        self.several = len(lines) > 1
+
+    @property
+    def what(self) -> str:
+        """The test where several duties ask for it, otherwise the duty."""
+        return self.lead.test.label if self.several and self.lead.test is not None else self.lead.what
+
+
+def entries(lines: Iterable[DutyLine]) -> list[Entry]:
+    """Duties in their order; those of one owner that the same result closes stand together at the first of them."""
+    groups: dict[tuple[str, str], list[DutyLine]] = {}
+    for line in lines:
+        duty = line.duty
+        same = f"test {duty.duty.test}" if duty.duty.test and duty.closes_by == "result" else f"duty {duty.id}"
+        groups.setdefault((duty.duty.owner_org, same), []).append(line)
+    return [Entry(group) for group in groups.values()]
+
+
+class NobodysMedicine:
+    """What nobody owns of one medicine, with the one thing to decide. `lead` is the duty that taking on hangs on; `asked` is
+    whether a duty above already asks to decide it."""
+
+    def __init__(self, subject: str, lines: list[DutyLine], *, asked: bool) -> None:
+        self.subject, self.lines, self.asked = subject, lines, asked
         self.lead = lines[0]
-        self.medicine = self.lead.duty.medicine
+        self.medicine = known.marked(self.lead.duty.medicine)
         self.why = capital(dates(self.lead.duty.duty.owner_label)) or "No agreement is on record"
+        self.checks = entries(lines)
+        self.may_act = any(line.acts.any for line in lines)
 
     @property
     def may_agree(self) -> bool:
         return self.lead.acts.agree and self.subject in known.substances()
+
+
+class OthersDuties:
+    """What one other organisation owes for one reason."""
+
+    def __init__(self, lines: list[DutyLine]) -> None:
+        self.lines = lines
+        self.owner = lines[0].duty.owner
+        self.why = known.marked(dates(lines[0].duty.duty.owner_label))
 
 
 class ResultPresenter:
@@ -163,7 +206,7 @@ class ResultPresenter:
 class AgreementPresenter:
     def __init__(self, agreement: Agreement, actor: Actor, on: date, names: Mapping[str, str]) -> None:
         self.id = agreement.pk
-        self.medicine = known.medicine(agreement.substance)
+        self.medicine = known.marked(known.medicine(agreement.substance))
         self.label = agreement.label
         self.from_on, self.to_on = agreement.from_on, agreement.to_on
         self.status = agreement.status_on(on)
@@ -206,7 +249,7 @@ class PatientPage:
         self.agreements = [AgreementPresenter(agreement, actor, on, names) for agreement in agreements]
         shown = self._on_a_register(person)
         self.medicines = [MedicinePresenter(row, self.duties, actor, on, names) for row in person.medicines if row["substance"] in shown]
-        self.also = ", ".join(self._in_short(row) for row in person.medicines if row["substance"] not in shown)
+        self.also = known.marked(", ".join(self._in_short(row) for row in person.medicines if row["substance"] not in shown))
         self.may_agree = actor.may(Permission.AGREE_OWNERS)
         self.may_record = actor.may(Permission.RECORD_RESULT)
 
@@ -220,7 +263,7 @@ class PatientPage:
     @staticmethod
     def _in_short(row: Mapping[str, Any]) -> str:
         dose = clinician.mass(row["daily_ug"]) + " a day" if row["daily_ug"] is not None else ""
-        return " ".join(part for part in (known.medicine(row["substance"]).lower(), dose) if part)
+        return " ".join(part for part in (known.medicine(row["substance"]), dose) if part)
 
     # What is due now, or soon enough to plan; the rest is told in a line.
     def _now(self, whose: str) -> list[DutyPresenter]:
@@ -237,8 +280,20 @@ class PatientPage:
         return [DutyLine(duty) for duty in self._now("mine")]
 
     @property
+    def my_entries(self) -> list[Entry]:
+        return entries(self.mine)
+
+    @property
     def theirs(self) -> list[DutyLine]:
         return [DutyLine(duty) for duty in self._now("theirs")]
+
+    @property
+    def others(self) -> list[OthersDuties]:
+        """By owner and by what makes them the owner, so that both are said once."""
+        groups: dict[tuple[str, str], list[DutyLine]] = {}
+        for line in self.theirs:
+            groups.setdefault((line.duty.owner, line.duty.duty.owner_label), []).append(line)
+        return [OthersDuties(lines) for lines in groups.values()]
 
     @property
     def nobodys(self) -> list[DutyLine]:
@@ -250,7 +305,8 @@ class PatientPage:
         by_subject: dict[str, list[DutyLine]] = {}
         for line in self.nobodys:
             by_subject.setdefault(line.duty.duty.subject, []).append(line)
-        return [NobodysMedicine(subject, lines) for subject, lines in by_subject.items()]
+        asked = {line.duty.duty.subject for line in self.mine if line.duty.duty.kind == "agree" and line.acts.agree}
+        return [NobodysMedicine(subject, lines, asked=subject in asked) for subject, lines in by_subject.items()]
 
     @property
     def later(self) -> list[DutyPresenter]:
@@ -313,8 +369,8 @@ class PatientPage:
     @property
     def never_recorded(self) -> list[str]:
         """Points that lapsed without ever being recorded: no longer owed, and not forgotten."""
-        told = (
-            f"{row['title']}{', ' + row['point'] if row['point'] not in ('ongoing', 'baseline') else ''} ({known.medicine(row['subject'])})"
-            for row in self.person.never_recorded
-        )
+        told = []
+        for row in self.person.never_recorded:
+            point = [] if row["point"] in ("ongoing", "baseline") else [row["point"]]
+            told.append(f"{row['title']} ({', '.join([*point, known.medicine(row['subject'])])})")
         return list(dict.fromkeys(told))
