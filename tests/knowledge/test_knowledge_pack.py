@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stepwell import knowledge
-from stepwell.knowledge import build, model
+from stepwell.knowledge import build, model, remake
 from stepwell.knowledge.compile import NO_VALUE
 from stepwell.records.product import parse_product
 
@@ -73,7 +73,7 @@ def test_a_list_of_tests_never_becomes_products(tmp_path: Path) -> None:
     path.write_text(
         text.replace("- file: pincer-lith_lev.csv\n  kind: test\n", "- file: pincer-lith_lev.csv\n  kind: medicine\n"), encoding="utf-8"
     )
-    products, _ = build.make(copy)
+    products, _ = remake.make(copy)
     assert not list_codes("pincer-lith_lev.csv") & {product.code for product in products}
     assert any("pincer-lith_lev.csv' is a list of kind 'medicine'" in finding.message for finding in knowledge.findings(copy))
 
@@ -85,7 +85,7 @@ def test_kinds_of_lists_do_not_share_codes(rows: dict[str, list[dict]]) -> None:
 
 
 def test_the_product_file_is_what_the_lists_give() -> None:
-    products, names = build.make(knowledge.DATA)
+    products, names = remake.make(knowledge.DATA)
     for file, header, made in (("products.csv", build.PRODUCT_COLUMNS, products), ("names.csv", build.NAME_COLUMNS, names)):
         with (knowledge.DATA / file).open(newline="", encoding="utf-8") as stored:
             rows = list(csv.reader(stored))

@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from stepwell.knowledge import DATA
-    from stepwell.knowledge.build import remake
+    from stepwell.knowledge.remake import remake
     from stepwell.knowledge.check import check, counts
     from stepwell.knowledge.pack import read
 

@@ -171,27 +171,3 @@ def names(rows: Iterable[Product], claims: Sequence[Claim]) -> list[tuple[str, s
         if name not in chosen and len(plain) == 1:
             chosen[name] = plain.pop()
     return sorted(chosen.items())
-
-
-def write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(["" if value is None else value for value in row] for row in rows)
-
-
-def make(root: Path) -> tuple[list[Product], list[tuple[str, str]]]:
-    """Product and name rows of the pack in `root`."""
-    from stepwell.knowledge.pack import read_claims
-
-    lists, claims = read_claims(root)
-    rows = products(lists, claims)
-    return rows, names(rows, claims)
-
-
-def remake(root: Path) -> tuple[int, int]:
-    """Writes both files of the pack in `root`; how many rows each has."""
-    rows, name_rows = make(root)
-    write(root / "products.csv", PRODUCT_COLUMNS, rows)
-    write(root / "names.csv", NAME_COLUMNS, name_rows)
-    return len(rows), len(name_rows)

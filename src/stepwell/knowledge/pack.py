@@ -14,9 +14,8 @@ from typing import Any, NamedTuple
 import msgspec
 import yaml
 
-from stepwell.errors import Refused
 from stepwell.knowledge import model
-from stepwell.knowledge.build import NAME_COLUMNS, PRODUCT_COLUMNS, Claim
+from stepwell.knowledge.build import NAME_COLUMNS, PRODUCT_COLUMNS
 
 MARKS = "V (read in the cited text), S (secondary text), K (common knowledge, not yet checked), C or D (calculated), P (proposal)"
 
@@ -224,7 +223,7 @@ def _allowed(to: type, path: tuple[str | int, ...]) -> list[str]:
     return [str(value) for kind in _types(to, path) if typing.get_origin(kind) is typing.Literal for value in typing.get_args(kind)]
 
 
-def _entries(raw: Raw, path: Path, file: str, key: str) -> Iterator[yaml.Node]:
+def entries(raw: Raw, path: Path, file: str, key: str) -> Iterator[yaml.Node]:
     node = compose(path, file, raw.findings)
     if node is None:
         return
@@ -260,14 +259,14 @@ def read(root: Path) -> Raw:
             paths = sorted((root / place).glob("*.yaml"))
         for path in paths:
             file = path.relative_to(root).as_posix()
-            for node in _entries(raw, path, file, key):
-                _decode(raw, file, node, (key, kind, own))
+            for node in entries(raw, path, file, key):
+                decode(raw, file, node, (key, kind, own))
     _read_lists(raw)
     _read_products(raw)
     return raw
 
 
-def _decode(raw: Raw, file: str, node: yaml.Node, place: tuple[str, type, str]) -> None:
+def decode(raw: Raw, file: str, node: yaml.Node, place: tuple[str, type, str]) -> None:
     key, kind, own = place
     data = plain(node, raw.findings, file)
     try:
@@ -343,22 +342,3 @@ def _read_products(raw: Raw) -> None:
                     raw.names.append((row[0], row[1]))
                 else:
                     raw.products.append((row[0], row[1], row[2], int(row[3]) if row[3] else None, row[4]))
-
-
-def read_claims(root: Path) -> tuple[list[tuple[str, str, Path]], list[Claim]]:
-    """For `build`: the lists of medicines, and which rows each medicine claims."""
-    raw = Raw(root)
-    for place in ("codelists.yaml", *(f"medicines/{path.name}" for path in sorted((root / "medicines").glob("*.yaml")))):
-        key, kind, own = SECTIONS["codelists.yaml"] if place == "codelists.yaml" else SECTIONS["medicines"]
-        for node in _entries(raw, root / place, place, key):
-            _decode(raw, place, node, (key, kind, own))
-    if raw.findings:
-        raise Refused("; ".join(f"{finding.file} line {finding.line}: {finding.message}" for finding in raw.findings))
-    lists = [
-        (name, e.value.system, root / "codelists" / name) for name, e in raw.sections["codelists"].items() if e.value.kind == "medicine"
-    ]
-    claims = [
-        Claim(m.medicine, tuple(m.bnf), tuple(m.names), tuple(m.ingredients or [m.medicine]), tuple(m.forms))
-        for m in (e.value for e in raw.sections["medicines"].values())
-    ]
-    return lists, claims
