@@ -68,12 +68,37 @@ def test_worklist(gp_page, axe, screenshots, world):
     assert "something due from Riverside Surgery" in page.get_by_role("heading", level=1).inner_text()
     for tab in ("Mine and overdue", "Due soon", "Waiting for others", "Nobody’s", "Done"):
         page.get_by_role("link", name=tab).click()
+        page.wait_for_load_state()  # a click returns once the address has changed, axe needs the whole page
         axe(page)
         screenshots(page, f"worklist-{tab.split()[0].lower().replace('’', '')}")
     page.get_by_role("link", name="Mine and overdue").click()
     page.get_by_label("Register").select_option("opioid")
     page.get_by_role("button", name="Show").click()
     assert page.locator("tbody tr").count() == 1
+
+
+def test_filters_fold_away_on_a_phone_and_work_without_javascript(signed_in_page, world):
+    page = signed_in_page(world.members["gp"], scripts=False, width=390)
+    page.goto("/worklist")
+    assert not page.get_by_label("Register").is_visible()
+    assert page.locator("tbody tr").first.bounding_box()["y"] < 600
+    page.get_by_text("Filter and order").click()
+    page.get_by_label("Register").select_option("opioid")
+    page.get_by_role("button", name="Show").click()
+    page.wait_for_load_state()
+    assert page.locator("tbody tr").count() == 1 and page.get_by_label("Register").input_value() == "opioid"
+
+
+def test_why_opens_in_its_line_without_javascript(signed_in_page, world):
+    page = signed_in_page(world.members["gp"], scripts=False)
+    page.goto(patient(world))
+    line = page.locator(".sw-duty .sw-duty__why").first
+    summary = line.locator("summary")
+    box = summary.bounding_box()
+    assert box["height"] >= 24 and box["width"] >= 24
+    assert box["y"] + box["height"] <= line.bounding_box()["y"] + line.bounding_box()["height"] + 1
+    summary.click()
+    assert line.locator("dt").first.is_visible() and line.locator("dt").first.inner_text() == "The rule"
 
 
 def test_empty_worklist(gp_page, axe, screenshots, world):

@@ -154,7 +154,7 @@ def test_recording_a_result_by_form(world, level):
         (DAY, "Enter at least one result"),
         ({"value-lithium-level": "0.7"}, "Give the day of the tests"),
         ({**DAY, "on-year": "2027", "value-lithium-level": "0.7"}, "Day of the tests must be 01-Jun-2026 or earlier"),
-        ({**DAY, "value-lithium-level": "abc"}, "Lithium level must be a number in mmol/L"),
+        ({**DAY, "value-lithium-level": "abc"}, "Lithium level must be a number in mmol/L, decimals after a point"),
         ({**DAY, "value-lithium-level": "-1"}, "Lithium level cannot be below zero"),
         ({**DAY, "value-lithium-level": "0.71234"}, "at most three decimals"),
         ({**DAY, "on-day": "31", "value-lithium-level": "0.7"}, "must be a real date"),
@@ -170,7 +170,7 @@ def test_errors_of_the_result_form(world, level, data, message):
 def test_an_unusual_value_is_asked_about_once(world, level):
     client, address = world.client("nurse"), f"/patients/{world.ids['Ada']}/results?test=lithium-level"
     asked = client.post(address, {**DAY, "value-lithium-level": "7"})
-    assert asked.status_code == 422 and "Is it right?" in text(asked) and 'name="ask"' in text(asked)
+    assert asked.status_code == 422 and "Is it right? Correct it, or tick" in text(asked) and 'name="ask"' in text(asked)
     assert client.post(address, {**DAY, "value-lithium-level": "7", "ask": "yes"}).status_code == 422
     assert client.post(address, {**DAY, "value-lithium-level": "7", "ask": "yes", "confirm": "yes"}).status_code == 302
     level.refresh_from_db()

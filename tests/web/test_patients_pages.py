@@ -88,7 +88,7 @@ def test_an_indication_that_is_not_recorded_leads_to_the_duty_that_asks_for_it(w
     row = page[page.index("</strong> — <span", page.index('<strong class="sw-drug">risperidone')) :].split("</tr>")[0]
     assert "licence not known" not in page
     if asked:
-        assert "indication not recorded" in row and f'href="/duties/{asked[0].pk}"' in row
+        assert 'sw-tag--amber">indication not recorded' in row and f'href="/duties/{asked[0].pk}"' in row
 
 
 def test_nobodys_medicine_lists_its_checks_with_their_dates(world):

@@ -22,7 +22,7 @@ class AgreementForm(Form):
     from_on = DateField(
         label="In force from",
         label_size="s",
-        help_text="Duties move on this day, not today.",
+        help_text="Duties move on this day.",
         error_messages={"required": "Give the first day"},
     )
     to_on = DateField(label="Until (optional)", label_size="s", help_text="The first day it no longer holds.", required=False)

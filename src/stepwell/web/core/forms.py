@@ -182,6 +182,7 @@ class _DateParts(forms.Widget):
         return name not in data and not any(f"{name}-{part}" in data for part in ("day", "month", "year"))
 
 
+_FIRST_YEAR = 1000
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
@@ -206,6 +207,8 @@ class DateField(_Drawn, forms.Field):
             missing = [part for part in ("day", "month", "year") if isinstance(value, dict) and not value.get(part)]
             if missing:
                 raise ValidationError(f"{self.label} must include a {' and '.join(missing)}", code="incomplete") from error
+            if isinstance(value, dict) and value["year"].isdigit() and int(value["year"]) < _FIRST_YEAR:
+                raise ValidationError(f"{self.label} must have a year of four digits, for example 2026", code="invalid") from error
             raise ValidationError(f"{self.label} must be a real date, for example 21 11 2026", code="invalid") from error
 
     def validate(self, value: date | None) -> None:
@@ -245,7 +248,7 @@ def _month(text: str) -> int:
 
 def _year(text: str) -> int:
     year = int(text)
-    if year < 1000:
+    if year < _FIRST_YEAR:
         raise ValueError("a year has four digits")
     return year
 

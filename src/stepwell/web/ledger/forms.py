@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -103,7 +103,8 @@ class ResultsForm(Form):
 
     on = DateField(label="Day of the tests", label_size="s", error_messages={"required": "Give the day of the tests"})
 
-    def __init__(self, *args: Any, tests: Sequence[Test], ask_to_confirm: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, tests: Sequence[Test], last: Mapping[str, str], ask_to_confirm: bool = False, **kwargs: Any) -> None:
+        """`last` has the last result of a test in words, to read beside what is typed."""
         super().__init__(*args, **kwargs)
         self.tests = {self._name(test): test for test in tests if test.unit is not None}
         self.fields["on"].latest = clock.today()  # type: ignore[attr-defined]
@@ -111,13 +112,14 @@ class ResultsForm(Form):
             self.fields[name] = DecimalField(
                 label=test.label,
                 suffix=test.unit or "",
+                help_text=last.get(test.test, ""),
                 classes="nhsuk-input--width-5",
                 required=False,
                 min_value=Decimal(0),
                 max_digits=12,
                 decimal_places=3,
                 error_messages={
-                    "invalid": f"{test.label} must be a number in {test.unit}",
+                    "invalid": f"{test.label} must be a number in {test.unit}, decimals after a point",
                     "min_value": f"{test.label} cannot be below zero",
                     "max_decimal_places": f"{test.label}: give at most three decimals",
                     "max_digits": f"{test.label} is too large to be a result",

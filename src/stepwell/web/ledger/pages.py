@@ -80,6 +80,16 @@ class Banner:
         return clinician.name(self.family, self.given, self.title)
 
 
+def last_values(person: PersonRecord) -> dict[str, str]:
+    """The last figure of each test: `last 40 on 09-Aug-2025`."""
+    found: dict[str, str] = {}
+    for row in person.last_results:
+        if row["value_milli"] is not None and row["test"] not in found:
+            on = clinician.date(date.fromisoformat(row["effective_on"]))
+            found[row["test"]] = f"last {row['comparator'] or ''}{clinician.milli(row['value_milli'])} on {on}"
+    return found
+
+
 class ActBar:
     """The acts the actor may do on one duty. `first` is the one that closes it."""
 

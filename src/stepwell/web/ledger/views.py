@@ -29,7 +29,7 @@ from stepwell.web.ledger.forms import (
     refuse,
 )
 from stepwell.web.ledger.models import Duty, DutyEvent
-from stepwell.web.ledger.pages import ActBar, Banner, DutyPage, WorklistPage, query_of
+from stepwell.web.ledger.pages import ActBar, Banner, DutyPage, WorklistPage, last_values, query_of
 from stepwell.web.ledger.presenters import DutyPresenter
 from stepwell.web.ledger.results import Implausible
 
@@ -201,15 +201,17 @@ def record_results(request: HttpRequest, person_id: int) -> HttpResponse:
     on = clock.today()
     tests = selectors.tests_to_record(person_id, request.GET.getlist("test"), by=on + worklist.SOON)
     ask_to_confirm = "ask" in request.POST
-    form = ResultsForm(request.POST if request.method == "POST" else None, tests=tests, ask_to_confirm=ask_to_confirm, initial={"on": on})
+    last = last_values(person)
+    posted = request.POST if request.method == "POST" else None
+    form = ResultsForm(posted, tests=tests, last=last, ask_to_confirm=ask_to_confirm, initial={"on": on})
     if request.method == "POST" and form.is_valid():
         try:
             written = services.record_results(actor, person_id, form.entries(), confirmed=form.confirmed)
             return _back(person_id, "recorded", written)
         except Implausible as question:
-            form = ResultsForm(request.POST, tests=tests, ask_to_confirm=True)
+            form = ResultsForm(request.POST, tests=tests, last=last, ask_to_confirm=True)
             form.is_valid()
-            form.add_error("confirm", str(question))
+            form.add_error("confirm", f"{question} Correct it, or tick that you have checked")
             ask_to_confirm = True
         except Refused as refusal:
             refuse(form, refusal)

@@ -38,7 +38,7 @@ _LICENCE = {
     "off-licence": ("off-licence", "amber"),
     "unknown": ("licence not known", "grey"),
 }
-_NO_INDICATION = ("indication not recorded", "amber")
+_NO_INDICATION = "indication not recorded"
 
 
 def _day(text: str | None) -> date | None:
@@ -83,8 +83,11 @@ class MedicinePresenter:
 
     @property
     def licence(self) -> tuple[str, str]:
-        """Whether the use is licensed; without an indication that cannot be said, and the tag says what is missing."""
-        return _LICENCE.get(self.row["licence"], _LICENCE["unknown"]) if self.row["indication"] else _NO_INDICATION
+        """Whether the use is licensed; without an indication that cannot be said, and the tag says what is missing. It warns
+        where a duty asks for it."""
+        if not self.row["indication"]:
+            return _NO_INDICATION, "amber" if self.licence_duty else "grey"
+        return _LICENCE.get(self.row["licence"], _LICENCE["unknown"])
 
     @property
     def licence_duty(self) -> DutyPresenter | None:
