@@ -29,12 +29,16 @@ REQUIRED_PARAMETERS = (
     "specialist_months",
     "egfr_fall_milli",
     "egfr_fall_percent",
+    "egfr_fall_months",
+    "letter_months",
 )
 
 
 def check(raw: Raw) -> list[Finding]:
     """All faults of `raw`, those of reading included, by file and line."""
     found = list(raw.findings)
+    if not raw.root.is_dir():
+        return found
     if raw.info is None and not found:
         found.append(Finding("pack.yaml", 1, "the pack has no name and version: write pack.yaml"))
     for part in (_parameters, _sources, _lists, _authored, _medicines, _sets, _tests, _conditions, _rules, _priority, _products):
