@@ -80,6 +80,11 @@ def test_duties_that_one_result_closes_stand_together_and_keep_their_own_reasons
         assert entry.count(each_own) == 2, each_own
 
 
+def test_the_last_result_stands_beside_what_is_typed(world):
+    page = text(world.client("nurse").get(f"/patients/{world.ids['Iris']}/results?test=lithium-level&test=weight"))
+    assert "last 0.6 on 01-Mar-2026" in page and page.count("last ") == 1
+
+
 def test_an_indication_that_is_not_recorded_leads_to_the_duty_that_asks_for_it(world):
     world.more("Iris", "risperidone 2 mg daily from 2026-03-20 every 28 days by trust")
     world.catch_up()
