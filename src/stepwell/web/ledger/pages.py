@@ -202,9 +202,8 @@ class WorklistRow:
         self.person = Banner(row.person, on)
         self.person_id = row.person.person_id
         self.points = row.person.points
-        # How late stands in its own column, whose in another: here is what else puts the person first.
-        self.reasons = [_lower(reason["label"]) for reason in row.person.reasons if reason["grp"] != "overdue"]
-        self.late_reasons = [_lower(reason["label"]) for reason in row.person.reasons if reason["grp"] == "overdue"]
+        # Every point of the score stands with its reason (row C1).
+        self.reasons = [f"{_lower(reason['label'])} {reason['points']}" for reason in row.person.reasons]
         self.duties = [DutyPresenter(duty, actor, on, names) for duty in row.duties]
         self.on = on
 
