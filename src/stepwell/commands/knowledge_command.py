@@ -26,9 +26,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from stepwell.knowledge import DATA
-    from stepwell.knowledge.remake import remake
     from stepwell.knowledge.check import check, counts
     from stepwell.knowledge.pack import read
+    from stepwell.knowledge.remake import remake
 
     if arguments.action == "products":
         products, names = remake(arguments.path or DATA)
