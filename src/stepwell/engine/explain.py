@@ -145,7 +145,7 @@ def _duties(rows: Mapping[str, list[dict[str, Any]]], knowledge: Knowledge, as_o
             "served": {"on": need["served_on"], "by": need["served_by"]} if need["served_on"] else None,
             "why": why.get((need["rule_id"], need["subject"], need["point"]), []),
             "because": rule.because if rule else None,
-            "source": [_source(source, knowledge) for source in (rule.source if rule else ())],
+            "source": [_source(source, knowledge) for source in (knowledge.basis(need["rule_id"], need["point"])[0] if rule else ())],
             "mark": need["mark"],
             "needs_approval": need["needs_approval"],
             "priority": need["priority"],

@@ -271,6 +271,7 @@ def _rule_rows(rows: dict[str, list[tuple[Any, ...]]], key: str, rule: model.Rul
                 *_months_days(point.every),
                 *_months_days(point.sooner),
                 length(point.while_before).months if point.while_before else None,
+                next((row.basis.mark for row in rule.points if row.point == point.point and row.basis), None),
             )
         )
     for part, groups in (("applies", rule.applies), ("unless", rule.unless), ("sooner", rule.sooner_when)):

@@ -189,6 +189,7 @@ every_days    INTEGER
 sooner_months INTEGER  ongoing: interval while a `sooner` condition holds; null in both = none
 sooner_days   INTEGER
 until_months  INTEGER  ongoing: this row's interval is for evidence before anchor + this; null = afterwards
+mark          VARCHAR  verification mark of the figure this point uses, null = the rule's
 """
             ),
         ),

@@ -151,6 +151,8 @@ def _put_needs(patient: Patient, person: Person, needs: list[Need], output: Outp
     approved = person.gp_org is not None and person.gp_org in known.approved_by
     for need in needs:
         rule = need.rule
+        marks = [point["mark"] for point in known.points.get(rule["rule_id"], []) if point["point"] == need.point and point["mark"] is not None]
+        mark = min(marks, default=rule["mark"])
         key = {"person_id": patient.case.person_id, "rule_id": rule["rule_id"], "subject": need.subject, "point": need.point}
         output["needs"].append(
             {
@@ -167,8 +169,8 @@ def _put_needs(patient: Patient, person: Person, needs: list[Need], output: Outp
                 "served_on": need.served_on,
                 "served_by": need.served_by,
                 **_owner_columns(need.owner),
-                "mark": rule["mark"],
-                "needs_approval": rule["mark"] != "V" and not approved,
+                "mark": mark,
+                "needs_approval": mark != "V" and not approved,
                 "priority": rule["points"] or 0,
             }
         )

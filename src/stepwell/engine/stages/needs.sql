@@ -1,8 +1,8 @@
 -- needs: what must be done, by whom, by when
--- reads   due, need_owners, agree, people, k_rule
+-- reads   due, need_owners, agree, people, k_rule, k_point
 -- gives   the contract's columns, and hastened
 -- grain   person_id, rule_id, subject, point
--- rule    docs/engine.md 7, 8 and 10
+-- rule    docs/engine.md 7, 8 and 10; ruling 6: a figure carries its own mark
 WITH owed AS (
   SELECT
     d.person_id, d.rule_id, d.subject, d.point, d.state, d.base_on, d.opens_on, d.due_on, d.served_on, d.served_by, d.hastened,
@@ -17,6 +17,11 @@ WITH owed AS (
   FROM agree AS a
   JOIN people AS p ON p.person_id = a.person_id
   JOIN k_rule AS r ON r.rule_id = a.rule_id
+),
+marks AS (
+  SELECT k.rule_id, k.point, min(k.mark) AS mark
+  FROM k_point AS k
+  GROUP BY k.rule_id, k.point
 )
 SELECT
   w.person_id,
@@ -38,10 +43,11 @@ SELECT
   w.owner_role,
   w.owner_basis,
   w.owner_label,
-  r.mark,
-  r.mark IS DISTINCT FROM 'V' AND NOT p.approved AS needs_approval,
+  coalesce(m.mark, r.mark) AS mark,
+  coalesce(m.mark, r.mark) IS DISTINCT FROM 'V' AND NOT p.approved AS needs_approval,
   coalesce(r.points, 0) AS priority,
   w.hastened
 FROM owed AS w
 JOIN k_rule AS r ON r.rule_id = w.rule_id
+LEFT JOIN marks AS m ON m.rule_id = w.rule_id AND m.point = w.point
 JOIN people AS p ON p.person_id = w.person_id

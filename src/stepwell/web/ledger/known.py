@@ -149,16 +149,16 @@ def test(key: str) -> Test | None:
 
 
 @cache
-def rule(rule_id: str) -> Rule | None:
-    """The rule of the pack in use, None when the pack no longer has it."""
+def rule(rule_id: str, point: str) -> Rule | None:
+    """The rule of the pack in use, with the sources of the figure that `point` uses; None when the pack no longer has it."""
     row = _index("k_rule", "rule_id").get(rule_id)
     if row is None:
         return None
-    ids = [part.strip() for part in (row["source"] or "").split(";") if part.strip()]
+    ids, mark = knowledge.load().basis(rule_id, point)
     sources = knowledge.load().sources
     titles = tuple(f"{sources[key].title} ({key})" if key in sources else _own_source(key) for key in ids)
     entry = knowledge.load().rules.get(rule_id)
-    return Rule(rule_id, row["title"], row["because"] or "", titles, row["mark"] or "", getattr(entry, "action", "") or "")
+    return Rule(rule_id, row["title"], row["because"] or "", titles, mark, getattr(entry, "action", "") or "")
 
 
 def _own_source(key: str) -> str:

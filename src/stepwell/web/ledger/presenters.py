@@ -251,7 +251,7 @@ class DutyPresenter:
     @property
     def why(self) -> Why:
         duty = self.duty
-        rule = known.rule(duty.rule_id)
+        rule = known.rule(duty.rule_id, duty.point)
         facts = tuple(
             Fact(capital(self._fact(row)), date.fromisoformat(row["on_date"]) if row["on_date"] else None)
             for row in duty.because
