@@ -151,7 +151,8 @@ def _put_needs(patient: Patient, person: Person, needs: list[Need], output: Outp
     approved = person.gp_org is not None and person.gp_org in known.approved_by
     for need in needs:
         rule = need.rule
-        marks = [point["mark"] for point in known.points.get(rule["rule_id"], []) if point["point"] == need.point and point["mark"] is not None]
+        points = known.points.get(rule["rule_id"], [])
+        marks = [point["mark"] for point in points if point["point"] == need.point and point["mark"] is not None]
         mark = min(marks, default=rule["mark"])
         key = {"person_id": patient.case.person_id, "rule_id": rule["rule_id"], "subject": need.subject, "point": need.point}
         output["needs"].append(
