@@ -6,7 +6,7 @@ world = World(settings, tmp_path); world.tell({"Ada": ["lithium 800 mg daily fro
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,20 @@ STAFF = {
     "pharmacist": ("", "Tom Reed", PCN, "pharmacist"),
     "psychiatrist": ("Dr", "Lena Hart", TRUST, "psychiatrist"),
 }
+
+
+# Lithium from the trust, olanzapine from the practice, and risperidone from the trust that nobody has taken on.
+IRIS = [
+    "female",
+    "born 1980-03-14",
+    "diagnosis bipolar on 2018-02-01",
+    "on the caseload of trust from 2024-06-01",
+    "olanzapine 10 mg daily from 2023-04-01 every 28 days",
+    "lithium 800 mg daily from 2024-06-10 every 28 days by trust",
+    "risperidone 2 mg daily from 2026-03-20 every 28 days by trust",
+    "weight 71 on 2025-04-20",
+    "lithium-level 0.6 on 2026-03-01 by trust",
+]
 
 
 class World:
@@ -102,6 +116,24 @@ class World:
         from stepwell.web.ledger.evaluation import catch_up
 
         return catch_up()
+
+    def agree_lithium(self, name: str) -> None:
+        """The trust keeps the lithium of this person, under an agreement of more than a year ago."""
+        from stepwell.web.agreements.services import Line
+        from stepwell.web.ledger import services
+
+        agreed = self.today - timedelta(400)
+        services.record_agreement(
+            self.actor("psychiatrist"),
+            self.ids[name],
+            substance="lithium",
+            between_org=TRUST,
+            and_org=PRACTICE,
+            lines=[Line("all", TRUST, "psychiatrist")],
+            agreed_on=agreed,
+            from_on=agreed,
+            label="Northside CMHT prescribes and monitors",
+        )
 
     def actor(self, key: str) -> Any:
         from stepwell.web.accounts.selectors import actor_for

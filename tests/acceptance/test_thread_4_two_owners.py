@@ -6,25 +6,11 @@ closes what it satisfies, at once, on both medicines. Through the store, the eng
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
-from ledger_world import PRACTICE, TODAY, TRUST, World
+from ledger_world import IRIS, PRACTICE, TODAY, TRUST, World
 from stepwell.web.agreements.services import Line
 from stepwell.web.ledger import services
-
-IRIS = [
-    "female",
-    "born 1980-03-14",
-    "diagnosis bipolar on 2018-02-01",
-    "on the caseload of trust from 2024-06-01",
-    "olanzapine 10 mg daily from 2023-04-01 every 28 days",
-    "lithium 800 mg daily from 2024-06-10 every 28 days by trust",
-    "risperidone 2 mg daily from 2026-03-20 every 28 days by trust",
-    "weight 71 on 2025-04-20",
-    "lithium-level 0.6 on 2026-03-01 by trust",
-]
 
 
 @pytest.fixture
@@ -32,18 +18,7 @@ def world(db, settings, tmp_path):
     world = World(settings, tmp_path)
     world.tell({"Iris": IRIS})
     world.catch_up()
-    agreed = TODAY - timedelta(400)
-    services.record_agreement(
-        world.actor("psychiatrist"),
-        world.ids["Iris"],
-        substance="lithium",
-        between_org=TRUST,
-        and_org=PRACTICE,
-        lines=[Line("all", TRUST, "psychiatrist")],
-        agreed_on=agreed,
-        from_on=agreed,
-        label="Northside CMHT prescribes and monitors",
-    )
+    world.agree_lithium("Iris")
     return world
 
 

@@ -2,49 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
-from ledger_world import PRACTICE, TODAY, TRUST, World
+from ledger_world import IRIS, PRACTICE, TODAY, TRUST, World
 from stepwell.web.agreements.models import Agreement
-from stepwell.web.agreements.services import Line
 from stepwell.web.ledger import services
 from stepwell.web.ledger.models import Duty, DutyEvent
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-IRIS = [
-    "female",
-    "born 1980-03-14",
-    "diagnosis bipolar on 2018-02-01",
-    "on the caseload of trust from 2024-06-01",
-    "olanzapine 10 mg daily from 2023-04-01 every 28 days",
-    "lithium 800 mg daily from 2024-06-10 every 28 days by trust",
-    "risperidone 2 mg daily from 2026-03-20 every 28 days by trust",
-    "weight 71 on 2025-04-20",
-    "hba1c 41 on 2025-04-20",
-    "lithium-level 0.6 on 2026-03-01 by trust",
-]
-
 
 @pytest.fixture
 def world(transactional_db, settings, tmp_path):
     world = World(settings, tmp_path)
-    world.tell({"Iris": IRIS, "Bo": ["codeine 60 mg daily from 2024-01-10 every 28 days"]})
+    world.tell({"Iris": [*IRIS, "hba1c 41 on 2025-04-20"], "Bo": ["codeine 60 mg daily from 2024-01-10 every 28 days"]})
     world.catch_up()
-    agreed = TODAY - timedelta(400)
-    services.record_agreement(
-        world.actor("psychiatrist"),
-        world.ids["Iris"],
-        substance="lithium",
-        between_org=TRUST,
-        and_org=PRACTICE,
-        lines=[Line("all", TRUST, "psychiatrist")],
-        agreed_on=agreed,
-        from_on=agreed,
-        label="Northside CMHT prescribes and monitors",
-    )
+    world.agree_lithium("Iris")
     services.acknowledge(world.actor("gp"), _mine().pk)
     return world
 
