@@ -148,6 +148,13 @@ def screenshots() -> Callable[[Any, str], None]:
     return take
 
 
+def follow(control: Any) -> None:
+    """Click what opens another page (a link, a form's button) and wait until that page has loaded: a click alone returns while
+    the old page may still be there, and what is read then is the old page."""
+    with control.page.expect_navigation():
+        control.click()
+
+
 class Keyboard:
     """Moves about a page as somebody without a mouse."""
 

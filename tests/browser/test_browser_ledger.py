@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from browser_fixtures import follow
 from ledger_world import IRIS, PRACTICE, TODAY, TRUST, World
 from stepwell.web.agreements.models import Agreement
 from stepwell.web.ledger import services
@@ -40,13 +41,12 @@ def test_worklist(gp_page, axe, screenshots, world):
     page.goto("/worklist")
     assert "something due from Riverside Surgery" in page.get_by_role("heading", level=1).inner_text()
     for tab in ("Mine and overdue", "Due soon", "Waiting for others", "Nobody’s", "Done"):
-        page.get_by_role("link", name=tab).click()
-        page.wait_for_load_state()  # a click returns once the address has changed, axe needs the whole page
+        follow(page.get_by_role("link", name=tab))
         axe(page)
         screenshots(page, f"worklist-{tab.split()[0].lower().replace('’', '')}")
-    page.get_by_role("link", name="Mine and overdue").click()
+    follow(page.get_by_role("link", name="Mine and overdue"))
     page.get_by_label("Register").select_option("opioid")
-    page.get_by_role("button", name="Show").click()
+    follow(page.get_by_role("button", name="Show"))
     assert page.locator("tbody tr").count() == 1
 
 
@@ -57,8 +57,7 @@ def test_filters_fold_away_on_a_phone_and_work_without_javascript(signed_in_page
     assert page.locator("tbody tr").first.bounding_box()["y"] < 600
     page.get_by_text("Filter and order").click()
     page.get_by_label("Register").select_option("opioid")
-    page.get_by_role("button", name="Show").click()
-    page.wait_for_load_state()
+    follow(page.get_by_role("button", name="Show"))
     assert page.locator("tbody tr").count() == 1 and page.get_by_label("Register").input_value() == "opioid"
 
 
@@ -137,7 +136,7 @@ def test_forms_and_their_errors(gp_page, axe, screenshots, world, name):
     page.goto(address.format(**numbers(world)))
     axe(page)
     screenshots(page, f"form-{name}")
-    page.locator("main").get_by_role("button", name=button, exact=True).click()
+    follow(page.locator("main").get_by_role("button", name=button, exact=True))
     assert page.title().startswith("Error: "), page.title()
     assert page.evaluate("document.activeElement.className").startswith("nhsuk-error-summary")
     axe(page)
@@ -150,17 +149,17 @@ def test_search_who_looked_and_the_pack(gp_page, axe, screenshots, world):
     page = gp_page
     page.goto("/search")
     page.get_by_label("Family name").fill("worked")
-    page.get_by_role("button", name="Search").click()
+    follow(page.get_by_role("button", name="Search"))
     axe(page)
     screenshots(page, "search-found")
-    page.get_by_role("link", name="WORKED, Iris").click()
-    page.get_by_role("link", name="Who looked at this record").click()
+    follow(page.get_by_role("link", name="WORKED, Iris"))
+    follow(page.get_by_role("link", name="Who looked at this record"))
     axe(page)
     screenshots(page, "who-looked")
     page.goto("/knowledge")
     axe(page)
     screenshots(page, "knowledge")
-    page.get_by_role("button", name="Approve version").click()
+    follow(page.get_by_role("button", name="Approve version"))
     axe(page)
     screenshots(page, "knowledge-approved")
 
@@ -180,17 +179,17 @@ def test_refused_and_waiting(signed_in_page, axe, screenshots, world, monkeypatc
     page.goto(patient(world))
     axe(page)
     screenshots(page, "patient-waiting")
-    page.get_by_role("button", name="Try again now").click()
+    follow(page.get_by_role("button", name="Try again now"))
     assert "Duties worked out again" in page.locator("main").inner_text()
 
 
 def test_a_visit_without_javascript(signed_in_page, world):
     page = signed_in_page(world.members["nurse"], scripts=False)
     page.goto(patient(world))
-    page.get_by_role("link", name="Record one visit").click()
+    follow(page.get_by_role("link", name="Record one visit"))
     page.get_by_label("Weight").fill("72.4")
     page.get_by_label("HbA1c").fill("41")
-    page.get_by_role("button", name="Save results").click()
+    follow(page.get_by_role("button", name="Save results"))
     assert "Results recorded." in page.locator("main").inner_text()
     closed = Duty.objects.filter(state="met", ended_on=TODAY)
     assert {duty.test for duty in closed} == {"weight", "hba1c"}
@@ -201,10 +200,10 @@ def test_not_this_time_without_javascript(signed_in_page, world):
     page = signed_in_page(world.members["gp"], scripts=False)
     duty = _mine()
     page.goto(f"/duties/{duty.pk}")
-    page.get_by_role("link", name="Not this time").click()
+    follow(page.get_by_role("link", name="Not this time"))
     page.get_by_label("The patient declined").check()
     page.get_by_label("Reason").fill("Does not want to be weighed")
-    page.get_by_role("button", name="Save").click()
+    follow(page.get_by_role("button", name="Save"))
     duty.refresh_from_db()
     assert duty.state == "declined"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import web_support
+from browser_fixtures import follow
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -25,7 +26,7 @@ def test_sign_in_by_password_and_its_errors(browser_page, axe, screenshots, netw
     assert page.get_by_role("heading", level=1).inner_text() == "Sign in to Stepwell"
     axe(page)
     screenshots(page, "sign-in")
-    page.get_by_role("button", name="Sign in", exact=True).click()
+    follow(page.get_by_role("button", name="Sign in", exact=True))
     assert page.title().startswith("Error: ")
     assert page.evaluate("document.activeElement.className").startswith("nhsuk-error-summary")
     axe(page)
@@ -39,9 +40,9 @@ def test_sign_in_as_a_persona_and_out(browser_page, axe, screenshots, network, d
     page.goto("/sign-in")
     axe(page)
     screenshots(page, "sign-in-personas")
-    page.get_by_role("button", name="Sign in as Dr Amara Osei, GP").click()
+    follow(page.get_by_role("button", name="Sign in as Dr Amara Osei, GP"))
     assert "Dr Amara Osei · GP, Riverside Surgery" in page.locator("header").inner_text()
-    page.get_by_role("button", name="Sign out").click()
+    follow(page.get_by_role("button", name="Sign out"))
     page.wait_for_url("**/sign-in")
 
 
@@ -56,14 +57,14 @@ def test_somebody_without_a_page_is_told_so(signed_in_page, axe, screenshots, ne
 def test_sign_in_works_without_javascript(no_script_page, network, demo):
     page = no_script_page
     page.goto("/sign-in")
-    page.get_by_role("button", name="Sign in as Dr Lena Hart, Psychiatrist").click()
+    follow(page.get_by_role("button", name="Sign in as Dr Lena Hart, Psychiatrist"))
     assert "Dr Lena Hart · Psychiatrist, Northvale Mental Health NHS Trust" in page.locator("header").inner_text()
 
 
 def test_the_error_summary_takes_focus_without_javascript(no_script_page, network):
     page = no_script_page
     page.goto("/sign-in")
-    page.get_by_role("button", name="Sign in", exact=True).click()
+    follow(page.get_by_role("button", name="Sign in", exact=True))
     assert page.locator(".nhsuk-error-summary:focus").count() == 1
 
 
@@ -90,7 +91,7 @@ def test_choosing_between_two_roles(signed_in_page, axe, screenshots, network):
     page.goto("/sign-in/role")
     axe(page)
     screenshots(page, "choose-role")
-    page.get_by_role("button", name="Continue as GP, Hillcrest Medical Centre").click()
+    follow(page.get_by_role("button", name="Continue as GP, Hillcrest Medical Centre"))
     assert "GP, Hillcrest Medical Centre" in page.locator("header").inner_text()
 
 
