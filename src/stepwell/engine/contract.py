@@ -47,6 +47,10 @@ supply_ends_on  DATE     first day not covered by supply
 daily_ug        BIGINT   micrograms a day, null when not known
 dose_provenance VARCHAR  structured | text | estimated | unknown
 as_required     BOOLEAN  all of the latest day's issues are "when required"
+counted_ug      BIGINT   micrograms a day that count in loads: regular dose, or when required at the rate really issued; null when not known
+months          INTEGER  whole months since the course began
+covered_percent INTEGER  percent of the last `covered_days` days with supply, null for a younger course and when required
+early_issues    INTEGER  issues more than `early_days` days before supply ended, within `early_months`
 dose_text       VARCHAR  latest instruction as written ("; " between when several)
 term            VARCHAR  latest product as written ("; " between when several)
 supplied_by     VARCHAR  gp | trust | private | gp+trust ... : kinds now supplying, sorted, "+" between
@@ -69,10 +73,53 @@ owner_label     VARCHAR  why, in words
                 """
 person_id   BIGINT   person
 register    VARCHAR  register
-entered_on  DATE     start of the current class course
+entered_on  DATE     start of the current class course, or of the condition (null when not known)
 status      VARCHAR  current | lapsed
-new_starter BOOLEAN  entered within the last `new_starter_months`
-substances  VARCHAR  medicines that put them there, sorted, "+" between
+new_starter BOOLEAN  entered within the last `new_starter_months`; false for a condition
+months      INTEGER  whole months since entry, null when not known
+long_term   BOOLEAN  entered at least `long_term_months` ago; false for a condition
+substances  VARCHAR  medicines that put them there, sorted, "+" between; null for a condition
+"""
+            ),
+        ),
+        Table(
+            "register_spells",
+            "every time on a register by medicine, past and present",
+            columns(
+                """
+person_id  BIGINT   person
+register   VARCHAR  register
+entered_on DATE     start of the class course
+left_on    DATE     first day off it, null while on it
+reason     VARCHAR  why it ended: supply ended | answered | left the practice | died; null while on it
+"""
+            ),
+        ),
+        Table(
+            "totals",
+            "loads of a person at as_of, over the medicines on register",
+            columns(
+                """
+person_id  BIGINT   person
+load       VARCHAR  load
+value      BIGINT   sum of contributions at the counted dose, in stored units (k_load.scale)
+prescribed BIGINT   the same with "when required" at its prescribed most
+unknown    INTEGER  contributing medicines whose dose is not known: the value is at least this
+from_on    DATE     latest start or change of dose among contributing medicines
+parts      VARCHAR  contributing medicines, sorted, "+" between
+"""
+            ),
+        ),
+        Table(
+            "interactions",
+            "medicines on register that are not safe together",
+            columns(
+                """
+person_id   BIGINT   person
+interaction VARCHAR  k_interaction
+severity    VARCHAR  critical | high | moderate
+from_on     DATE     since when together
+substances  VARCHAR  medicines concerned, sorted, "+" between
 """
             ),
         ),
@@ -96,9 +143,9 @@ roads        INTEGER  provenances joined in it
             columns(
                 """
 person_id BIGINT   person
-fact      VARCHAR  age | sex | has | takes | last | falling
-subject   VARCHAR  condition, substance or set, test; empty for age
-value     BIGINT   years, thousandths, or 1
+fact      VARCHAR  one of knowledge.tables.FACTS
+subject   VARCHAR  condition; substance or set; test; load; register group; empty where it has none
+value     BIGINT   1, or in the unit of the fact: docs/engine.md 5 and 14
 from_on   DATE     since when, null when it has no date
 evidence  VARCHAR  where it was read, in words
 """
@@ -120,7 +167,7 @@ opens_on     DATE     first day it can be served
 due_on       DATE     due
 escalate_on  DATE     escalates, null = never
 served_on    DATE     latest evidence that served this key, null when none
-served_by    VARCHAR  that evidence: result | done | declined
+served_by    VARCHAR  that evidence: result | done | declined | supply
 owner_org    VARCHAR  owning organisation or `nobody`
 owner_role   VARCHAR  role
 owner_basis  VARCHAR  agreement | assertion | always | ruling
@@ -138,7 +185,7 @@ priority     INTEGER  points of this need alone
                 _KEY
                 + """
 seq     INTEGER  order to read them in
-kind    VARCHAR  course | last result | no result | condition | trigger | supply | owner | answer
+kind    VARCHAR  course | last result | no result | condition | trigger | supply | baseline | owner | answer
 label   VARCHAR  in words, dates as YYYY-MM-DD
 on_date DATE     date of the fact, null when it has none
 value   BIGINT   thousandths or micrograms, null when it has none

@@ -9,6 +9,12 @@ from __future__ import annotations
 
 from stepwell.tables import Table, columns
 
+# What rules and priority points may ask about a person; values and units in engine/contract.py, table facts.
+FACTS = (
+    "age", "sex", "has", "takes", "last", "falling", "load", "count", "classes", "months", "covered", "early", "registered", "missed",
+    "interpreter", "repeats",
+)  # fmt: skip
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -31,7 +37,8 @@ substance            VARCHAR  key ("olanzapine")
 label                VARCHAR  name as shown
 specialist_initiated BOOLEAN  started by a specialist unless shown otherwise (ruling 1)
 max_daily_ug         BIGINT   licensed maximum a day, null when none is known
-ome_milli            BIGINT   thousandths of a microgram of oral morphine per microgram, null when not an opioid
+ome_milli            BIGINT   thousandths of a microgram of oral morphine per microgram, null when not an opioid or not to be converted
+late_days            INTEGER  injections: days after the due day that are still on time (end of the window), null for others
 mark                 VARCHAR  verification mark of the entry
 """
             ),
@@ -48,12 +55,15 @@ substance VARCHAR  member
         ),
         Table(
             "k_register",
-            "registers by what is prescribed",
+            "registers: by what is prescribed, and by condition",
             columns(
                 """
-register VARCHAR  key
-label    VARCHAR  name as shown
-set_name VARCHAR  medicines that put a person on it
+register  VARCHAR  key
+label     VARCHAR  name as shown
+kind      VARCHAR  medicine | condition
+grp       VARCHAR  antipsychotic | mood | dependence | adhd | sleep | condition: shown together, and what fact `classes` counts
+set_name  VARCHAR  kind medicine: medicines that put a person on it
+condition VARCHAR  kind condition: condition that puts a person on it
 """
             ),
         ),
@@ -76,7 +86,54 @@ unit        VARCHAR  as medication_plans.unit
             columns(
                 """
 term_name VARCHAR  lower-case name as in medication_plans.term_name
-substance VARCHAR  medicine
+unit      VARCHAR  only for rows counted in this (as medication_plans.unit): "flupentixol" as an injection is a depot; null = any other
+substance VARCHAR  medicine; null = not a medicine of interest (a gel of an NSAID)
+"""
+            ),
+        ),
+        Table(
+            "k_patch",
+            "patches: how long one is worn and what it gives in a day",
+            columns(
+                """
+substance   VARCHAR  medicine
+strength_ug BIGINT   as in k_product.strength_ug: micrograms in 24 hours as labelled (52.5 micrograms an hour = 1260)
+wear_hours  INTEGER  hours one patch is worn
+daily_ug    BIGINT   micrograms that one patch gives in a day
+"""
+            ),
+        ),
+        Table(
+            "k_load",
+            "loads: what adds up over the medicines of a person (percent of maximum, oral morphine, diazepam equivalent, burdens)",
+            columns(
+                """
+load        VARCHAR  key ("oral-morphine", "antipsychotic-maximum", "anticholinergic")
+label       VARCHAR  name as shown
+unit        VARCHAR  mg | percent | points
+scale       BIGINT   stored value = real value × scale (mg 1000, percent 100, points 1)
+substance   VARCHAR  medicine that contributes
+numerator   BIGINT   contribution = counted micrograms a day × numerator / denominator; null when it is flat
+denominator BIGINT
+flat        BIGINT   contribution of the medicine whatever its dose, in stored units; null when by dose
+"""
+            ),
+        ),
+        Table(
+            "k_interaction",
+            "medicines that are not safe together: shown beside the medicines; a duty only where a rule says so",
+            columns(
+                """
+interaction VARCHAR  key ("IX5")
+set_a       VARCHAR  first set
+set_b       VARCHAR  second set
+set_c       VARCHAR  third set, null for two
+window_days INTEGER  still counts so many days after the supply of one ended
+severity    VARCHAR  critical | high | moderate
+harm        VARCHAR  what may happen
+action      VARCHAR  what is advised
+source      VARCHAR  source ids, "; " between
+mark        VARCHAR  verification mark
 """
             ),
         ),
@@ -118,6 +175,19 @@ low_milli  BIGINT   lower edge, inclusive
             ),
         ),
         Table(
+            "k_condition",
+            "conditions",
+            columns(
+                """
+condition    VARCHAR  key ("schizophrenia", "dementia", "fall", "pregnancy")
+label        VARCHAR  name as shown
+lasts_months INTEGER  an event: counts from its latest record for this long; null in both = a state that lasts until it is ended ...
+lasts_days   INTEGER  ... plus this
+ended_by     VARCHAR  an event that also ends with a later record of this condition ("pregnancy-ended"), null when none
+"""
+            ),
+        ),
+        Table(
             "k_condition_code",
             "codes of a condition",
             columns(
@@ -146,7 +216,8 @@ licence   VARCHAR  licensed | off-licence
                 """
 rule_id       VARCHAR  key ("lithium.level")
 version       INTEGER  goes up when the rule's meaning changes
-kind          VARCHAR  monitor | review | result | combination | licence | agree
+kind          VARCHAR  monitor | review | result | combination | licence | agree | finding | supply
+about         VARCHAR  kind supply: nobody always | nobody | both; null otherwise
 title         VARCHAR  what is owed, as shown ("Lithium level")
 per           VARCHAR  substance | class: what a need's subject is
 set_name      VARCHAR  medicines it is about
@@ -188,7 +259,9 @@ every_months  INTEGER  ongoing: interval after the last evidence
 every_days    INTEGER
 sooner_months INTEGER  ongoing: interval while a `sooner` condition holds; null in both = none
 sooner_days   INTEGER
-until_months  INTEGER  ongoing: this row's interval is for evidence before anchor + this; null = afterwards
+until_months  INTEGER  ongoing: this row's interval is for evidence before anchor + this; null in both = afterwards ...
+until_days    INTEGER  ... plus this
+spread        BOOLEAN  ongoing: those already overdue when the practice began are spread over a year (ruling 16)
 mark          VARCHAR  verification mark of the figure this point uses, null = the rule's
 """
             ),
@@ -202,10 +275,10 @@ rule_id VARCHAR  rule
 part    VARCHAR  applies | unless | sooner
 grp     INTEGER  groups are joined by OR, rows within a group by AND
 seq     INTEGER  order within the group
-fact    VARCHAR  age | sex | has | takes | last | falling
-subject VARCHAR  condition, set, test or sex; empty for age
+fact    VARCHAR  one of FACTS
+subject VARCHAR  condition, set, test, sex, load or register group; empty where the fact has none; * = the subject of the need
 op      VARCHAR  is | >= | > | <= | <
-value   BIGINT   years for age, thousandths for tests; null for `is`
+value   BIGINT   in the unit of the fact (engine/contract.py, facts); null for `is`
 label   VARCHAR  the condition in words
 """
             ),
@@ -217,6 +290,8 @@ label   VARCHAR  the condition in words
                 """
 rule_id     VARCHAR  rule
 test        VARCHAR  test looked at
+measure     VARCHAR  value | rise | rise percent | rise within | fall within: what of it is compared (docs/engine.md 6)
+within_days INTEGER  rise within, fall within: days looked back
 low_milli   BIGINT   null = no lower end
 low_closed  BOOLEAN  the lower end belongs to the band
 high_milli  BIGINT   null = no upper end
@@ -233,9 +308,9 @@ reason   VARCHAR  key
 grp      VARCHAR  harm | overdue | opportunity | equity
 label    VARCHAR  the reason in words
 points   INTEGER  points (for `overdue`: per full `per_days`)
-kind     VARCHAR  overdue | nobody | fact
+kind     VARCHAR  overdue | nobody | fact | needs
 fact     VARCHAR  kind fact: as k_when
-subject  VARCHAR
+subject  VARCHAR  kind fact: as k_when; kind needs: a need kind (points for each open, due need of it)
 op       VARCHAR
 value    BIGINT
 per_days INTEGER  kind overdue

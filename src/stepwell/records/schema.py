@@ -26,7 +26,7 @@ code_system  VARCHAR  snomed (dm+d ids are SNOMED CT ids) | bnf | emis | read2 |
 term         VARCHAR  product name as written at the source
 degraded     BOOLEAN  only free text survived a transfer (SNOMED 196421000000109) or no usable code
 term_name    VARCHAR  lower-case name in `term` before its strength ("sertraline 50mg tablets" → "sertraline")
-strength_ug  BIGINT   micrograms of the (first) ingredient per unit or per ml, read from `term`; null when not stated
+strength_ug  BIGINT   micrograms of the (first) ingredient per unit or per ml (patch: in 24 hours), read from `term`; null when not stated
 unit         VARCHAR  counted in, from `term`: tablet | capsule | ml | patch | sachet | suppository | injection | dose | other
 dose_text    VARCHAR  the dose instruction as written
 dose_status  VARCHAR  structured | text | not understood | none: where the next four come from
@@ -180,6 +180,18 @@ kind       VARCHAR  class or type as written
 code       VARCHAR  SNOMED CT type when stated
 term       VARCHAR  as written
 on_date    DATE     first day
+"""
+            ),
+        ),
+        Table(
+            "stays",
+            "stays in hospital: supply comes from the ward, the clock of supply stops",
+            columns(
+                _ROW
+                + """
+org_code   VARCHAR  hospital or trust
+started_on DATE     day of admission
+ended_on   DATE     day of discharge, null while it lasts
 """
             ),
         ),
