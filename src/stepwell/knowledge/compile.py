@@ -179,20 +179,22 @@ def _rows(
                 specialist(medicine, sections["sets"], members),
                 None if maximum is None else milli(maximum),
                 None if medicine.oral_morphine is None else milli(medicine.oral_morphine.value),
+                None,
                 medicine.mark,
             )
         )
         rows["k_set"].append((key, key))
         rows["k_indication"] += [(key, licence.condition, licence.licence) for licence in medicine.licences]
     rows["k_set"] += [(key, substance) for key in sections["sets"] for substance in sorted(members[key])]
-    rows["k_register"] = [(key, register.label, register.set) for key, register in sections["registers"].items()]
+    rows["k_register"] = [(key, register.label, "medicine", "", register.set, None) for key, register in sections["registers"].items()]
     rows["k_product"] = [(system, code, substance, strength, unit) for system, code, substance, strength, unit in raw.products]
-    rows["k_name"] = [tuple(row) for row in raw.names]
+    rows["k_name"] = [(name, None, substance) for name, substance in raw.names]
     for key, test in sections["tests"].items():
         rows["k_test"].append((key, test.label, test.unit, test.kind, test.sample))
         rows["k_category"] += [(key, milli(low)) for low in test.categories]
         rows["k_test_code"] += sorted(dict.fromkeys(_test_codes(key, test, raw)), key=lambda row: row[3] == NO_VALUE)
     for key, condition in sections["conditions"].items():
+        rows["k_condition"].append((key, condition.label, None, None, None))
         rows["k_condition_code"] += sorted({(key, system, code) for _, system, code in codes_of(condition.lists, raw)})
     for key, rule in rules.items():
         _rule_rows(rows, key, rule, sections["tests"])
@@ -239,6 +241,7 @@ def _rule_rows(rows: dict[str, list[tuple[Any, ...]]], key: str, rule: model.Rul
             key,
             rule.version,
             rule.kind,
+            None,
             rule.title,
             rule.per,
             rule.set,
@@ -270,7 +273,8 @@ def _rule_rows(rows: dict[str, list[tuple[Any, ...]]], key: str, rule: model.Rul
                 *_months_days(point.lapse),
                 *_months_days(point.every),
                 *_months_days(point.sooner),
-                length(point.while_before).months if point.while_before else None,
+                *_months_days(point.while_before),
+                False,
                 next((row.basis.mark for row in rule.points if row.point == point.point and row.basis), None),
             )
         )
@@ -287,6 +291,8 @@ def _rule_rows(rows: dict[str, list[tuple[Any, ...]]], key: str, rule: model.Rul
             (
                 key,
                 band.test,
+                "value",
+                None,
                 None if low is None else milli(low),
                 band.low_from is not None,
                 None if high is None else milli(high),

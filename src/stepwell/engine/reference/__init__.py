@@ -73,7 +73,7 @@ def _evaluate_person(case: Case, known: Known, output: Output) -> None:
 
     _put_medicines(case, medicines, owners, output)
     for register in registers_of(medicines, events, known):
-        output["registers"].append({"person_id": case.person_id, **vars(register), "substances": "+".join(register.substances)})
+        output["registers"].append({"person_id": case.person_id, **vars(register), "months": None, "long_term": None, "substances": "+".join(register.substances)})
     _put_needs(patient, person, needs, output)
     for reason, points in points_of(patient, needs):
         output["priority"].append(
@@ -129,6 +129,10 @@ def _put_medicines(case: Case, medicines: dict[str, Medicine], owners: dict[str,
                 "daily_ug": latest.daily_ug,
                 "dose_provenance": latest.provenance,
                 "as_required": latest.as_required,
+                "counted_ug": None,
+                "months": None,
+                "covered_percent": None,
+                "early_issues": None,
                 "dose_text": latest.dose_text,
                 "term": latest.term,
                 "supplied_by": medicine.supplied_by,
