@@ -14,6 +14,7 @@ COMMANDS = {
     "generate": "write synthetic people as FHIR, with the mess of real life",
     "import": "bring records into the store",
     "evaluate": "compute every duty from the store",
+    "courses": "count treatment episodes in a file of issues",
     "explain": "tell why one person has the duties they have",
     "knowledge": "check the knowledge base",
     "audit": "verify the audit trail",
