@@ -3,16 +3,11 @@
     python -m stepwell.engine.specs            run the specs on both engines and see whether the pages are fresh
     python -m stepwell.engine.specs --write    write the pages again
 
-A spec is a YAML file `tests/spec/<medicine>/<family>.yaml`: title, rules, as_of, why, people. Each person says what `happened`
+A spec is a YAML file `tests/spec/<medicine or family>/<name>.yaml`: title, rules, as_of, why, people. Each person says what `happened`
 (sentences of `stepwell.engine.worked`) and what is `owed`:
 
-    RULE [of SUBJECT,] POINT: STATE, due DATE, opens DATE, counted from DATE, served on DATE, OWNER, because TEXT
-    not RULE [of SUBJECT,] [POINT]
-    MEDICINE: current | lapsed, since DATE, licensed | off-licence | licence unknown, OWNER
-    no MEDICINE
-    nothing
-
-Every open need of the spec's rules must be listed, so an empty list says that nothing is owed.
+lines of `stepwell.engine.expectations`, about duties and about what the engine found out (medicines, registers, totals ...).
+Every open need of the spec's rules must be listed, so an empty list says that nothing is owed. `tests/spec/README.md` shows the language.
 """
 
 from __future__ import annotations
@@ -21,7 +16,6 @@ import argparse
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from pathlib import Path
@@ -31,21 +25,12 @@ import msgspec
 import pyarrow as pa
 
 from stepwell.engine import ENGINES, Engine, run
-from stepwell.engine.worked import ORGANISATIONS, WorkedPatient, worked
+from stepwell.engine.expectations import Expectation, Reader
+from stepwell.engine.worked import WorkedPatient, worked
 from stepwell.errors import Refused
 
 SPECS = Path("tests/spec")
 PAGES = Path("docs/guide/rules")
-STATES = ("open", "met", "lapsed", "declined", "not applicable")
-LICENCES = {"licensed": "licensed", "off-licence": "off-licence", "licence unknown": "unknown"}
-DATED = {
-    "due": "due_on",
-    "opens": "opens_on",
-    "counted from": "anchor_on",
-    "served on": "served_on",
-    "since": "started_on",
-    "escalates": "escalate_on",
-}
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -70,20 +55,6 @@ class Spec(msgspec.Struct, forbid_unknown_fields=True):
         return Path(self.path).parent.name
 
 
-@dataclass(frozen=True)
-class Expectation:
-    """One line of `owed`, read."""
-
-    line: str
-    table: str
-    having: dict[str, Any]
-    """Which row is meant."""
-    says: dict[str, Any]
-    """What that row must say."""
-    because: str | None = None
-    absent: bool = False
-
-
 def load(folder: Path = SPECS) -> list[Spec]:
     """Every spec, by medicine and file name. A file that is not a spec is refused, naming it."""
     specs = []
@@ -99,49 +70,10 @@ def load(folder: Path = SPECS) -> list[Spec]:
     return specs
 
 
-def read_expectation(line: str, knowledge: Mapping[str, pa.Table]) -> Expectation:
-    """A line of `owed` as what a row of the outputs must say."""
-    rules = set(knowledge["k_rule"]["rule_id"].to_pylist())
-    absent = line.startswith(("not ", "no "))
-    head, _, facts = line.removeprefix("not ").removeprefix("no ").partition(": ")
-    name, _, rest = head.partition(" ")
-    says, because = _facts(facts, line)
-    if name not in rules:
-        if rest or name not in knowledge["k_substance"]["substance"].to_pylist():
-            raise Refused(f"'{line}': knowledge has neither a rule nor a medicine '{name}'")
-        if "state" in says:
-            says["status"] = says.pop("state")
-        return Expectation(line, "medicines", {"substance": name}, says, because, absent)
-    having = {"rule_id": name}
-    if match := re.match(r"of ([^,]+),?\s*", rest):
-        having["subject"] = match[1]
-        rest = rest[match.end() :]
-    if rest:
-        having["point"] = rest
-    return Expectation(line, "needs", having, says, because, absent)
-
-
-def _facts(text: str, line: str) -> tuple[dict[str, Any], str | None]:
-    says: dict[str, Any] = {}
-    text, _, because = text.partition("because ")
-    for fact in filter(None, (part.strip() for part in text.split(","))):
-        words, _, last = fact.rpartition(" ")
-        if words in DATED and _DATE.fullmatch(last):
-            says[DATED[words]] = date.fromisoformat(last)
-        elif fact in STATES or fact == "current":
-            says["state"] = fact
-        elif fact in LICENCES:
-            says["licence"] = LICENCES[fact]
-        elif fact == "nobody" or fact in ORGANISATIONS:
-            says["owner_org"] = ORGANISATIONS.get(fact, fact)
-        else:
-            raise Refused(f"'{line}': '{fact}' says nothing that a duty or a medicine has")
-    return says, because or None
-
-
 def check(specs: list[Spec], knowledge: Mapping[str, pa.Table], engine: Engine) -> list[str]:
     """Where the engine's answer differs from the specs; empty when it agrees with all of them. One run for each `as_of`."""
     faults: list[str] = []
+    reader = Reader(knowledge)
     for as_of, group in groupby(sorted(specs, key=lambda spec: spec.as_of), key=lambda spec: spec.as_of):
         together = list(group)
         patients = [WorkedPatient(_full_name(spec, person), person.happened) for spec in together for person in spec.people]
@@ -151,7 +83,7 @@ def check(specs: list[Spec], knowledge: Mapping[str, pa.Table], engine: Engine) 
             for person in spec.people:
                 person_id = person_ids[_full_name(spec, person)]
                 own = {name: [row for row in table if row["person_id"] == person_id] for name, table in rows.items()}
-                faults += [f"{spec.path}: {person.name}: {fault}" for fault in _faults(spec, person, own, knowledge)]
+                faults += [f"{spec.path}: {person.name}: {fault}" for fault in _faults(spec, person, own, reader)]
     return faults
 
 
@@ -159,22 +91,21 @@ def _full_name(spec: Spec, person: Person) -> str:
     return f"{spec.path}: {person.name}"
 
 
-def _faults(spec: Spec, person: Person, rows: dict[str, list[dict[str, Any]]], knowledge: Mapping[str, pa.Table]) -> Iterator[str]:
+def _faults(spec: Spec, person: Person, rows: dict[str, list[dict[str, Any]]], reader: Reader) -> Iterator[str]:
     listed: set[tuple[str, str, str]] = set()
     for line in person.owed:
         if line == "nothing":
             if rows["needs"]:
                 yield f"'nothing' is owed, but there is {_needs_in_words(rows['needs'])}"
             continue
-        expected = read_expectation(line, knowledge)
+        expected = reader.read(line)
         found = [row for row in rows[expected.table] if all(row[key] == value for key, value in expected.having.items())]
         if expected.absent:
             if found:
                 yield f"'{line}', but it is there"
             continue
         if len(found) != 1:
-            others = _needs_in_words([row for row in rows["needs"] if row["rule_id"] == expected.having.get("rule_id")])
-            yield f"'{line}' fits {len(found)} rows; of that rule there is {others}"
+            yield f"'{line}' fits {len(found)} rows; there is {_others(expected, rows)}"
             continue
         row = found[0]
         for column, value in expected.says.items():
@@ -185,9 +116,20 @@ def _faults(spec: Spec, person: Person, rows: dict[str, list[dict[str, Any]]], k
             reasons = [reason["label"] for reason in rows["because"] if _key(reason) == _key(row)]
             if expected.because is not None and expected.because not in reasons:
                 yield f"'{line}': the reasons are {reasons}"
+        elif expected.because is not None and expected.because != row.get("evidence"):
+            yield f"'{line}': the evidence is {row.get('evidence')}"
     for row in rows["needs"]:
         if row["rule_id"] in spec.rules and row["state"] == "open" and _key(row) not in listed:
             yield f"not listed: {_needs_in_words([row])}"
+
+
+def _others(expected: Expectation, rows: dict[str, list[dict[str, Any]]]) -> str:
+    """What there is instead: needs of that rule, or the rows of that table about anything else."""
+    if expected.table == "needs":
+        return _needs_in_words([row for row in rows["needs"] if row["rule_id"] == expected.having["rule_id"]])
+    first = next(iter(expected.having))
+    names = " ".join(str(row[first]) for row in rows[expected.table])
+    return f"{expected.table} of {names or 'nothing'}"
 
 
 def _key(row: dict[str, Any]) -> tuple[str, str, str]:
@@ -201,12 +143,18 @@ def _needs_in_words(rows: list[dict[str, Any]]) -> str:
     return "; ".join(words) or "none"
 
 
+def title_of(folder: str, knowledge: Mapping[str, pa.Table]) -> str:
+    """A folder of specs is named after a medicine, a register, or a family of rules."""
+    titles = {row["register"]: row["label"] for row in knowledge["k_register"].to_pylist()}
+    titles |= {row["substance"]: row["label"] for row in knowledge["k_substance"].to_pylist()}
+    return titles.get(folder) or folder.replace("-", " ").capitalize()
+
+
 def render(medicine: str, specs: list[Spec], knowledge: Mapping[str, pa.Table]) -> str:
     """The page of a medicine: for each rule family why, the rules with source and mark, and the worked patients."""
-    substances = {row["substance"]: row for row in knowledge["k_substance"].to_pylist()}
     pack = knowledge["k_pack"].to_pylist()[0]
     parts = [
-        f"# {substances[medicine]['label']}: the rules, with worked patients",
+        f"# {title_of(medicine, knowledge)}: the rules, with worked patients",
         "Written from the specs in `tests/spec/` by `python -m stepwell.engine.specs --write`; "
         f"every line of every table is checked on both engines. Knowledge pack {pack['pack']} {pack['version']}. "
         "Nothing here is clinical advice, and nothing is approved for use in care until an organisation approves its pack.",
@@ -232,37 +180,23 @@ def _rule_table(spec: Spec, knowledge: Mapping[str, pa.Table]) -> str:
 
 
 def _people_table(spec: Spec, knowledge: Mapping[str, pa.Table]) -> str:
+    reader = Reader(knowledge)
     lines = ["| person | what happened | what is owed |", "|---|---|---|"]
     for person in spec.people:
-        happened = "; ".join(_happened_in_words(sentence, knowledge) for sentence in person.happened) + (
+        happened = "; ".join(_happened_in_words(sentence, reader) for sentence in person.happened) + (
             f". *{person.note.strip()}*" if person.note else ""
         )
-        owed = "<br>".join(_owed_in_words(line, knowledge) for line in person.owed) or "nothing of these"
+        owed = "<br>".join(reader.in_words(line) for line in person.owed) or "nothing of these"
         lines.append(f"| {person.name} | {_shown(_cell(happened))} | {_shown(_cell(owed))} |")
     return "\n".join(lines)
 
 
-def _happened_in_words(sentence: str, knowledge: Mapping[str, pa.Table]) -> str:
+def _happened_in_words(sentence: str, reader: Reader) -> str:
     """A sentence with the names of tests and rules as they are shown."""
-    tests = {row["test"]: row["label"] for row in knowledge["k_test"].to_pylist()}
-    rules = {row["rule_id"]: row["title"] for row in knowledge["k_rule"].to_pylist()}
+    rules = {name: row["title"] for name, row in reader.rules.items()}
     typed = sentence.startswith("typed ")
-    words = [tests.get(word) or rules.get(word) or word for word in sentence.removeprefix("typed ").split(" ")]
+    words = [reader.tests.get(word) or rules.get(word) or word for word in sentence.removeprefix("typed ").split(" ")]
     return " ".join(words) + (" (typed into the ledger)" if typed else "")
-
-
-def _owed_in_words(line: str, knowledge: Mapping[str, pa.Table]) -> str:
-    if line == "nothing":
-        return line
-    expected = read_expectation(line, knowledge)
-    facts = line.partition(": ")[2]
-    if expected.table == "medicines":
-        name = next(row["label"] for row in knowledge["k_substance"].to_pylist() if row["substance"] == expected.having["substance"])
-        return f"not on a register: {name}" if expected.absent else f"{name}: {facts}"
-    rule = next(row for row in knowledge["k_rule"].to_pylist() if row["rule_id"] == expected.having["rule_id"])
-    about = ", ".join(filter(None, (expected.having.get("subject"), expected.having.get("point"))))
-    title = rule["title"] + (f" ({about})" if about else "")
-    return f"no {title}" if expected.absent else f"**{title}**: {facts}"
 
 
 def _cell(text: str) -> str:
@@ -283,8 +217,7 @@ def pages(specs: list[Spec], knowledge: Mapping[str, pa.Table]) -> dict[str, str
     """File name → text, one page for each medicine and one that lists them."""
     medicines = sorted({spec.medicine for spec in specs})
     found = {f"{name}.md": render(name, [spec for spec in specs if spec.medicine == name], knowledge) for name in medicines}
-    labels = {row["substance"]: row["label"] for row in knowledge["k_substance"].to_pylist()}
-    listed = "\n".join(f"- [{labels[name]}]({name}.md)" for name in medicines)
+    listed = "\n".join(f"- [{title_of(name, knowledge)}]({name}.md)" for name in medicines)
     found["README.md"] = (
         f"# Rules, with worked patients\n\nWho owes what, when, and why, for each medicine of the pack that is complete.\n\n{listed}\n"
     )

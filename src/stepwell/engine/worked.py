@@ -1,16 +1,14 @@
 """Worked patients: a history in plain words becomes the tables that an engine reads.
 
 The words are those of the specs (`tests/spec/*.yaml`) and of the guide, so that a clinician can read and write them.
-Each line is one sentence; `LINES` lists the forms. Doses are as taken in a day, dates YYYY-MM-DD, values in the test's own unit.
+Each line is one sentence; the forms are in `stepwell.engine.worked_sentences` and, with examples, in `tests/spec/README.md`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -22,26 +20,6 @@ from stepwell.records.schema import TABLES as RECORDS
 from stepwell.records.schema import WORKFLOW
 
 ORGANISATIONS = {"practice": "A81001", "trust": "RX9", "private": "PRV01", "pharmacy": "FA001", "hospital": "RTR"}
-SETTINGS = {"practice": "gp", "trust": "trust", "private": "private", "pharmacy": "pharmacy", "hospital": "trust"}
-MICROGRAMS = {"mg": 1_000, "microgram": 1, "micrograms": 1, "g": 1_000_000}
-UNITS = {"mg": "mg", "microgram": "microgram", "micrograms": "microgram", "g": "gram"}
-
-LINES = """
-born DATE | female | male | died DATE
-registered with ORG from DATE [to DATE] | on the caseload of ORG from DATE
-MEDICINE [AMOUNT mg daily | as required | dose unreadable] from DATE [to DATE] every N days [for N days] [by ORG]
-MEDICINE [AMOUNT mg daily | as required | dose unreadable] on DATE [for N days] [by ORG]
-MEDICINE [AMOUNT mg daily] prescribed elsewhere from DATE [confirmed DATE] [review DATE] [by trust | by private]
-MEDICINE plan from DATE [for CONDITION] [because "TEXT"] [intended to end DATE]
-TEST VALUE on DATE [by ORG] | TEST on DATE [by ORG] | typed TEST [VALUE] on DATE
-diagnosis CONDITION [on DATE] [ended DATE]
-agreement MEDICINE LINE: ORG from DATE [to DATE] | MEDICINE taken on by ORG from DATE [to DATE]
-declined | done | not applicable RULE [of SUBJECT,] POINT on DATE [until DATE]
-letter from ORG on DATE
-"""
-
-_DATE = r"\d{4}-\d{2}-\d{2}"
-_DOSE = r"(?:(?P<amount>[\d.]+) (?P<unit>mg|micrograms?|g) daily|(?P<prn>as required)|(?P<unreadable>dose unreadable))"
 
 
 @dataclass
@@ -60,16 +38,20 @@ class Worked:
         self.as_of = as_of
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._number = 0
-        self._products = _first_products(knowledge)
+        self._products = _products(knowledge)
+        self._names = _names(knowledge)
         self._test_units = {row["test"]: row["unit"] for row in _rows(knowledge, "k_test")}
         self._test_codes = _first_codes(_rows(knowledge, "k_test_code"), self._test_units)
         self._condition_codes = _plainest_codes(_rows(knowledge, "k_condition_code"))
         self._rules = {row["rule_id"]: row for row in _rows(knowledge, "k_rule")}
+        self.pack: dict[str, Any] = next(iter(_rows(knowledge, "k_pack")), {"pack": None, "version": None})
         self.person_ids: dict[str, int] = {}
 
     def add(self, patient: WorkedPatient) -> int:
         """The person's id. A sentence that no form fits is refused, naming it."""
-        person = _Person(self, len(self.person_ids) + 1)
+        from stepwell.engine.worked_sentences import Reader
+
+        person = Reader(self, len(self.person_ids) + 1)
         self.person_ids[patient.name] = person.person_id
         for sentence in patient.happened:
             person.read(sentence)
@@ -99,10 +81,23 @@ class Worked:
     def last_native_id(self, table: str) -> str:
         return self._rows[table][-1]["native_id"]
 
-    def product(self, substance: str, sentence: str) -> dict[str, Any]:
-        if substance not in self._products:
+    def product(self, substance: str, sentence: str, *, unit: str | None = None, strength_ug: int | None = None) -> dict[str, Any]:
+        """A product of that medicine, in that unit and of that strength where they are given: one that gives it alone, a tablet or
+        capsule of known strength before others. Where no list has such a product, a row known by its name, as a record writes it."""
+        if not self.is_medicine(substance):
             raise Refused(f"'{sentence}': knowledge has no product of '{substance}'. Write a medicine that it knows.")
-        return self._products[substance]
+        fitting = [
+            row
+            for row in self._products.get(substance, [])
+            if (unit is None or row["unit"] == unit) and (strength_ug is None or row["strength_ug"] == strength_ug)
+        ]
+        if fitting:
+            return fitting[0]
+        wanted = unit or "tablet"
+        names = [row["term_name"] for row in self._names.get(substance, []) if row["unit"] in (wanted, None)]
+        if not names:
+            raise Refused(f"'{sentence}': knowledge has neither such a product of '{substance}' nor a name of it counted in {wanted}s.")
+        return {"code": None, "code_system": None, "term_name": names[0], "unit": wanted, "strength_ug": strength_ug}
 
     def test(self, test: str, sentence: str) -> dict[str, Any]:
         if test not in self._test_codes:
@@ -129,7 +124,13 @@ class Worked:
         return rule["set_name"]
 
     def is_medicine(self, name: str) -> bool:
-        return name in self._products
+        return name in self._products or name in self._names
+
+    def has_product(self, name: str, unit: str) -> bool:
+        return any(row["unit"] == unit for row in self._products.get(name, []))
+
+    def is_condition(self, name: str) -> bool:
+        return name in self._condition_codes
 
     def is_test(self, name: str) -> bool:
         return name in self._test_units
@@ -139,8 +140,8 @@ def _rows(tables: Mapping[str, pa.Table], name: str) -> list[dict[str, Any]]:
     return tables[name].to_pylist() if name in tables else KNOWLEDGE[name].arrow_schema().empty_table().to_pylist()
 
 
-def _first_products(knowledge: Mapping[str, pa.Table]) -> dict[str, dict[str, Any]]:
-    """One product for each medicine that gives that medicine alone, a tablet or capsule of known strength before others."""
+def _products(knowledge: Mapping[str, pa.Table]) -> dict[str, list[dict[str, Any]]]:
+    """Products of each medicine: those that give it alone first, tablets and capsules of known strength before others."""
     rows = _rows(knowledge, "k_product")
     several: dict[tuple[str, str], int] = {}
     for row in rows:
@@ -150,13 +151,19 @@ def _first_products(knowledge: Mapping[str, pa.Table]) -> dict[str, dict[str, An
         alone = several[row["code_system"], row["code"]] == 1
         return not alone, row["unit"] not in ("tablet", "capsule"), row["strength_ug"] is None, row["code_system"] != "snomed", row["code"]
 
-    products: dict[str, dict[str, Any]] = {}
+    products: dict[str, list[dict[str, Any]]] = {}
     for row in sorted(rows, key=worth):
-        products.setdefault(row["substance"], row)
-    for row in _rows(knowledge, "k_name"):
-        nameless = {"code_system": None, "code": None, "substance": row["substance"], "strength_ug": None, "unit": "tablet"}
-        products.setdefault(row["substance"], {**nameless, "term_name": row["term_name"]})
+        products.setdefault(row["substance"], []).append(row)
     return products
+
+
+def _names(knowledge: Mapping[str, pa.Table]) -> dict[str, list[dict[str, Any]]]:
+    """Names of each medicine, those for one unit only before those for any."""
+    names: dict[str, list[dict[str, Any]]] = {}
+    for row in sorted(_rows(knowledge, "k_name"), key=lambda row: (row["unit"] is None, row["term_name"])):
+        if row["substance"] is not None:
+            names.setdefault(row["substance"], []).append(row)
+    return names
 
 
 def _first_codes(rows: list[dict[str, Any]], units: Mapping[str, str | None]) -> dict[str, dict[str, Any]]:
@@ -182,314 +189,6 @@ def _plainest_codes(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     for row in sorted(rows, key=lambda row: (row["code_system"] != "snomed", said[row["code_system"], row["code"]], row["code"])):
         codes.setdefault(row["condition"], row)
     return codes
-
-
-class _Person:
-    """Reads the sentences about one person."""
-
-    def __init__(self, worked: Worked, person_id: int) -> None:
-        self.worked = worked
-        self.person_id = person_id
-        self.subject_id = person_id * 10
-        self.birth_date: date | None = None
-        self.death_date: date | None = None
-        self.sex = "unknown"
-        self.registered = False
-
-    def read(self, sentence: str) -> None:
-        for pattern, reader in _READERS:
-            match = re.fullmatch(pattern, sentence.strip())
-            if match and reader(self, match, sentence):
-                return
-        raise Refused(f"'{sentence}' is not a sentence about a worked patient. The forms are:\n{LINES.strip()}")
-
-    def put(self, table: str, **values: Any) -> None:
-        self.worked.put(table, subject_id=self.subject_id, **values)
-
-    def close(self) -> None:
-        practice = ORGANISATIONS["practice"]
-        self.put(
-            "patients",
-            local_id=str(self.person_id),
-            nhs_status="missing",
-            birth_date=self.birth_date,
-            death_date=self.death_date,
-            sex=self.sex,
-            org_code=practice,
-            gp_org_code=practice,
-        )
-        if not self.registered:
-            self.put("registrations", org_code=practice, kind="registration")
-        self.worked.put(
-            "links",
-            subject_id=self.subject_id,
-            person_id=self.person_id,
-            source=practice,
-            local_id=str(self.person_id),
-            method="person",
-            linked_at=datetime(2000, 1, 1),
-            linked_by="spec",
-        )
-
-    def born(self, match: re.Match[str], sentence: str) -> bool:
-        self.birth_date = _day(match["on"])
-        return True
-
-    def died(self, match: re.Match[str], sentence: str) -> bool:
-        self.death_date = _day(match["on"])
-        return True
-
-    def is_of_sex(self, match: re.Match[str], sentence: str) -> bool:
-        self.sex = match[0]
-        return True
-
-    def registration(self, match: re.Match[str], sentence: str) -> bool:
-        self.registered = True
-        self.put(
-            "registrations", org_code=_org(match["org"]), kind="registration", started_on=_day(match["start"]), ended_on=_day(match["end"])
-        )
-        return True
-
-    def caseload(self, match: re.Match[str], sentence: str) -> bool:
-        self.put(
-            "registrations", org_code=_org(match["org"]), kind="caseload", started_on=_day(match["start"]), ended_on=_day(match["end"])
-        )
-        return True
-
-    def medicine(self, match: re.Match[str], sentence: str) -> bool:
-        if not self.worked.is_medicine(match["name"]):
-            return False
-        start = _required(match["start"])
-        end = _day(match["end"]) if "end" in match.re.groupindex else start
-        every = int(match["every"]) if "every" in match.re.groupindex else 1
-        end = min(end or self.worked.as_of, self.worked.as_of)
-        days = int(match["days"]) if match["days"] else (every if "every" in match.re.groupindex else 28)
-        on = start
-        while on <= end:
-            self.put(
-                "medication_issues",
-                issued_on=on,
-                days_supply=days,
-                status="completed",
-                **self._medicine_columns(match, sentence),
-            )
-            on += timedelta(days=every)
-        return True
-
-    def elsewhere(self, match: re.Match[str], sentence: str) -> bool:
-        if not self.worked.is_medicine(match["name"]):
-            return False
-        self.put(
-            "medication_plans",
-            elsewhere=True,
-            started_on=_day(match["start"]),
-            asserted_on=_day(match["confirmed"]),
-            review_on=_day(match["review"]),
-            status="active",
-            kind="repeat",
-            **self._medicine_columns(match, sentence),
-        )
-        return True
-
-    def plan(self, match: re.Match[str], sentence: str) -> bool:
-        if not self.worked.is_medicine(match["name"]):
-            return False
-        reason = self.worked.condition(match["condition"], sentence) if match["condition"] else None
-        self.put(
-            "medication_plans",
-            elsewhere=False,
-            started_on=_day(match["start"]),
-            intended_end_on=_day(match["end"]),
-            indication_code=reason["code"] if reason else None,
-            indication_text=match["text"],
-            status="active",
-            kind="repeat",
-            **self._medicine_columns(match, sentence),
-        )
-        return True
-
-    def _medicine_columns(self, match: re.Match[str], sentence: str) -> dict[str, Any]:
-        groups = match.groupdict()
-        product = self.worked.product(match["name"], sentence)
-        by = groups.get("by") or "practice"
-        strength = product["strength_ug"]
-        term = f"{match['name']} {_number(strength)}mg {product['unit']}s" if strength else match["name"]
-        columns: dict[str, Any] = {
-            "org_code": _org(by),
-            "setting": SETTINGS.get(by, "unknown"),
-            "code": product["code"],
-            "code_system": product["code_system"],
-            "term": term,
-            "term_name": product.get("term_name") or match["name"],
-            "degraded": False,
-            "dose_status": "none",
-            "as_required": False,
-        }
-        if groups.get("prn"):
-            columns.update(as_required=True, dose_status="text", dose_text="when required")
-        elif groups.get("unreadable"):
-            columns.update(dose_status="not understood", dose_text="as directed")
-        elif groups.get("amount"):
-            milli = int(Decimal(match["amount"]) * 1000)
-            columns.update(
-                dose_status="structured",
-                dose_text=f"{match['amount']} {match['unit']} daily",
-                dose_low_milli=milli,
-                dose_high_milli=milli,
-                dose_unit=UNITS[match["unit"]],
-            )
-        return columns
-
-    def result(self, match: re.Match[str], sentence: str) -> bool:
-        if not self.worked.is_test(match["name"]):
-            return False
-        code = self.worked.test(match["name"], sentence)
-        by = match["by"] or "practice"
-        self.put(
-            "observations",
-            org_code=_org(by),
-            code=code["code"],
-            code_system=code["code_system"],
-            term=match["name"],
-            effective_on=_day(match["on"]),
-            precision="day",
-            status="final",
-            comparator=match["comparator"],
-            **self._value(match["value"], code),
-        )
-        return True
-
-    def _value(self, value: str | None, code: dict[str, Any]) -> dict[str, Any]:
-        """The value as the laboratory would send it: in a unit that the code's row converts from."""
-        if value is None:
-            return {}
-        wanted = Decimal(value) * 1000 * code["denominator"] / code["numerator"]
-        return {"value_milli": int(wanted), "value_unit": code["unit"] or self.worked.test_unit(code["test"])}
-
-    def typed(self, match: re.Match[str], sentence: str) -> bool:
-        value = int(Decimal(match["value"]) * 1000) if match["value"] else None
-        self.worked.put(
-            "recorded_results",
-            person_id=self.person_id,
-            test=match["name"],
-            effective_on=_day(match["on"]),
-            value_milli=value,
-            label="recorded in the ledger",
-        )
-        return True
-
-    def diagnosis(self, match: re.Match[str], sentence: str) -> bool:
-        code = self.worked.condition(match["name"], sentence)
-        self.put(
-            "conditions",
-            org_code=ORGANISATIONS["practice"],
-            code=code["code"],
-            code_system=code["code_system"],
-            term=match["name"],
-            onset_on=_day(match["on"]),
-            recorded_on=_day(match["on"]),
-            ended_on=_day(match["end"]),
-            status="active",
-        )
-        return True
-
-    def agreement(self, match: re.Match[str], sentence: str) -> bool:
-        self.worked.put(
-            "agreement_lines",
-            person_id=self.person_id,
-            agreement_id=f"agreement-{match['name']}",
-            substance=match["name"],
-            line=match["line"],
-            owner_org=_org(match["org"]),
-            from_on=_day(match["start"]),
-            to_on=_day(match["end"]),
-            label=f"agreed from {match['start']}",
-        )
-        return True
-
-    def assertion(self, match: re.Match[str], sentence: str) -> bool:
-        self.worked.put(
-            "owner_assertions",
-            person_id=self.person_id,
-            substance=match["name"],
-            owner_org=_org(match["org"]),
-            from_on=_day(match["start"]),
-            to_on=_day(match["end"]),
-            label=f"taken on from {match['start']}",
-        )
-        return True
-
-    def answer(self, match: re.Match[str], sentence: str) -> bool:
-        self.worked.put(
-            "dispositions",
-            person_id=self.person_id,
-            rule_id=match["rule"],
-            subject=match["subject"] or self.worked.subject(match["rule"], sentence),
-            point=match["point"],
-            kind=match["kind"],
-            on_date=_day(match["on"]),
-            until=_day(match["until"]),
-            label=f"{match['kind']} as answered",
-        )
-        return True
-
-    def letter(self, match: re.Match[str], sentence: str) -> bool:
-        self.put("letters", from_org=_org(match["org"]), to_org=ORGANISATIONS["practice"], sent_on=_day(match["on"]), title="letter")
-        return True
-
-
-def _day(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text else None
-
-
-def _required(text: str) -> date:
-    return date.fromisoformat(text)
-
-
-def _org(word: str) -> str:
-    return ORGANISATIONS.get(word, word)
-
-
-def _number(micrograms: int) -> str:
-    return f"{Decimal(micrograms) / 1000:f}".rstrip("0").rstrip(".") if micrograms % 1000 else str(micrograms // 1000)
-
-
-_NAME = r"(?P<name>[a-z0-9][a-z0-9./+-]*)"
-_BY = r"(?: by (?P<by>\w+))?"
-_READERS: list[tuple[str, Callable[[_Person, re.Match[str], str], bool]]] = [
-    (rf"born (?P<on>{_DATE})", _Person.born),
-    (rf"died (?P<on>{_DATE})", _Person.died),
-    (r"female|male", _Person.is_of_sex),
-    (rf"registered with (?P<org>\w+) from (?P<start>{_DATE})(?: to (?P<end>{_DATE}))?", _Person.registration),
-    (rf"on the caseload of (?P<org>\w+) from (?P<start>{_DATE})(?: to (?P<end>{_DATE}))?", _Person.caseload),
-    (rf"letter from (?P<org>\w+) on (?P<on>{_DATE})", _Person.letter),
-    (rf"diagnosis {_NAME}(?: on (?P<on>{_DATE}))?(?: ended (?P<end>{_DATE}))?", _Person.diagnosis),
-    (rf"agreement {_NAME} (?P<line>[\w.+-]+): (?P<org>\w+) from (?P<start>{_DATE})(?: to (?P<end>{_DATE}))?", _Person.agreement),
-    (rf"{_NAME} taken on by (?P<org>\w+) from (?P<start>{_DATE})(?: to (?P<end>{_DATE}))?", _Person.assertion),
-    (
-        rf"(?P<kind>declined|done|not applicable) (?P<rule>[\w.-]+)(?: of (?P<subject>[^,]+),)? (?P<point>.+?)"
-        rf" on (?P<on>{_DATE})(?: until (?P<until>{_DATE}))?",
-        _Person.answer,
-    ),
-    (rf"typed {_NAME}(?: (?P<value>-?[\d.]+))? on (?P<on>{_DATE})", _Person.typed),
-    (
-        rf"{_NAME}(?: {_DOSE})? from (?P<start>{_DATE})(?: to (?P<end>{_DATE}))? every (?P<every>\d+) days"
-        rf"(?: for (?P<days>\d+) days)?{_BY}",
-        _Person.medicine,
-    ),
-    (
-        rf"{_NAME}(?: {_DOSE})? prescribed elsewhere from (?P<start>{_DATE})(?: confirmed (?P<confirmed>{_DATE}))?"
-        rf"(?: review (?P<review>{_DATE}))?{_BY}",
-        _Person.elsewhere,
-    ),
-    (
-        rf"{_NAME} plan from (?P<start>{_DATE})(?: for (?P<condition>[\w-]+))?(?: because \"(?P<text>[^\"]*)\")?"
-        rf"(?: intended to end (?P<end>{_DATE}))?",
-        _Person.plan,
-    ),
-    (rf"{_NAME}(?: {_DOSE})? on (?P<start>{_DATE})(?: for (?P<days>\d+) days)?{_BY}", _Person.medicine),
-    (rf"{_NAME}(?: (?P<comparator><=?|>=?)?(?P<value>-?[\d.]+))? on (?P<on>{_DATE}){_BY}", _Person.result),
-]
 
 
 def worked(patients: Iterable[WorkedPatient], knowledge: Mapping[str, pa.Table], as_of: date) -> tuple[Inputs, dict[str, int]]:
