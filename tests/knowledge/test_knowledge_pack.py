@@ -105,7 +105,13 @@ def test_the_product_file_is_what_the_lists_give() -> None:
         ("Lithium citrate 1.018g/5ml oral solution", 203_600, "ml", "oral"),
         ("Flupentixol 500microgram tablets", 500, "tablet", "oral"),
         ("Co-codamol 30mg/500mg tablets", 30_000, "tablet", "oral"),
-        ("Fentanyl 25micrograms/hour transdermal patches", None, "patch", "patch"),
+        ("Fentanyl 25micrograms/hour transdermal patches", 600, "patch", "patch"),
+        ("Fentanyl 37.5microgram/hour transdermal patches", 900, "patch", "patch"),
+        ("Fentanyl 12micrograms/hour transdermal patches", 288, "patch", "patch"),
+        ("Buprenorphine 52.5micrograms/hour transdermal patches", 1_260, "patch", "patch"),
+        ("Rivastigmine 9.5mg/24hours transdermal patches", 9_500, "patch", "patch"),
+        ("Durogesic 25micrograms transdermal patches", None, "patch", "patch"),
+        ("Somatropin 5mg/24hours powder", None, "other", "oral"),
         ("Co-codamol 8mg/500mg/5ml oral solution", 1_600, "ml", "oral"),
         ("Oramorph 10mg/5ml oral solution unit dose vials", 10_000, "dose", "oral"),
         ("Paliperidone 50mg/0.5ml suspension for injection pre-filled syringes", 50_000, "injection", "injection"),
@@ -185,11 +191,28 @@ def test_long_acting_injections_are_not_the_oral_medicine(pack: knowledge.Knowle
 
 
 def test_names_do_not_take_another_ingredient_for_the_medicine(rows: dict[str, list[dict]]) -> None:
-    names = {row["term_name"]: row["substance"] for row in rows["k_name"]}
+    names = {row["term_name"]: row["substance"] for row in rows["k_name"] if row["unit"] is None}
     assert not {"paracetamol", "aspirin", "naloxone", "cyclizine", "kaolin"} & set(names)
     assert names["lustral"] == "sertraline" and names["risperdal consta"] == "risperidone long-acting injection"
     assert names["co-codamol"] == "codeine" and names["priadel"] == "lithium" and names["zyprexa"] == "olanzapine"
     assert all(name == name.lower().strip() for name in names)
+
+
+def test_a_name_may_mean_another_medicine_when_counted_otherwise(rows: dict[str, list[dict]]) -> None:
+    names = {(row["term_name"], row["unit"]): row["substance"] for row in rows["k_name"]}
+    assert names["flupentixol", None] == "flupentixol" and names["flupentixol", "injection"] == "flupentixol decanoate"
+    assert names["buprenorphine", None] == "buprenorphine" and names["buprenorphine", "patch"] == "buprenorphine patch"
+    assert names["ibuprofen", None] == "ibuprofen" and names["ibuprofen", "other"] is None  # a gel
+
+
+def test_patches_are_told_by_what_the_label_says_for_a_day(rows: dict[str, list[dict]]) -> None:
+    patches = {(row["substance"], row["strength_ug"]): (row["wear_hours"], row["daily_ug"]) for row in rows["k_patch"]}
+    assert patches["fentanyl patch", 288] == (72, 300)  # 30 mg of oral morphine a day, by convention
+    assert patches["fentanyl patch", 900] == (72, 900) and patches["buprenorphine patch", 1_260] == (96, 1_260)
+    labelled = {
+        (row["substance"], row["strength_ug"]) for row in rows["k_product"] if row["unit"] == "patch" and row["strength_ug"] is not None
+    }
+    assert {key for key in labelled if key[0] in ("fentanyl patch", "buprenorphine patch")} <= set(patches)
 
 
 @pytest.mark.parametrize("name", EIGHT)

@@ -33,7 +33,11 @@ KEYS = {
     "k_set": ("set_name", "substance"),
     "k_register": ("register",),
     "k_product": ("code_system", "code", "substance"),
-    "k_name": ("term_name",),
+    "k_name": ("term_name", "unit"),
+    "k_patch": ("substance", "strength_ug"),
+    "k_load": ("load", "substance"),
+    "k_interaction": ("interaction",),
+    "k_condition": ("condition",),
     "k_test": ("test",),
     "k_test_code": ("test", "code_system", "code", "unit"),
     "k_condition_code": ("condition", "code_system", "code"),
@@ -59,6 +63,13 @@ def test_keys_are_unique(tables, name: str) -> None:
         ("k_product", "substance", "k_substance", "substance"),
         ("k_name", "substance", "k_substance", "substance"),
         ("k_register", "set_name", "k_set", "set_name"),
+        ("k_register", "condition", "k_condition", "condition"),
+        ("k_patch", "substance", "k_substance", "substance"),
+        ("k_load", "substance", "k_substance", "substance"),
+        ("k_interaction", "set_a", "k_set", "set_name"),
+        ("k_interaction", "set_b", "k_set", "set_name"),
+        ("k_interaction", "set_c", "k_set", "set_name"),
+        ("k_condition", "ended_by", "k_condition", "condition"),
         ("k_rule", "set_name", "k_set", "set_name"),
         ("k_rule", "set_b", "k_set", "set_name"),
         ("k_rule", "set_c", "k_set", "set_name"),
@@ -85,8 +96,10 @@ def test_every_rule_has_points_of_its_kind(tables) -> None:
     for row in tables["k_point"].to_pylist():
         points.setdefault(row["rule_id"], []).append(row)
     for rule in tables["k_rule"].to_pylist():
-        own = points[rule["rule_id"]]
-        assert {row["anchor"] for row in own} <= ({"trigger"} if rule["kind"] == "result" else {"start", "change"})
+        own = points.get(rule["rule_id"], [])
+        assert (rule["kind"] == "supply") == (not own)
+        anchors = {"result": {"trigger"}, "finding": {"start", "change", "trigger"}}.get(rule["kind"], {"start", "change"})
+        assert {row["anchor"] for row in own} <= anchors
         assert [row["seq"] for row in own] == list(range(1, len(own) + 1))
         for row in own:
             if row["kind"] == "window":

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 PRODUCT_COLUMNS = ("code_system", "code", "substance", "strength_ug", "unit", "term", "list")
-NAME_COLUMNS = ("term_name", "substance")
+NAME_COLUMNS = ("term_name", "unit", "substance")
 
+HOURS = 24  # the strength of a patch is what its label says for a day
 _FACTOR = {"microgram": 1, "micrograms": 1, "mcg": 1, "mg": 1_000, "g": 1_000_000, "gram": 1_000_000}
 _STRENGTH = re.compile(
     r"(?P<value>\d[\d,]*(?:\.\d+)?)\s*(?P<unit>micrograms?|mcg|mg|gram|g)\b"
     r"(?:\s*/\s*\d[\d,.]*\s*(?:micrograms?|mg|g)\b)*"  # further ingredients of a compound name: 8mg/500mg
-    r"(?:\s*/\s*(?P<per>\d*(?:\.\d+)?)\s*(?P<per_unit>ml|hour|dose)\b)?",
+    r"(?:\s*/\s*(?P<per>\d*(?:\.\d+)?)\s*(?P<per_unit>ml|hours?|hrs?|dose)\b)?",
     re.I,
 )
 _PREVIOUS = re.compile(r"^VMP (?:previous|subsequent) to (\d+)$")
@@ -36,7 +37,7 @@ _FORM_WORDS = (
     ("oromucosal", ("sublingual", "buccal", "lozenge", "nasal", "oromucosal", "lyophilisate", "films")),
     ("smoked", ("cigarette",)),
 )
-_UNIT_WORDS = (
+UNIT_WORDS = (
     ("dose", ("unit dose", "lozenge", "lyophilisate", "films", "spray")),
     ("injection", ("injection", "infusion", "ampoule", "vial")),
     ("suppository", ("suppositor",)),
@@ -66,6 +67,7 @@ class Claim(NamedTuple):
     names: tuple[str, ...]
     ingredients: tuple[str, ...]
     forms: tuple[str, ...]
+    not_as: tuple[str, ...] = ()
 
 
 def form_of(term: str) -> str:
@@ -77,14 +79,13 @@ def form_of(term: str) -> str:
 def unit_of(term: str) -> str:
     """What the product is counted in, as `medication_plans.unit`."""
     lower = term.lower()
-    return next((unit for unit, words in _UNIT_WORDS if any(word in lower for word in words)), "other")
+    return next((unit for unit, words in UNIT_WORDS if any(word in lower for word in words)), "other")
 
 
 def strength_of(term: str, ingredients: Sequence[str] = ()) -> int | None:
-    """Micrograms per unit as `unit_of` counts it, so per ml of a liquid. Of several ingredients the one named; None when not stated."""
+    """Micrograms per unit as `unit_of` counts it, so per ml of a liquid and in 24 hours of a patch. Of several ingredients the one named;
+    None when not stated."""
     unit = unit_of(term)
-    if unit == "patch":  # patches state a rate, or a strength that is not what is given
-        return None
     parts = re.split(r"\s+/\s+", term)
     if len(parts) > 1:
         own = [part for part in parts if any(name in part.lower() for name in ingredients)]
@@ -92,13 +93,18 @@ def strength_of(term: str, ingredients: Sequence[str] = ()) -> int | None:
             return None
         term = own[0]
     match = _STRENGTH.search(term)
-    if match is None or (match["per_unit"] or "").lower() == "hour":
+    if match is None:
+        return None
+    per_unit = (match["per_unit"] or "").lower()
+    if per_unit.startswith("h") != (unit == "patch"):  # a patch is told by its rate and not by its content; nothing else has a rate
         return None
     try:
         micrograms = Decimal(match["value"].replace(",", "")) * _FACTOR[match["unit"].lower()]
     except (InvalidOperation, KeyError):
         return None
-    if (match["per_unit"] or "").lower() == "ml" and unit not in ("injection", "dose"):
+    if unit == "patch":
+        micrograms *= HOURS / Decimal(match["per"] or 1)
+    if per_unit == "ml" and unit not in ("injection", "dose"):
         micrograms /= Decimal(match["per"] or 1)
     return int(micrograms.to_integral_value(rounding="ROUND_HALF_UP"))
 
@@ -157,17 +163,30 @@ def products(lists: Iterable[tuple[str, str, Path]], claims: Sequence[Claim]) ->
     return sorted(out.values())
 
 
-def names(rows: Iterable[Product], claims: Sequence[Claim]) -> list[tuple[str, str]]:
-    """Names that mean one medicine, ingredient names first. A brand that stands for two medicines is left out."""
+def names(rows: Iterable[Product], claims: Sequence[Claim]) -> list[tuple[str, str | None, str | None]]:
+    """(name, unit, medicine) rows, sorted. Unit None: whatever it is counted in; a brand that stands for two medicines has no such row.
+
+    A unit is given where the name means another medicine when counted in it ("flupentixol" as an injection), or nothing of interest
+    (medicine None; `not_as` of a claim).
+    """
     chosen = {name: claim.substance for claim in claims for name in claim.names}
     seen: dict[str, set[str]] = {}
+    by_unit: dict[tuple[str, str], set[str]] = {}
     for row in rows:
         if " / " in row.term or _PREVIOUS.match(row.term):
             continue
         if name := name_of(row.term):
             seen.setdefault(name, set()).add(row.substance)
+            by_unit.setdefault((name, row.unit), set()).add(row.substance)
     for name, substances in seen.items():
         plain = {substance for substance in substances if "(" not in substance} or substances
         if name not in chosen and len(plain) == 1:
             chosen[name] = plain.pop()
-    return sorted(chosen.items())
+    out: dict[tuple[str, str | None], str | None] = {(name, None): substance for name, substance in chosen.items()}
+    for (name, unit), substances in by_unit.items():
+        if unit != "other" and len(substances) == 1 and substances != {chosen.get(name)}:
+            out[name, unit] = min(substances)
+    for claim in claims:
+        for name in claim.names:
+            out.update({(name, unit): None for unit in claim.not_as})
+    return [(name, unit, substance) for (name, unit), substance in sorted(out.items(), key=lambda item: (item[0][0], item[0][1] or ""))]

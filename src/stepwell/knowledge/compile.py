@@ -10,10 +10,12 @@ import msgspec
 import pyarrow as pa
 
 from stepwell.knowledge import model
-from stepwell.knowledge.model import Length, length, milli
+from stepwell.knowledge.loads import PER_UNIT, load_rows, patch_row
+from stepwell.knowledge.model import Length, length, milli, scaled
 from stepwell.knowledge.pack import Raw
 from stepwell.knowledge.tables import TABLES
 
+PERCENT = 100  # a band on `rise percent` is in hundredths of a percent
 NO_VALUE = "no value"  # the unit of a code that shows only that a test was done; no record is written in it, so its value stays null
 
 
@@ -27,6 +29,9 @@ class Knowledge:
     codelists: Mapping[str, model.Codelist]
     sets: Mapping[str, model.MedicineSet]
     registers: Mapping[str, model.Register]
+    loads: Mapping[str, model.Load]
+    patches: Mapping[str, model.Patch]
+    interactions: Mapping[str, model.Interaction]
     tests: Mapping[str, model.Test]
     conditions: Mapping[str, model.Condition]
     substances: Mapping[str, model.Medicine]
@@ -88,7 +93,7 @@ def filled(point: model.Point, templates: Mapping[str, model.Template]) -> model
     template = templates[point.use]
     given = {name: getattr(point, name) for name in model.Point.__struct_fields__ if getattr(point, name) not in (None, "")}
     base = {name: getattr(template, name) for name in ("point", "kind", "anchor", "opens", "until", "due", "lapse", "every", "window")}
-    return model.Point(**{**base, **given})
+    return model.Point(**{**base, **given, "spread": point.spread or template.spread})
 
 
 def codes_of(uses: list[model.ListUse], raw: Raw) -> Iterator[tuple[model.ListUse, str, str]]:
@@ -137,6 +142,9 @@ def compiled(raw: Raw) -> Knowledge:
         codelists=sections["codelists"],
         sets=sections["sets"],
         registers=sections["registers"],
+        loads=sections["loads"],
+        patches=sections["patches"],
+        interactions=sections["interactions"],
         tests=sections["tests"],
         conditions=sections["conditions"],
         substances=substances,
@@ -171,35 +179,44 @@ def _rows(
     rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in TABLES}
     rows["k_param"] = [(key, parameter.value) for key, parameter in sections["parameters"].items()]
     for key, medicine in substances.items():
-        maximum = medicine.max_daily.mg if medicine.max_daily else None
+        maximum = medicine.max_daily
         rows["k_substance"].append(
             (
                 key,
                 medicine.label,
                 specialist(medicine, sections["sets"], members),
-                None if maximum is None else milli(maximum),
+                None if maximum is None or maximum.mg is None else scaled(maximum.mg / maximum.days, 1000),
                 None if medicine.oral_morphine is None else milli(medicine.oral_morphine.value),
-                None,
+                None if medicine.window is None else length(medicine.window.late).days,
                 medicine.mark,
             )
         )
         rows["k_set"].append((key, key))
         rows["k_indication"] += [(key, licence.condition, licence.licence) for licence in medicine.licences]
     rows["k_set"] += [(key, substance) for key in sections["sets"] for substance in sorted(members[key])]
-    rows["k_register"] = [(key, register.label, "medicine", "", register.set, None) for key, register in sections["registers"].items()]
+    for key, register in sections["registers"].items():
+        kind = "medicine" if register.set else "condition"
+        rows["k_register"].append((key, register.label, kind, register.group, register.set, register.condition))
     rows["k_product"] = [(system, code, substance, strength, unit) for system, code, substance, strength, unit in raw.products]
-    rows["k_name"] = [(name, None, substance) for name, substance in raw.names]
+    rows["k_name"] = list(raw.names)
+    rows["k_patch"] = [patch_row(patch) for patch in sections["patches"].values()]
+    rows["k_load"] = [row for load in sections["loads"].values() for row in load_rows(load, sections["medicines"], members)]
+    for key, interaction in sections["interactions"].items():
+        first, second, *third = interaction.sets
+        days = length(interaction.window).days
+        told = (interaction.severity, interaction.harm, interaction.action, "; ".join(interaction.source), interaction.mark)
+        rows["k_interaction"].append((key, first, second, third[0] if third else None, days, *told))
     for key, test in sections["tests"].items():
         rows["k_test"].append((key, test.label, test.unit, test.kind, test.sample))
         rows["k_category"] += [(key, milli(low)) for low in test.categories]
         rows["k_test_code"] += sorted(dict.fromkeys(_test_codes(key, test, raw)), key=lambda row: row[3] == NO_VALUE)
     for key, condition in sections["conditions"].items():
-        rows["k_condition"].append((key, condition.label, None, None, None))
+        rows["k_condition"].append((key, condition.label, *_months_days(condition.lasts), condition.ended_by))
         rows["k_condition_code"] += sorted({(key, system, code) for _, system, code in codes_of(condition.lists, raw)})
     for key, rule in rules.items():
-        _rule_rows(rows, key, rule, sections["tests"])
+        _rule_rows(rows, key, rule, sections["loads"])
     for key, reason in sections["priority"].items():
-        scale = _scale(reason.fact, reason.subject)
+        scale = scale_of(reason.fact, reason.subject, sections["loads"])
         rows["k_priority"].append(
             (
                 key,
@@ -210,7 +227,7 @@ def _rows(
                 reason.fact,
                 reason.subject,
                 reason.op,
-                None if reason.value is None else int(reason.value * scale),
+                None if reason.value is None else scaled(reason.value, scale),
                 reason.per_days,
                 reason.cap,
             )
@@ -218,8 +235,11 @@ def _rows(
     return rows
 
 
-def _scale(fact: str | None, subject: str) -> int:
-    return 1000 if fact in ("last", "falling") and subject else 1
+def scale_of(fact: str | None, subject: str, loads: Mapping[str, model.Load]) -> int:
+    """Stored value of a fact = value as written × this."""
+    if fact in ("last", "falling"):
+        return 1000
+    return PER_UNIT[loads[subject].unit] if fact == "load" and subject in loads else 1
 
 
 def _test_codes(key: str, test: model.Test, raw: Raw) -> Iterator[tuple[str, str, str, str | None, int, int]]:
@@ -234,14 +254,14 @@ def _test_codes(key: str, test: model.Test, raw: Raw) -> Iterator[tuple[str, str
                 yield key, system, code, unit or None, numerator, denominator
 
 
-def _rule_rows(rows: dict[str, list[tuple[Any, ...]]], key: str, rule: model.Rule, tests: Mapping[str, model.Test]) -> None:
+def _rule_rows(rows: dict[str, list[tuple[Any, ...]]], key: str, rule: model.Rule, loads: Mapping[str, model.Load]) -> None:
     after = _months_days(rule.after)
     rows["k_rule"].append(
         (
             key,
             rule.version,
             rule.kind,
-            None,
+            rule.about,
             rule.title,
             rule.per,
             rule.set,
@@ -274,28 +294,29 @@ def _rule_rows(rows: dict[str, list[tuple[Any, ...]]], key: str, rule: model.Rul
                 *_months_days(point.every),
                 *_months_days(point.sooner),
                 *_months_days(point.while_before),
-                False,
+                point.spread,
                 next((row.basis.mark for row in rule.points if row.point == point.point and row.basis), None),
             )
         )
     for part, groups in (("applies", rule.applies), ("unless", rule.unless), ("sooner", rule.sooner_when)):
         for group, whens in enumerate(groups, start=1):
             for seq, when in enumerate(whens, start=1):
-                value = None if when.value is None else (milli(when.value) if when.fact in ("last", "falling") else int(when.value))
+                value = None if when.value is None else scaled(when.value, scale_of(when.fact, when.subject, loads))
                 rows["k_when"].append((key, part, group, seq, when.fact, when.subject, when.op, value, when.label))
     if rule.band:
         band = rule.band
         low = band.low_from if band.low_from is not None else band.low_over
         high = band.high_to if band.high_to is not None else band.high_under
+        scale = PERCENT if band.measure == "rise percent" else 1000
         rows["k_band"].append(
             (
                 key,
                 band.test,
-                "value",
-                None,
-                None if low is None else milli(low),
+                band.measure,
+                length(band.within).days if band.within else None,
+                None if low is None else scaled(low, scale),
                 band.low_from is not None,
-                None if high is None else milli(high),
+                None if high is None else scaled(high, scale),
                 band.high_to is not None,
             )
         )

@@ -8,7 +8,8 @@ Time spans are written "3 months", "14 days", "9 months 7 days", "-3 months"; va
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -19,6 +20,11 @@ Text = Annotated[str, msgspec.Meta(min_length=1)]
 Texts = list[Text]
 Factors = dict[str, list[int]]  # unit → [numerator, denominator]
 Role = Literal["gp", "nurse", "pharmacist", "psychiatrist", "any"]
+Group = Literal["antipsychotic", "mood", "dependence", "adhd", "sleep", "condition"]
+Fact = Literal[
+    "age", "sex", "has", "takes", "last", "falling", "load", "count", "classes", "months", "covered", "early", "registered", "missed",
+    "interpreter", "repeats",
+]  # fmt: skip
 Form = Literal["oral", "oromucosal", "patch", "rectal", "injection", "smoked"]
 
 _SPAN = re.compile(r"^(?P<sign>-)?(?:(?P<months>\d+) months?)?\s*(?:(?P<days>\d+) days?)?$")
@@ -101,8 +107,17 @@ class Codelist(_Struct, frozen=True, kw_only=True):
 
 
 class Maximum(Sourced, frozen=True, kw_only=True):
+    """Most that may be given: `mg` in so many `days` (long-acting injections: 400 mg in 7 days)."""
+
     mg: float | None = None
+    days: Annotated[int, msgspec.Meta(ge=1)] = 1
     none_because: str = ""
+
+
+class Window(Sourced, frozen=True, kw_only=True):
+    """How many days after the due day an injection is still on time."""
+
+    late: Span
 
 
 class Factor(Sourced, frozen=True, kw_only=True):
@@ -130,12 +145,15 @@ class Medicine(_Struct, frozen=True, kw_only=True):
     sets: list[Key] = []
     bnf: list[Annotated[str, msgspec.Meta(pattern="^[0-9A-Z]{4,15}$")]] = []
     names: list[Text] = []
+    not_as: list[Text] = []
+    """Units in which these names are another product, not of interest (a gel is counted as `other`)."""
     ingredients: list[Text] = []
     forms: tuple[Form, ...] = ("oral", "oromucosal")
     complete: bool = False
     specialist_initiated: Flag | None = None
     max_daily: Maximum | None = None
     oral_morphine: Factor | None = None
+    window: Window | None = None
     licences: list[Licence] = []
     no_licences: NoLicence | None = None
     source: Annotated[list[Text], msgspec.Meta(min_length=1)]
@@ -153,9 +171,61 @@ class MedicineSet(Sourced, frozen=True, kw_only=True):
 
 
 class Register(Sourced, frozen=True, kw_only=True):
+    """Either of a set of medicines or of a condition; registers of one group are shown, and counted by `classes`, together."""
+
     register: Key
     label: Text
-    set: Key
+    group: Group
+    set: Key | None = None
+    condition: Key | None = None
+
+
+class Part(Sourced, frozen=True, kw_only=True):
+    """What one medicine adds to a load: a factor, the mg that equal the load's `of`, or points."""
+
+    medicine: Key
+    factor: float | None = None
+    equals: float | None = None
+    points: int | None = None
+
+
+class Load(Sourced, frozen=True, kw_only=True):
+    """What adds up over a person's medicines.
+
+    by maximum: percent of each member's licensed maximum; by oral-morphine: mg by each member's factor; by factor: the daily dose times
+    the part's `factor`, or times `of` / `equals` (5 mg of diazepam equal 10 mg of temazepam); by points: whatever the dose.
+    `leaves_out`: members of the set that add nothing, with the reason.
+    """
+
+    load: Key
+    label: Text
+    unit: Literal["mg", "percent", "points"]
+    by: Literal["maximum", "oral-morphine", "factor", "points"]
+    set: Key | None = None
+    of: float | None = None
+    parts: list[Part] = []
+    leaves_out: dict[str, str] = {}
+
+
+class Patch(Sourced, frozen=True, kw_only=True):
+    """A patch: its rate as labelled, how long it is worn, and what it gives in a day when that is not 24 times the label."""
+
+    patch: Key
+    medicine: Key
+    micrograms_an_hour: float
+    wear_hours: Annotated[int, msgspec.Meta(ge=1)]
+    daily_micrograms: Annotated[int, msgspec.Meta(ge=1)] | None = None
+
+
+class Interaction(Sourced, frozen=True, kw_only=True):
+    """Medicines that are not safe together: two or three sets."""
+
+    interaction: Annotated[str, msgspec.Meta(pattern="^[A-Z]+[0-9]+[a-z]?$")]
+    sets: Annotated[list[Key], msgspec.Meta(min_length=2, max_length=3)]
+    window: Span = "0 days"
+    severity: Literal["critical", "high", "moderate"]
+    harm: Text
+    action: Text
 
 
 class ListUse(_Struct, frozen=True, kw_only=True):
@@ -183,10 +253,15 @@ class Condition(Sourced, frozen=True, kw_only=True):
     condition: Key
     label: Text
     lists: list[ListUse] = []
+    lasts: Span | None = None
+    """An event: it counts from its latest record for so long. Without it the condition is a state."""
+    ended_by: Key | None = None
 
 
 class When(Sourced, frozen=True, kw_only=True):
-    fact: Literal["age", "sex", "has", "takes", "last", "falling"]
+    """A condition over facts, its value in the unit of the fact as people write it. subject `*`: the subject of the need."""
+
+    fact: Fact
     subject: str = ""
     op: Literal["is", ">=", ">", "<=", "<"] = "is"
     value: float | None = None
@@ -194,9 +269,11 @@ class When(Sourced, frozen=True, kw_only=True):
 
 
 class Band(_Struct, frozen=True, kw_only=True):
-    """`from` and `to` belong to the band, `over` and `under` do not."""
+    """`from` and `to` belong to the band, `over` and `under` do not; edges in the test's unit, of `rise percent` in percent."""
 
     test: Key
+    measure: Literal["value", "rise", "rise percent", "rise within", "fall within"] = "value"
+    within: Span | None = None
     low_from: float | None = msgspec.field(default=None, name="from")
     low_over: float | None = msgspec.field(default=None, name="over")
     high_to: float | None = msgspec.field(default=None, name="to")
@@ -223,6 +300,7 @@ class Point(_Struct, frozen=True, kw_only=True):
     every: Span | None = None
     sooner: Span | None = None
     while_before: Span | None = None
+    spread: bool = False
     window: Basis | None = None
     basis: Basis | None = None
 
@@ -237,13 +315,15 @@ class Template(_Struct, frozen=True, kw_only=True):
     due: Span | None = None
     lapse: Span | None = None
     every: Span | None = None
+    spread: bool = False
     window: Basis | None = None
 
 
 class Rule(Sourced, frozen=True, kw_only=True):
     rule: Key
     version: Annotated[int, msgspec.Meta(ge=1)]
-    kind: Literal["monitor", "review", "result", "combination", "licence", "agree"]
+    kind: Literal["monitor", "review", "result", "combination", "licence", "agree", "finding", "supply"]
+    about: Literal["nobody always", "nobody", "both"] | None = None
     title: Text
     per: Literal["substance", "class"]
     set: Key
@@ -256,7 +336,7 @@ class Rule(Sourced, frozen=True, kw_only=True):
     role: Role
     usual_owner: dict[str, str] = {}
     escalate: Escalation | None = None
-    points: Annotated[list[Point], msgspec.Meta(min_length=1)]
+    points: list[Point] = []
     applies: list[list[When]] = []
     unless: list[list[When]] = []
     sooner_when: list[list[When]] = []
@@ -272,8 +352,8 @@ class Priority(Sourced, frozen=True, kw_only=True):
     group: Literal["harm", "overdue", "opportunity", "equity"]
     label: Text
     points: int
-    kind: Literal["overdue", "nobody", "fact"]
-    fact: Literal["age", "sex", "has", "takes", "last", "falling"] | None = None
+    kind: Literal["overdue", "nobody", "fact", "needs"]
+    fact: Fact | None = None
     subject: str = ""
     op: Literal["is", ">=", ">", "<=", "<"] | None = None
     value: float | None = None
@@ -288,4 +368,14 @@ def decode(data: Any, to: Any) -> Any:
 
 def milli(value: float) -> int:
     """Thousandths, from a figure as written (0.8 → 800)."""
-    return int((Decimal(str(value)) * 1000).to_integral_value())
+    return scaled(value, 1000)
+
+
+def scaled(value: float, scale: int) -> int:
+    """`value` × `scale` as a whole number, from a figure as written; half is rounded up."""
+    return int((Decimal(str(value)) * scale).to_integral_value(rounding=ROUND_HALF_UP))
+
+
+def exact(value: float) -> Fraction:
+    """A figure as written, as a fraction (7.5 → 15/2)."""
+    return Fraction(str(value))

@@ -27,6 +27,9 @@ SECTIONS: dict[str, tuple[str, type, str]] = {
     "classes.yaml": ("sets", model.MedicineSet, "set"),
     "registers.yaml": ("registers", model.Register, "register"),
     "tests.yaml": ("tests", model.Test, "test"),
+    "loads.yaml": ("loads", model.Load, "load"),
+    "patches.yaml": ("patches", model.Patch, "patch"),
+    "interactions.yaml": ("interactions", model.Interaction, "interaction"),
     "conditions.yaml": ("conditions", model.Condition, "condition"),
     "points.yaml": ("points", model.Template, "template"),
     "priority.yaml": ("priority", model.Priority, "reason"),
@@ -62,7 +65,7 @@ class Raw:
     info: model.PackInfo | None = None
     sections: dict[str, dict[str, Entry]] = field(default_factory=lambda: {key: {} for key, _, _ in SECTIONS.values()})
     products: list[tuple[str, str, str, int | None, str]] = field(default_factory=list)
-    names: list[tuple[str, str]] = field(default_factory=list)
+    names: list[tuple[str, str | None, str | None]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     lists: dict[str, dict[str, str]] = field(default_factory=dict)
     broken: dict[str, set[str]] = field(default_factory=lambda: {key: set() for key, _, _ in SECTIONS.values()})
@@ -339,6 +342,6 @@ def _read_products(raw: Raw) -> None:
                 continue
             for row in reader:
                 if name == "names.csv":
-                    raw.names.append((row[0], row[1]))
+                    raw.names.append((row[0], row[1] or None, row[2] or None))
                 else:
                     raw.products.append((row[0], row[1], row[2], int(row[3]) if row[3] else None, row[4]))

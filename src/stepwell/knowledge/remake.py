@@ -26,7 +26,7 @@ def read_claims(root: Path) -> tuple[list[tuple[str, str, Path]], list[Claim]]:
         (name, e.value.system, root / "codelists" / name) for name, e in raw.sections["codelists"].items() if e.value.kind == "medicine"
     ]
     claims = [
-        Claim(m.medicine, tuple(m.bnf), tuple(m.names), tuple(m.ingredients or [m.medicine]), tuple(m.forms))
+        Claim(m.medicine, tuple(m.bnf), tuple(m.names), tuple(m.ingredients or [m.medicine]), tuple(m.forms), tuple(m.not_as))
         for m in (e.value for e in raw.sections["medicines"].values())
     ]
     return lists, claims
@@ -39,7 +39,7 @@ def write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -
         writer.writerows(["" if value is None else value for value in row] for row in rows)
 
 
-def make(root: Path) -> tuple[list[Product], list[tuple[str, str]]]:
+def make(root: Path) -> tuple[list[Product], list[tuple[str, str | None, str | None]]]:
     """Product and name rows of the pack in `root`."""
     lists, claims = read_claims(root)
     rows = products(lists, claims)

@@ -1,9 +1,9 @@
 """Name, strength and counted unit from a UK product name: "Sertraline 50mg tablets" → sertraline, 50 000 µg, tablet.
 
 The strength is that of the first-named ingredient (co-codamol 30mg/500mg: 30 mg, the codeine), per tablet, capsule, sachet,
-suppository or whole ampoule, vial or rectal tube, or per ml for liquids. A patch has no strength here: its name states a rate
-(12 micrograms/hour), not the amount in the patch. Names that are brands stay brands ("priadel"); "xl" and the like before the strength
-stay in the name, as brands are told apart by them.
+suppository or whole ampoule, vial or rectal tube, or per ml for liquids. Of a patch it is the rate its name states, for 24 hours
+(12 micrograms/hour: 288 micrograms); a patch whose name states no rate has none. Names that are brands stay brands ("priadel"); "xl"
+and the like before the strength stay in the name, as brands are told apart by them.
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ _STRENGTH = re.compile(
 _VOLUME = re.compile(r"(?<![\w./])([0-9]+(?:\.[0-9]+)?)\s*ml\b")
 _AND_VOLUME = re.compile(r"\s*/\s*([0-9]+(?:\.[0-9]+)?)?\s*ml\b")
 _BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+_DAY = 24
 _TIME = {"hour", "hours", "hr", "hrs", "h"}
 _WHOLE = {"injection", "dose", "sachet"}  # counted whole, though the name states the strength of a volume
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """`strength_ug`: micrograms of the first-named ingredient in one `unit` (`medication_plans.unit` of `records.schema`).
+    """`strength_ug`: micrograms of the first-named ingredient in one `unit` (`medication_plans.unit` of `records.schema`), of a patch in
+    24 hours as labelled.
 
     Each is null when the name does not say it.
     """
@@ -88,10 +90,13 @@ def _unit(strength: re.Match[str] | None, unit: str | None) -> str | None:
 
 
 def _strength_ug(match: re.Match[str] | None, text: str, unit: str | None, mass: dict[str, int]) -> int | None:
-    if not match or unit == "patch":
-        return None  # a patch states a rate, with or without "/hour"
+    if not match:
+        return None
     amount = Fraction(match["amount"].replace(",", "")) * mass[match["unit"]]
     per_unit = match["per_unit"]
+    if unit == "patch":  # "25micrograms/hour", "9.5mg/24hours"; a figure without a time is the content and not what is given
+        hours = Fraction(match["per"] or 1)
+        return _plain(amount * _DAY / hours) if per_unit in _TIME and hours else None
     if per_unit in _TIME:
         return None
     volume_text = match["per"]
