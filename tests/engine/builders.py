@@ -33,6 +33,17 @@ PARAMETERS = {
     "egfr_fall_percent": 25,
     "egfr_fall_months": 12,
     "letter_months": 3,
+    "rate_days": 84,
+    "early_days": 7,
+    "early_months": 6,
+    "covered_days": 180,
+    "lapsed_months": 12,
+    "long_term_months": 12,
+    "expected_days": 84,
+    "both_months": 12,
+    "missed_months": 12,
+    "baseline_months": 3,
+    "baseline_days": 14,
 }
 
 

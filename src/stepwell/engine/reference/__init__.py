@@ -6,6 +6,7 @@ Follows `docs/engine.md`; nothing here is shared with the SQL stages but the con
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any
 
@@ -13,16 +14,25 @@ import pyarrow as pa
 
 from stepwell.engine.contract import TABLES
 from stepwell.engine.inputs import Inputs
+from stepwell.engine.reference.applications import applications
 from stepwell.engine.reference.because import reasons_of
+from stepwell.engine.reference.conditions import conditions_of
 from stepwell.engine.reference.courses import Course, courses_of
-from stepwell.engine.reference.exposure import Medicine, medicines_of, registers_of
-from stepwell.engine.reference.needs import Need, Owner, Patient, applications, needs_of
+from stepwell.engine.reference.exposure import Medicine, medicines_of
+from stepwell.engine.reference.facts import Fact, Facts, Found, facts_of
+from stepwell.engine.reference.lapses import Lapses
+from stepwell.engine.reference.loads import interactions_of, totals_of
+from stepwell.engine.reference.needs import needs_of
 from stepwell.engine.reference.owners import Organisations, agreeing
+from stepwell.engine.reference.patient import Need, Owner, Patient
 from stepwell.engine.reference.people import Person, identify, specialist_org
 from stepwell.engine.reference.priority import points_of
-from stepwell.engine.reference.results import Fact, facts_of, results_of
+from stepwell.engine.reference.registers import registers_of, spells_of
+from stepwell.engine.reference.results import results_of
+from stepwell.engine.reference.stays import with_stays
 from stepwell.engine.reference.supply import events_of, read_elsewhere, read_issues
-from stepwell.engine.reference.world import Case, Known, cases, nulls_last
+from stepwell.engine.reference.supply_rules import supply_needs
+from stepwell.engine.reference.world import Case, Known, Row, cases, nulls_last
 
 Output = dict[str, list[dict[str, Any]]]
 
@@ -45,40 +55,59 @@ def _table(name: str, rows: list[dict[str, Any]]) -> pa.Table:
 def _evaluate_person(case: Case, known: Known, output: Output) -> None:
     person = identify(case, known)
     issues = read_issues(case, known, person.gp_org)
-    events = events_of(issues + read_elsewhere(case, known, person.gp_org))
-    courses = {substance: courses_of(rows, known) for substance, rows in events.items()}
+    events = with_stays(events_of(issues + read_elsewhere(case, known, person.gp_org)), case, known)
+    courses = {substance: courses_of(substance, rows, known) for substance, rows in events.items()}
     _put_courses(case, courses, output)
 
-    medicines = medicines_of(case, known, courses) if person.followed else {}
+    lapses = Lapses(case, known, courses)
+    lapsed, answered = lapses.unanswered() if person.followed else (set(), set())
+    medicines = medicines_of(case, known, courses, issues, lapsed) if person.followed else {}
+    conditions = conditions_of(case, known)
+    registers = registers_of(known, medicines, courses, conditions) if person.followed else []
+    on_register = {name: medicine for name, medicine in medicines.items() if not medicine.long_lapsed}
+    totals = totals_of(known, on_register)
+    _put(case, "registers", registers, output)
+    _put(case, "register_spells", spells_of(known, person, registers, courses, answered), output)
+    _put(case, "totals", totals, output)
+
     roads = results_of(case, known)
     results = list(roads)
-    facts = facts_of(case, known, person, results, medicines=medicines, events=events)
+    facts = facts_of(Found(case, known, person, results, conditions, courses, on_register, registers, totals))
     _put_results(case, roads, facts, output)
     if not person.followed:
         return
+    _put(case, "interactions", interactions_of(known, on_register, courses), output)
 
-    patient = Patient(case, known, medicines, events, results, facts)
+    long_lapsed = {name: medicine for name, medicine in medicines.items() if medicine.long_lapsed}
+    patient = Patient(case, known, person.gp_org, courses, on_register, long_lapsed, lapses, results, Facts(facts))
     organisations = Organisations(patient, person, specialist_org(case, known, person, issues))
     owners = {name: organisations.owner_of_medicine(name) for name in medicines}
     needs = []
     for rule in known.rules:
-        if rule["kind"] == "agree":
-            continue
-        for application in applications(patient, rule):
-            owner = organisations.owner_of_need(application)
-            for need in needs_of(patient, application):
-                need.owner = owner
-                needs.append(need)
+        for need in _needs_of_rule(patient, rule):
+            need.owner = organisations.owner_of_need(need.application)
+            needs.append(need)
     needs += agreeing(organisations, owners, needs)
 
     _put_medicines(case, medicines, owners, output)
-    for register in registers_of(medicines, events, known):
-        output["registers"].append({"person_id": case.person_id, **vars(register), "months": None, "long_term": None, "substances": "+".join(register.substances)})
     _put_needs(patient, person, needs, output)
     for reason, points in points_of(patient, needs):
         output["priority"].append(
             {"person_id": case.person_id, "reason": reason["reason"], "grp": reason["grp"], "label": reason["label"], "points": points}
         )
+
+
+def _needs_of_rule(patient: Patient, rule: Row) -> Iterator[Need]:
+    """Needs of any rule but those to agree who owns, which look at the others."""
+    if rule["kind"] == "supply":
+        yield from supply_needs(patient, rule)
+    elif rule["kind"] != "agree":
+        for application in applications(patient, rule):
+            yield from needs_of(patient, application)
+
+
+def _put(case: Case, table: str, rows: Iterable[Any], output: Output) -> None:
+    output[table] += [{"person_id": case.person_id, **vars(row)} for row in rows]
 
 
 def _put_courses(case: Case, courses: dict[str, list[Course]], output: Output) -> None:
@@ -110,13 +139,12 @@ def _put_results(case: Case, roads: dict[Any, int], facts: list[Fact], output: O
                 "roads": count,
             }
         )
-    for fact in facts:
-        output["facts"].append({"person_id": case.person_id, **vars(fact)})
+    _put(case, "facts", facts, output)
 
 
 def _put_medicines(case: Case, medicines: dict[str, Medicine], owners: dict[str, Owner], output: Output) -> None:
     for name, medicine in medicines.items():
-        course, latest = medicine.course, medicine.course.events[-1]
+        course, latest = medicine.course, medicine.latest
         output["medicines"].append(
             {
                 "person_id": case.person_id,
@@ -129,10 +157,10 @@ def _put_medicines(case: Case, medicines: dict[str, Medicine], owners: dict[str,
                 "daily_ug": latest.daily_ug,
                 "dose_provenance": latest.provenance,
                 "as_required": latest.as_required,
-                "counted_ug": None,
-                "months": None,
-                "covered_percent": None,
-                "early_issues": None,
+                "counted_ug": medicine.counted_ug,
+                "months": medicine.months,
+                "covered_percent": medicine.covered_percent,
+                "early_issues": medicine.early_issues,
                 "dose_text": latest.dose_text,
                 "term": latest.term,
                 "supplied_by": medicine.supplied_by,
@@ -165,7 +193,7 @@ def _put_needs(patient: Patient, person: Person, needs: list[Need], output: Outp
                 "rule_version": rule["version"],
                 "kind": rule["kind"],
                 "title": rule["title"],
-                "test": rule["test"],
+                "test": rule["test"] if rule["kind"] != "supply" else None,
                 "state": need.state,
                 "anchor_on": need.anchor_on,
                 "opens_on": need.opens_on,

@@ -1,12 +1,13 @@
-"""Section 9: the facts a need was read from, in words."""
+"""Sections 9, 13 and 15: the facts a need was read from, in words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
 
-from stepwell.engine.reference.needs import Need, Patient, dispositions_of
-from stepwell.engine.reference.results import Fact, in_words, latest
+from stepwell.engine.reference.facts import Fact
+from stepwell.engine.reference.patient import Need, Patient
+from stepwell.engine.reference.results import in_words, latest
 from stepwell.engine.reference.world import Row, nulls_last
 
 
@@ -24,7 +25,13 @@ def reasons_of(patient: Patient, need: Need) -> list[Reason]:
     if application.trigger is not None:
         trigger = application.trigger
         reasons.append(Reason("trigger", f"{_test(patient, trigger.test)} {in_words(trigger, patient.known)}", trigger.on, trigger.value))
-    if need.rule["test"] is not None:
+    if application.baseline is not None:
+        baseline = application.baseline
+        reasons.append(Reason("baseline", f"baseline {in_words(baseline, patient.known)}", baseline.on, baseline.value))
+    if need.supply is not None:
+        words, since = need.supply
+        reasons.append(Reason("supply", words, since))
+    elif need.rule["test"] is not None:
         reasons.append(_last_result(patient, need.rule["test"]))
     reasons += [_condition(row, fact) for row, fact in need.sooner + application.applies]
     reasons += _answers(patient, need)
@@ -37,7 +44,7 @@ def _test(patient: Patient, test: str) -> str:
 
 
 def _last_result(patient: Patient, test: str) -> Reason:
-    last = latest([result for result in patient.results if result.test == test])
+    last = latest(patient.results_of(test))
     if last is None:
         return Reason("no result", f"no {_test(patient, test)} on record")
     return Reason("last result", f"{_test(patient, test)} {in_words(last, patient.known)}", last.on, last.value)
@@ -49,7 +56,7 @@ def _condition(row: Row, fact: Fact) -> Reason:
 
 
 def _answers(patient: Patient, need: Need) -> list[Reason]:
-    found = {(row["on_date"], row["kind"], row["label"]) for row in dispositions_of(patient, need.rule, need.subject, need.point)}
+    found = {(row["on_date"], row["kind"], row["label"]) for row in patient.dispositions(need.rule, need.subject, need.point)}
     return [
         Reason("answer", f"{kind} on {on}" + (f": {label}" if label is not None else ""), on)
         for on, kind, label in sorted(found, key=lambda row: nulls_last(*row))

@@ -19,6 +19,12 @@ def age_in_years(birth_date: date, as_of: date) -> int:
     return years if add(birth_date, 12 * years) <= as_of else years - 1
 
 
+def whole_months(start: date, as_of: date) -> int:
+    """Whole calendar months since `start`, none before the first has passed."""
+    months = (as_of.year - start.year) * 12 + as_of.month - start.month
+    return max(0, months if add(start, months) <= as_of else months - 1)
+
+
 def number_in_words(milli: int) -> str:
     """Thousandths as a decimal without trailing zeros: 710 is "0.71"."""
     sign = "-" if milli < 0 else ""

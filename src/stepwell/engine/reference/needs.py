@@ -1,194 +1,18 @@
-"""Sections 6 and 7: for whom a rule applies, from which day it counts, and what is due."""
+"""Sections 7 and 15: what is due of a rule that applies, and what served it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 
-from stepwell.engine.contract import NOBODY
-from stepwell.engine.reference.courses import class_course_start
 from stepwell.engine.reference.dates import add
-from stepwell.engine.reference.exposure import Medicine
-from stepwell.engine.reference.results import Fact, Result, holding, latest
-from stepwell.engine.reference.supply import Event
-from stepwell.engine.reference.world import Case, Known, Row
+from stepwell.engine.reference.facts import Fact
+from stepwell.engine.reference.patient import KINDS_IN_ORDER, ONGOING, Application, Need, Patient
+from stepwell.engine.reference.world import Row
 
-ONGOING = "ongoing"
-KINDS_IN_ORDER = ("declined", "done", "result")
-
-
-@dataclass
-class Application:
-    """A rule that applies to a subject of one person."""
-
-    rule: Row
-    subject: str
-    start: date
-    """The rule's anchor: course start, class course start, or the day of the triggering result."""
-    change: date
-    members: list[str]
-    """The on-register medicines it is about."""
-    courses: list[tuple[str, date]]
-    """What `because` says about treatment: name and start."""
-    trigger: Result | None = None
-    applies: list[tuple[Row, Fact]] = field(default_factory=list)
-
-
-@dataclass
-class Owner:
-    org: str
-    role: str | None
-    basis: str
-    label: str
-
-
-@dataclass
-class Need:
-    application: Application
-    point: str
-    state: str
-    anchor_on: date
-    opens_on: date
-    due_on: date
-    served_on: date | None = None
-    served_by: str | None = None
-    sooner: list[tuple[Row, Fact]] = field(default_factory=list)
-    """Conditions that brought the due date forward."""
-    owner: Owner = field(default_factory=lambda: Owner(NOBODY, None, "ruling", ""))
-
-    @property
-    def rule(self) -> Row:
-        return self.application.rule
-
-    @property
-    def subject(self) -> str:
-        return self.application.subject
-
-    @property
-    def escalate_on(self) -> date | None:
-        days = self.rule["escalate_days"]
-        return None if days is None else self.due_on + timedelta(days=days)
-
-
-@dataclass(frozen=True)
-class Evidence:
-    on: date
-    kind: str
-
-    @property
-    def order(self) -> tuple[date, int]:
-        return self.on, KINDS_IN_ORDER.index(self.kind)
-
-
-@dataclass
-class Patient:
-    """What earlier stages found out about one person."""
-
-    case: Case
-    known: Known
-    medicines: dict[str, Medicine]
-    events: dict[str, list[Event]]
-    results: list[Result]
-    facts: list[Fact]
-
-    def on_register(self, set_name: str) -> list[str]:
-        return sorted(self.known.sets[set_name] & set(self.medicines))
-
-    def class_start(self, set_name: str) -> date:
-        return class_course_start(self.known.sets[set_name], self.events, self.known)
-
-    def latest_change(self, members: list[str]) -> date:
-        return max(self.medicines[name].last_change_on for name in members)
-
-
-def applications(patient: Patient, rule: Row) -> Iterator[Application]:
-    """Whom the rule is about and from when, once its `after`, `applies` and `unless` have been asked."""
-    for application in _candidates(patient, rule):
-        if patient.known.as_of < add(application.start, rule["after_months"], rule["after_days"]):
-            continue
-        applies = patient.known.whens.get((rule["rule_id"], "applies"), [])
-        held = holding(applies, patient.facts)
-        if applies and held is None:
-            continue
-        if holding(patient.known.whens.get((rule["rule_id"], "unless"), []), patient.facts) is not None:
-            continue
-        application.applies = held or []
-        yield application
-
-
-def _candidates(patient: Patient, rule: Row) -> Iterator[Application]:
-    members = patient.on_register(rule["set_name"])
-    if not members:
-        return
-    kind = rule["kind"]
-    if kind == "combination":
-        yield from _combination(patient, rule)
-    elif kind == "result":
-        yield from _triggered(patient, rule, members)
-    elif kind in ("licence", "agree") or rule["per"] == "substance":
-        for name in members:
-            medicine = patient.medicines[name]
-            if kind == "licence" and (medicine.licence == "licensed" or medicine.intended_end_on is not None):
-                continue
-            start = medicine.started_on
-            yield Application(rule, name, start, medicine.last_change_on, [name], [(name, start)])
-    else:
-        start = patient.class_start(rule["set_name"])
-        yield Application(rule, rule["set_name"], start, patient.latest_change(members), members, [(rule["set_name"], start)])
-
-
-def _combination(patient: Patient, rule: Row) -> Iterator[Application]:
-    names = [rule[column] for column in ("set_name", "set_b", "set_c") if rule[column] is not None]
-    takers = [patient.on_register(name) for name in names]
-    if not _all_different(takers):
-        return
-    starts = [min(patient.medicines[member].started_on for member in members) for members in takers]
-    everyone = sorted({member for members in takers for member in members})
-    courses = list(zip(names, starts, strict=True))
-    yield Application(rule, "+".join(names), max(starts), patient.latest_change(everyone), everyone, courses)
-
-
-def _all_different(choices: list[list[str]], taken: frozenset[str] = frozenset()) -> bool:
-    """One member can be chosen from each list without choosing any twice."""
-    if not choices:
-        return True
-    return any(_all_different(choices[1:], taken | {name}) for name in choices[0] if name not in taken)
-
-
-def _triggered(patient: Patient, rule: Row, members: list[str]) -> Iterator[Application]:
-    band = patient.known.bands.get(rule["rule_id"])
-    if band is None:
-        return
-    latest_start = max(patient.medicines[name].started_on for name in members)
-    floor = add(latest_start, -(rule["lookback_months"] or 0))
-    days = sorted({result.on for result in patient.results if result.test == band["test"] and result.value is not None})
-    trigger: Result | None = None
-    for day in days:
-        if day < floor:
-            continue
-        largest = latest([r for r in patient.results if r.test == band["test"] and r.value is not None and r.on == day])
-        if largest is None or not in_band(largest.value or 0, band):
-            trigger = None
-        elif trigger is None:
-            trigger = largest
-    if trigger is None:
-        return
-    if rule["per"] == "substance":
-        name = min(members, key=lambda member: (patient.medicines[member].started_on, member))
-        course = (name, patient.medicines[name].started_on)
-        change, concerned = patient.medicines[name].last_change_on, [name]
-    else:
-        course = (rule["set_name"], patient.class_start(rule["set_name"]))
-        change, concerned = patient.latest_change(members), members
-    yield Application(rule, course[0], trigger.on, change, concerned, [course], trigger)
-
-
-def in_band(value: int, band: Row) -> bool:
-    low, high = band["low_milli"], band["high_milli"]
-    above = low is None or value > low or (bool(band["low_closed"]) and value == low)
-    below = high is None or value < high or (bool(band["high_closed"]) and value == high)
-    return above and below
+# Ruling 16: a person's place in the year is their number times this, modulo the days of a year.
+SPREAD = 7919
+SPREAD_DAYS = 365
 
 
 def needs_of(patient: Patient, application: Application) -> list[Need]:
@@ -201,28 +25,19 @@ def needs_of(patient: Patient, application: Application) -> list[Need]:
     if answered:
         needs += _ongoing(patient, application, [point for point in points if point["kind"] == "ongoing"])
     for need in needs:
-        if need.state == "open" and not_applicable(patient, need.rule, need.subject, need.point):
+        if need.state == "open" and patient.not_applicable(need.rule, need.subject, need.point):
             need.state = "not applicable"
     return needs
 
 
-def not_applicable(patient: Patient, rule: Row, subject: str, point: str) -> bool:
-    as_of = patient.known.as_of
-    return any(
-        row["kind"] == "not applicable" and (row["until"] is None or row["until"] > as_of)
-        for row in dispositions_of(patient, rule, subject, point)
-    )
+@dataclass(frozen=True)
+class Evidence:
+    on: date
+    kind: str
 
-
-def dispositions_of(patient: Patient, rule: Row, subject: str, point: str) -> list[Row]:
-    """Answers given to this key up to as_of."""
-    return [
-        row
-        for row in patient.case.rows["dispositions"]
-        if (row["rule_id"], row["subject"], row["point"]) == (rule["rule_id"], subject, point)
-        and row["on_date"] is not None
-        and row["on_date"] <= patient.known.as_of
-    ]
+    @property
+    def order(self) -> tuple[date, int]:
+        return self.on, KINDS_IN_ORDER.index(self.kind)
 
 
 def _first_day(application: Application) -> date:
@@ -236,17 +51,21 @@ def _result_days(patient: Patient, application: Application) -> list[date]:
     if application.trigger is not None and band is not None and test == band["test"]:
         return []
     first = _first_day(application)
-    return sorted({result.on for result in patient.results if result.test == test and result.on >= first})
+    return sorted({result.on for result in patient.results_of(test) if result.on >= first})
 
 
 def _answers(patient: Patient, application: Application, point: str) -> list[Evidence]:
     first = _first_day(application)
-    found = dispositions_of(patient, application.rule, application.subject, point)
+    found = patient.dispositions(application.rule, application.subject, point)
     return [Evidence(row["on_date"], row["kind"]) for row in found if row["kind"] in ("done", "declined") and row["on_date"] >= first]
 
 
 def _anchor(application: Application, point: Row) -> date:
-    return application.change if point["anchor"] == "change" else application.start
+    if point["anchor"] == "change":
+        return application.change
+    if point["anchor"] != "trigger" and application.course_start is not None:
+        return application.course_start
+    return application.start
 
 
 def _lapses_on(point: Row, anchor: date) -> date | None:
@@ -311,7 +130,7 @@ def _chain(patient: Patient, application: Application, points: list[Row]) -> tup
     for index, point in enumerate(points):
         need = _point_need(patient, application, point, served.get(index))
         if need.state == "open":
-            if not not_applicable(patient, need.rule, need.subject, need.point):
+            if not patient.not_applicable(need.rule, need.subject, need.point):
                 answered = False
             if need.opens_on > patient.known.as_of:
                 if one_ahead:
@@ -334,12 +153,17 @@ def _ongoing(patient: Patient, application: Application, points: list[Row]) -> l
     anchor = _anchor(application, point)
     counted_from = last_on or anchor
     due_on = add(counted_from, point["every_months"], point["every_days"])
+    if last_on is None and (point["due_months"] is not None or point["due_days"] is not None):
+        due_on = add(anchor, point["due_months"], point["due_days"])
     sooner: list[tuple[Row, Fact]] = []
     if point["sooner_months"] is not None or point["sooner_days"] is not None:
-        held = holding(patient.known.whens.get((application.rule["rule_id"], "sooner"), []), patient.facts)
+        whens = patient.known.whens.get((application.rule["rule_id"], "sooner"), [])
+        held = patient.facts.holding(whens, application.subject)
         sooner_on = add(counted_from, point["sooner_months"], point["sooner_days"])
         if held and sooner_on < due_on:
             due_on, sooner = sooner_on, held
+    if last_on is None and point["spread"]:
+        due_on = _spread(patient, due_on)
     need = Need(
         application,
         name,
@@ -354,10 +178,23 @@ def _ongoing(patient: Patient, application: Application, points: list[Row]) -> l
     return [need]
 
 
+def _spread(patient: Patient, due_on: date) -> date:
+    """What was overdue when the practice approved the pack is due some day of the year that follows."""
+    go = patient.known.approved_on.get(patient.gp_org) if patient.gp_org is not None else None
+    if go is None or due_on >= go:
+        return due_on
+    return go + timedelta(days=patient.case.person_id * SPREAD % SPREAD_DAYS)
+
+
 def _interval(application: Application, points: list[Row], last_on: date | None) -> Row | None:
     """The row whose interval counts: the smallest `until` that the last evidence comes before."""
-    for point in sorted(points, key=lambda row: (row["until_months"] is None, row["until_months"] or 0, row["seq"])):
-        anchor = _anchor(application, point)
-        if point["until_months"] is None or (last_on or anchor) < add(anchor, point["until_months"]):
+
+    def until(point: Row) -> date:
+        if point["until_months"] is None and point["until_days"] is None:
+            return date.max
+        return add(_anchor(application, point), point["until_months"], point["until_days"])
+
+    for point in sorted(points, key=lambda row: (until(row), row["seq"])):
+        if (last_on or _anchor(application, point)) < until(point):
             return point
     return None

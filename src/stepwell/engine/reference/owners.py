@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from stepwell.engine.contract import NOBODY
+from stepwell.engine.reference.applications import applications
 from stepwell.engine.reference.dates import add
 from stepwell.engine.reference.exposure import Medicine
-from stepwell.engine.reference.needs import ONGOING, Application, Need, Owner, Patient, applications, not_applicable
+from stepwell.engine.reference.patient import ONGOING, Application, Need, Owner, Patient
 from stepwell.engine.reference.people import Person, in_force
 from stepwell.engine.reference.world import Row, nulls_last
 
@@ -43,7 +44,7 @@ class Organisations:
             return _owner(self.person.gp_org, role, "always", "the rule names the practice")
         if rule and rule["owner"] == "specialist":
             return _owner(self.specialist_org, role, "always", "the rule names the specialist service")
-        org, label = self._ruled(self.patient.medicines[substance])
+        org, label = self._ruled(self.patient.medicine(substance))
         return _owner(org, role, "ruling", label)
 
     def _agreed(self, substance: str, rule: Row | None) -> Row | None:
@@ -106,7 +107,7 @@ def _latest(rows: list[Row], tie: str) -> Row | None:
 def agreeing(organisations: Organisations, owners: dict[str, Owner], needs: list[Need]) -> list[Need]:
     """One need for each medicine that is nobody's, or that has an open need that is nobody's."""
     patient = organisations.patient
-    unowned = {name for name, owner in owners.items() if owner.org == NOBODY}
+    unowned = {name for name, owner in owners.items() if owner.org == NOBODY and name in patient.medicines}
     unowned |= {need.subject for need in needs if need.state == "open" and need.owner.org == NOBODY and need.subject in patient.medicines}
     found = []
     for rule in patient.known.rules:
@@ -116,7 +117,7 @@ def agreeing(organisations: Organisations, owners: dict[str, Owner], needs: list
             if application.subject not in unowned:
                 continue
             since = _unowned_since(organisations, application.subject)
-            answered = not_applicable(patient, rule, application.subject, ONGOING)
+            answered = patient.not_applicable(rule, application.subject, ONGOING)
             found.append(
                 Need(
                     application,

@@ -15,8 +15,16 @@ class Person:
     birth_date: date | None
     sex: str | None
     gp_org: str | None
-    followed: bool
-    """False for a person who has died or whose registrations have all ended: no medicines, no needs."""
+    died_on: date | None
+    left_on: date | None
+    """Day the last registration ended, when all have."""
+    registered_on: date | None
+    """Start of the registration that makes the practice theirs, when it is known."""
+
+    @property
+    def followed(self) -> bool:
+        """False for a person who has died or whose registrations have all ended: no medicines, no needs."""
+        return self.died_on is None and self.left_on is None
 
 
 def identify(case: Case, known: Known) -> Person:
@@ -28,14 +36,16 @@ def identify(case: Case, known: Known) -> Person:
         return next((row[column] for row in records if row[column] is not None), None)
 
     registrations = _begun(case.rows["registrations"], "registration", known.as_of)
-    left = bool(registrations) and not any(_lasts(row, known.as_of) for row in registrations)
+    lasting = [row for row in registrations if _lasts(row, known.as_of)]
     death_date = first("death_date")
-    died = death_date is not None and death_date <= known.as_of
+    latest = _latest_starting(lasting)
     return Person(
         birth_date=first("birth_date"),
         sex=first("sex"),
-        gp_org=_gp_org(records, registrations, known),
-        followed=not died and not left,
+        gp_org=(latest["org_code"] if latest else None) if registrations else _stated_gp_org(records, known),
+        died_on=death_date if death_date is not None and death_date <= known.as_of else None,
+        left_on=max((row["ended_on"] for row in registrations), default=None) if not lasting else None,
+        registered_on=latest["started_on"] if latest else None,
     )
 
 
@@ -47,17 +57,16 @@ def _lasts(row: Row, as_of: date) -> bool:
     return row["ended_on"] is None or row["ended_on"] > as_of
 
 
-def _latest_starting(rows: list[Row]) -> str | None:
-    """Organisation of the row that started last; a row without a start counts as the oldest."""
+def _latest_starting(rows: list[Row]) -> Row | None:
+    """The row that started last; one without a start counts as the oldest. Of several the smallest organisation."""
     if not rows:
         return None
     start = max(row["started_on"] or date.min for row in rows)
-    return min((row["org_code"] for row in rows if (row["started_on"] or date.min) == start), key=nulls_last)
+    return min((row for row in rows if (row["started_on"] or date.min) == start), key=lambda row: nulls_last(row["org_code"]))
 
 
-def _gp_org(records: list[Row], registrations: list[Row], known: Known) -> str | None:
-    if registrations:
-        return _latest_starting([row for row in registrations if _lasts(row, known.as_of)])
+def _stated_gp_org(records: list[Row], known: Known) -> str | None:
+    """Without any registration: who holds a record as a practice, or is named as one."""
     holders = [row["org_code"] for row in records if known.is_practice(row["org_code"])]
     named = [row["gp_org_code"] for row in records if row["gp_org_code"] is not None]
     return min(holders or named, default=None)
@@ -73,8 +82,9 @@ def specialist_org(case: Case, known: Known, person: Person, issues: list[Issue]
         return min(agreed)
     caseloads = _begun(case.rows["registrations"], "caseload", known.as_of)
     caseloads = [row for row in caseloads if _lasts(row, known.as_of) and row["org_code"] is not None]
-    if caseloads:
-        return _latest_starting(caseloads)
+    caseload = _latest_starting(caseloads)
+    if caseload is not None:
+        return str(caseload["org_code"])
     registered = {substance for register in known.registers for substance in known.sets[register["set_name"]]}
     trust = [issue for issue in issues if issue.kind == "trust" and issue.org is not None and issue.substance in registered]
     if not trust:

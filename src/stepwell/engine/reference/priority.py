@@ -1,10 +1,9 @@
-"""Section 10: points of a person's score, one a reason."""
+"""Sections 10 and 16: points of a person's score, one a reason."""
 
 from __future__ import annotations
 
 from stepwell.engine.contract import NOBODY
-from stepwell.engine.reference.needs import Need, Patient
-from stepwell.engine.reference.results import holding
+from stepwell.engine.reference.patient import Need, Patient
 from stepwell.engine.reference.world import Row
 
 
@@ -21,8 +20,13 @@ def _points(patient: Patient, due: list[Need], row: Row) -> int:
     each = row["points"] or 0
     if row["kind"] == "overdue":
         days = max((patient.known.as_of - need.due_on).days for need in due)
-        points = each * (days // row["per_days"])
-        return points if row["cap"] is None else min(points, row["cap"])
+        return _capped(each * (days // row["per_days"]), row)
+    if row["kind"] == "needs":
+        return _capped(each * sum(need.rule["kind"] == row["subject"] for need in due), row)
     if row["kind"] == "nobody":
         return each if any(need.owner.org == NOBODY for need in due) else 0
-    return each if holding([{**row, "grp": 1}], patient.facts) else 0
+    return each if patient.facts.holding([{**row, "grp": 1}]) else 0
+
+
+def _capped(points: int, row: Row) -> int:
+    return points if row["cap"] is None else min(points, row["cap"])

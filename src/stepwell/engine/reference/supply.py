@@ -1,4 +1,4 @@
-"""Section 2: issues and prescribed-elsewhere plans become one event per substance and day."""
+"""Sections 2 and 11: issues and prescribed-elsewhere plans become one event per substance and day."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from datetime import date
 from itertools import pairwise
 
 from stepwell.engine.reference.dates import add
+from stepwell.engine.reference.patches import patches_a_day, patches_last, wearing
+from stepwell.engine.reference.units import MICROGRAMS, counts_the_same
 from stepwell.engine.reference.world import Case, Known, Row
 
 NOT_SUPPLY = ("cancelled", "draft", "entered in error")
-MICROGRAMS = {"mg": 1_000, "microgram": 1, "gram": 1_000_000}
-ANY_UNIT = ("dose", "unit", "other")
-SOLID = ("tablet", "capsule")
 WORST_FIRST = ("unknown", "estimated", "text", "structured")
 
 
@@ -33,6 +32,8 @@ class Issue:
     as_required: bool
     dose_text: str | None
     term: str | None
+    amount_ug: int | None = None
+    """Micrograms supplied, where quantity and strength tell them."""
     plan_ends_on: date | None = None
     """For a prescribed-elsewhere plan: first day it no longer counts as supply."""
 
@@ -52,10 +53,22 @@ class Event:
     orgs: set[str]
     issued: bool
     plans: list[Issue] = field(default_factory=list)
+    only_stay: bool = False
+    """Nothing but a stay in hospital began that day: it covers days and says nothing else."""
+    ends_on: date = date.min
+    """First day that its supply, with what was left over before it, no longer covers (`courses_of` sets it)."""
+
+    @property
+    def from_instruction(self) -> bool:
+        return self.provenance in ("text", "structured")
 
 
-def products_of(row: Row, known: Known) -> list[tuple[str, int | None, str | None]]:
-    """(substance, strength_ug, unit) of a plan or issue; empty when it is no medicine of interest."""
+Product = tuple[str, int | None, str | None]
+"""Substance, strength in micrograms, unit."""
+
+
+def products_of(row: Row, known: Known) -> list[Product]:
+    """Products of a plan or issue; empty when it is no medicine of interest."""
     found: list[Row] = []
     if row["code_system"] is not None and row["code"] is not None:
         decided = known.coding(code_system=row["code_system"], code=row["code"])
@@ -65,7 +78,9 @@ def products_of(row: Row, known: Known) -> list[tuple[str, int | None, str | Non
         if decided is not None:
             found = [decided]
     if not found and row["term_name"] is not None:
-        found = known.names.get(row["term_name"], [])
+        named = known.names.get(row["term_name"], [])
+        found = [name for name in named if name["unit"] is not None and name["unit"] == row["unit"]]
+        found = found or [name for name in named if name["unit"] is None]
     products = []
     for product in found:
         strength = product.get("strength_ug")
@@ -79,15 +94,6 @@ def products_of(row: Row, known: Known) -> list[tuple[str, int | None, str | Non
                 )
             )
     return list(dict.fromkeys(products))
-
-
-def counts_the_same(one: str | None, other: str | None) -> bool:
-    """Two counted units speak of the same thing."""
-    if one is None or other is None or one in MICROGRAMS or other in MICROGRAMS:
-        return False
-    if one == other or (one in SOLID and other in SOLID):
-        return True
-    return "ml" not in (one, other) and (one in ANY_UNIT or other in ANY_UNIT)
 
 
 def daily_micrograms(row: Row, strength: int | None, unit: str | None) -> int | None:
@@ -159,36 +165,45 @@ def read_issues(case: Case, known: Known, gp_org: str | None) -> list[Issue]:
         dates = sorted({row["issued_on"] for row, product in matched if product[0] == substance})
         intervals[substance] = [(later - earlier).days for earlier, later in pairwise(dates)]
 
-    issues = []
-    for row, (substance, strength, unit) in matched:
-        days = _days(row, strength, unit, intervals[substance], known)
+    return [_issue(row, product, intervals[product[0]], known, gp_org) for row, product in matched]
+
+
+def _issue(row: Row, product: Product, intervals: list[int], known: Known, gp_org: str | None) -> Issue:
+    substance, strength, unit = product
+    patch = known.patch(substance, strength, unit)
+    days = _days(row, product, patch, intervals, known)
+    amount_ug = None
+    if _has_quantity(row) and strength is not None and counts_the_same(row["quantity_unit"], unit):
+        amount_ug = row["quantity_milli"] * strength // 1000
+    if patch is not None:
+        worn, provenance = patches_a_day(row, patch, days)
+        daily_ug: int | None = worn * patch["daily_ug"]
+    else:
         daily_ug = daily_micrograms(row, strength, unit)
         provenance = row["dose_status"] if daily_ug is not None else "unknown"
-        if daily_ug is None and _has_quantity(row) and strength is not None and counts_the_same(row["quantity_unit"], unit):
-            daily_ug = row["quantity_milli"] * strength // 1000 // days
-            provenance = "estimated"
-        issues.append(
-            Issue(
-                substance=substance,
-                on=row["issued_on"],
-                kind=kind_of_supply(row, gp_org),
-                org=row["org_code"],
-                same=(kind_of_supply(row, gp_org), row["org_code"], row["code"], row["term"], row["dose_text"]),
-                days=days,
-                daily_ug=daily_ug,
-                provenance=provenance,
-                as_required=bool(row["as_required"]),
-                dose_text=row["dose_text"],
-                term=row["term"],
-            )
-        )
-    return issues
+        if daily_ug is None and amount_ug is not None:
+            daily_ug, provenance = amount_ug // days, "estimated"
+    kind = kind_of_supply(row, gp_org)
+    return Issue(
+        substance=substance,
+        on=row["issued_on"],
+        kind=kind,
+        org=row["org_code"],
+        same=(kind, row["org_code"], row["code"], row["term"], row["dose_text"]),
+        days=days,
+        daily_ug=daily_ug,
+        provenance=provenance,
+        as_required=bool(row["as_required"]) and patch is None,
+        dose_text=row["dose_text"],
+        term=row["term"],
+        amount_ug=amount_ug if strength else None,
+    )
 
 
-def _days(row: Row, strength: int | None, unit: str | None, intervals: list[int], known: Known) -> int:
+def _days(row: Row, product: Product, patch: Row | None, intervals: list[int], known: Known) -> int:
     days: int | None = row["days_supply"] if row["days_supply"] is not None and row["days_supply"] > 0 else None
     if days is None:
-        days = days_by_quantity(row, strength, unit)
+        days = days_by_quantity(row, product[1], product[2]) if patch is None else patches_last(row, patch)
     if days is None and len(intervals) >= max(1, known.param["interval_min_issues"] - 1):
         days = lower_median(intervals)
     if days is None:
@@ -213,7 +228,12 @@ def read_elsewhere(case: Case, known: Known, gp_org: str | None) -> list[Issue]:
         if end <= start:
             continue
         for substance, strength, unit in products_of(row, known):
-            daily_ug = daily_micrograms(row, strength, unit)
+            patch = known.patch(substance, strength, unit)
+            if patch is not None:
+                worn = wearing(row, patch)
+                daily_ug = worn * patch["daily_ug"] if worn is not None else None
+            else:
+                daily_ug = daily_micrograms(row, strength, unit)
             plans.append(
                 Issue(
                     substance=substance,
@@ -224,7 +244,7 @@ def read_elsewhere(case: Case, known: Known, gp_org: str | None) -> list[Issue]:
                     days=(end - start).days,
                     daily_ug=daily_ug,
                     provenance=row["dose_status"] if daily_ug is not None else "unknown",
-                    as_required=bool(row["as_required"]),
+                    as_required=bool(row["as_required"]) and patch is None,
                     dose_text=row["dose_text"],
                     term=row["term"],
                     plan_ends_on=end,

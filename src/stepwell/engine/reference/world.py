@@ -13,7 +13,17 @@ from stepwell.engine.inputs import Inputs
 
 Row = dict[str, Any]
 
-CLINICAL = ("patients", "registrations", "medication_plans", "medication_issues", "observations", "conditions", "letters")
+CLINICAL = (
+    "patients",
+    "registrations",
+    "medication_plans",
+    "medication_issues",
+    "observations",
+    "conditions",
+    "stays",
+    "appointments",
+    "letters",
+)
 ANSWERS = ("agreement_lines", "owner_assertions", "dispositions", "recorded_results")
 PRACTICE_CODE = re.compile(r"[A-Z][0-9]{5}")
 
@@ -30,6 +40,13 @@ class Case:
     rows: dict[str, list[Row]]
 
 
+class Sets(dict[str, set[str]]):
+    """Members by set; a set that knowledge does not have is empty. Reading never changes it: it is shared between threads."""
+
+    def __missing__(self, set_name: str) -> set[str]:
+        return set()
+
+
 class Lore:
     """Knowledge, ready for looking up."""
 
@@ -39,17 +56,23 @@ class Lore:
 
         self.param: dict[str, int] = {row["name"]: row["value"] for row in rows("k_param")}
         self.substances = {row["substance"]: row for row in rows("k_substance")}
-        self.sets: dict[str, set[str]] = defaultdict(set)
+        self.sets = Sets()
         for row in rows("k_set"):
-            self.sets[row["set_name"]].add(row["substance"])
+            self.sets.setdefault(row["set_name"], set()).add(row["substance"])
         self.registers = rows("k_register")
         self.products = _grouped(rows("k_product"), "code_system", "code")
         self.names = _grouped(rows("k_name"), "term_name")
+        self._patches = {(row["substance"], row["strength_ug"]): row for row in rows("k_patch")}
+        self.loads = _grouped(rows("k_load"), "load")
+        self.interactions = rows("k_interaction")
         self.tests = {row["test"]: row for row in rows("k_test")}
         self.test_codes = _grouped(rows("k_test_code"), "code_system", "code")
         self.categories: dict[str, list[int]] = defaultdict(list)
         for row in rows("k_category"):
             self.categories[row["test"]].append(row["low_milli"])
+        self.events = {
+            row["condition"]: row for row in rows("k_condition") if row["lasts_months"] is not None or row["lasts_days"] is not None
+        }
         self.condition_codes = _grouped(rows("k_condition_code"), "code_system", "code")
         self.licences = {(row["substance"], row["condition"]): row["licence"] for row in rows("k_indication")}
         self.rules = sorted(rows("k_rule"), key=lambda row: row["rule_id"])
@@ -58,6 +81,10 @@ class Lore:
         self.bands = {row["rule_id"]: row for row in rows("k_band")}
         self.priorities = rows("k_priority")
         self.packs = {(row["pack"], row["version"]) for row in rows("k_pack")}
+
+    def patch(self, substance: str, strength: int | None, unit: str | None) -> Row | None:
+        """How a patch of that strength is worn; null for what is no patch, or one that knowledge does not tell."""
+        return self._patches.get((substance, strength)) if unit == "patch" else None
 
 
 _read: list[tuple[dict[str, Any], Lore]] = []
@@ -81,11 +108,16 @@ class Known(Lore):
         self.as_of = as_of
         self.practices = {row["org_code"] for row in inputs.table("organisations").to_pylist() if row["kind"] == "practice"}
         self._codings = inputs.table("codings").to_pylist()
-        self.approved_by = {
-            row["org_code"]
-            for row in inputs.table("approvals").to_pylist()
-            if (row["pack"], row["version"]) in self.packs and row["approved_on"] is not None and row["approved_on"] <= as_of
-        }
+        self.approved_by: set[str | None] = set()
+        self.approved_on: dict[str | None, date] = {}
+        """The day each organisation first approved the pack, whatever its version."""
+        packs = {pack for pack, _ in self.packs}
+        for row in inputs.table("approvals").to_pylist():
+            if row["pack"] in packs and row["approved_on"] is not None and row["approved_on"] <= as_of:
+                before = self.approved_on.get(row["org_code"], row["approved_on"])
+                self.approved_on[row["org_code"]] = min(before, row["approved_on"])
+                if (row["pack"], row["version"]) in self.packs:
+                    self.approved_by.add(row["org_code"])
 
     def is_practice(self, code: str | None) -> bool:
         return code is not None and (code in self.practices or PRACTICE_CODE.fullmatch(code) is not None)
