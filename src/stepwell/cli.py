@@ -11,7 +11,7 @@ from stepwell.errors import Refused
 
 COMMANDS = {
     "demo": "run the product on a small synthetic network, on this machine",
-    "generate": "write synthetic people as FHIR, with the mess of real life",
+    "generate": "write synthetic people in an import format, with the mess of real life",
     "import": "bring records into the store",
     "evaluate": "compute every duty from the store",
     "courses": "count treatment episodes in a file of issues",

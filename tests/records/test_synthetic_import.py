@@ -37,14 +37,15 @@ def test_tables_hold_what_was_written(imported: tuple[Path, Store, ImportReport]
     network, store, _report = imported
     written = json.loads((network / "manifest.json").read_text())["counts"]
     patients = store.table("patients").to_pylist()
-    assert len(patients) == sum(counts["Patient"] for counts in written.values())
+    assert len(patients) == sum(counts["Patient.ndjson"] for counts in written.values())
     plans, issues = store.table("medication_plans"), store.table("medication_issues")
-    assert plans.num_rows + issues.num_rows == sum(counts["MedicationRequest"] for counts in written.values())
+    assert plans.num_rows + issues.num_rows == sum(counts["MedicationRequest.ndjson"] for counts in written.values())
     assert {row["kind"] for row in store.table("registrations").to_pylist()} == {"registration", "caseload"}
-    assert {row["setting"] for row in issues.to_pylist()} == {"gp", "trust"}
+    assert {"gp", "trust"} <= {row["setting"] for row in issues.to_pylist()} <= {"gp", "trust", "private"}
     elsewhere = [row for row in plans.to_pylist() if row["elsewhere"]]
     assert elsewhere
-    assert all(row["setting"] == "trust" and row["asserted_on"] for row in elsewhere)
+    assert all(row["setting"] in ("trust", "private") for row in elsewhere)
+    assert all(row["asserted_on"] for row in elsewhere)
     assert {row["kind"] for row in plans.to_pylist()} == {"acute", "repeat", "repeat dispensing"}
     letters = store.table("letters").to_pylist()
     assert {row["from_org"] for row in letters} == {"RZ9"}
@@ -53,8 +54,8 @@ def test_tables_hold_what_was_written(imported: tuple[Path, Store, ImportReport]
 def test_doses_are_understood_but_for_the_unclear_ones(imported: tuple[Path, Store, ImportReport]) -> None:
     issues = imported[1].table("medication_issues").to_pylist()
     understood = sum(row["dose_status"] in ("structured", "text") for row in issues)
-    assert 0.9 < understood / len(issues) < 1
-    assert {row["dose_status"] for row in issues} >= {"structured", "text", "not understood"}
+    assert 0.85 < understood / len(issues) < 1
+    assert {row["dose_status"] for row in issues} >= {"text", "not understood"}
 
 
 def test_one_person_at_two_organisations_is_joined_unless_the_birth_date_differs(imported: tuple[Path, Store, ImportReport]) -> None:
@@ -74,3 +75,25 @@ def test_one_person_at_two_organisations_is_joined_unless_the_birth_date_differs
         if row["nhs_number"]:
             by_number.setdefault((row["nhs_number"], row["birth_date"]), set()).add(person_of[row["subject_id"]])
     assert all(len(found) == 1 for found in by_number.values())
+
+
+def test_a_store_made_at_once_holds_what_the_import_of_the_same_people_gives(
+    imported: tuple[Path, Store, ImportReport], tmp_path: Path
+) -> None:
+    """`--format store` is a shorter road to the same rows: only what a source calls its rows' versions differs."""
+    generate(300, 7, AS_OF, tmp_path / "store", format="store")
+    direct = Store.open(tmp_path / "store")
+    for name in ("patients", "registrations", "medication_plans", "medication_issues", "observations", "conditions", "appointments"):
+        one, other = (
+            store.table(name).drop_columns(["subject_id", "version"]).sort_by([("source", "ascending"), ("native_id", "ascending")])
+            for store in (imported[1], direct)
+        )
+        assert one.to_pylist() == other.to_pylist(), name
+
+    def together(store: Store) -> set[frozenset[tuple[str, str]]]:
+        people: dict[int, set[tuple[str, str]]] = {}
+        for row in store.table("links").to_pylist():
+            people.setdefault(row["person_id"], set()).add((row["source"], row["local_id"]))
+        return {frozenset(records) for records in people.values()}
+
+    assert together(imported[1]) == together(direct)

@@ -1,4 +1,4 @@
-"""`stepwell generate`: synthetic people as FHIR."""
+"""`stepwell generate`: synthetic people as records in an import format, or straight into a store."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from stepwell.errors import Refused
 
@@ -14,9 +15,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--patients", type=int, default=2000, metavar="N", help="people registered at the practices, together (default 2000)"
     )
-    parser.add_argument("--seed", type=int, default=7, metavar="S", help="the same seed gives the same files (default 7)")
+    parser.add_argument("--practices", type=int, metavar="K", help="how many practices (default: two, or as many as so many people need)")
+    parser.add_argument("--seed", type=int, default=7, metavar="S", help="the same seed gives the same records (default 7)")
     parser.add_argument("--as-of", required=True, metavar="DATE", help="last day of the records, YYYY-MM-DD")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write, new or made by this command before")
+    parser.add_argument(
+        "--format",
+        default="fhir",
+        choices=("fhir", "gpconnect", "emis", "tpp", "mixed", "store"),
+        help="of the practices: fhir (default), gpconnect, emis, tpp, mixed (EMIS and TPP in turn); the trust sends FHIR. "
+        "store: no files to import but a store, for benches",
+    )
     parser.add_argument("--json", action="store_true", help="print the manifest: counts, achieved against target")
 
 
@@ -33,11 +42,24 @@ def run(arguments: argparse.Namespace) -> int:
 
     from stepwell.records.synthetic.network import generate
 
-    manifest = generate(arguments.patients, arguments.seed, day(arguments.as_of), arguments.out)
+    as_of = day(arguments.as_of)
+    manifest = generate(arguments.patients, arguments.seed, as_of, arguments.out, format=arguments.format, practices=arguments.practices)
     if arguments.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode() + "\n")
         return 0
     for organisation, counts in manifest["counts"].items():
         print(f"{organisation}: " + ", ".join(f"{number:,} {kind}" for kind, number in counts.items()))
-    print(f"written to {arguments.out}; bring it in with: stepwell import {arguments.out} --source auto")
+    _compare(manifest["targets"])
+    if arguments.format == "store":
+        print(f"a store in {arguments.out}; use it with: stepwell evaluate --store {arguments.out}")
+    else:
+        print(f"written to {arguments.out}; bring it in with: stepwell import {arguments.out} --source auto")
     return 0
+
+
+def _compare(targets: list[dict[str, Any]]) -> None:
+    """Achieved against the published figure, one line each."""
+    print("achieved against published figures:")
+    for row in targets:
+        achieved = "nobody to measure" if row["achieved"] is None else f"{row['achieved']:g}"
+        print(f"  {row['what']}: {achieved} (published {row['target']:g}, {row['source']})")

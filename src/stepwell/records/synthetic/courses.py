@@ -1,179 +1,199 @@
-"""Courses of treatment as prescribing systems record them: plans, and issues by a renewal process with its untidiness."""
+"""Courses of treatment as they were: who took what from when to when, and who supplied it. Nothing here is a record yet."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, fields
 
-from stepwell.records.synthetic.catalogue import Catalogue, Condition, Pattern
-from stepwell.records.synthetic.chart import Issue, Plan
-from stepwell.records.synthetic.draws import Draws
+import numpy as np
 
-STOP_REASONS = (
-    "Patient no longer requires medication",
-    "Dose changed",
-    "Switched to alternative",
-    "Side effects",
-    "No information available",
-)
+from stepwell.records.synthetic.dice import Bools, Dice, Floats, Ints
+from stepwell.records.synthetic.formulary import Formulary
+from stepwell.records.synthetic.persons import People
+from stepwell.records.synthetic.stories import told
+from stepwell.records.synthetic.world import World, dice
 
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """When a course runs: `ended` is the last day it may be issued on, null while it goes on."""
-
-    started: int
-    ended: int | None
+NEVER = 10_000_000  # a day that does not come: the end of what goes on
+GP, TRUST, PRIVATE, OTHER_TRUST = range(4)
+_COURSES, _SUPPLY, _ORDINARY = 21, 22, 23
 
 
-@dataclass(frozen=True, slots=True)
-class _Manner:
-    """What stays the same over one course."""
+@dataclass(slots=True)
+class Courses:
+    """Columns, one row a course of one medicine of one person. `ended` is the first day without it, NEVER while it goes on."""
 
-    medicine: str
-    days: int
-    as_required: bool
-    reason: Condition | None
+    person: Ints
+    group: Ints  # position in Formulary.classes
+    medicine: Ints
+    started: Ints
+    ended: Ints
+    acute: Bools  # one to three acute issues
+    fading: Bools  # no issue any more although the repeat is active
+    forgotten: Bools  # stopped, but the plan was not ended
+    taper: Bools
+    lapses: Floats  # breaks a year
+    way: Ints  # position in WAYS
 
+    @property
+    def size(self) -> int:
+        return len(self.person)
 
-def span(draws: Draws, duration: list[float], longest: int, as_of: int) -> Span:
-    """A course that touched the last year. `duration` weighs under 3 months, to a year, to three years, and longer."""
-    length = draws.weighted(dict(enumerate(duration)))
-    if length == 0:
-        started = as_of - draws.integer(3, 350)
-        return Span(started, started + draws.integer(5, 80))
-    low, high = ((90, 365), (366, 1094), (1095, longest * 365))[length - 1]
-    days = draws.integer(low, high)
-    if length == 1 or draws.chance(0.8):
-        return Span(as_of - days, None)
-    ended = as_of - draws.integer(15, 330)
-    return Span(ended - days, ended)
-
-
-def renewals(draws: Draws, first: int, last: int, *, days: int, late: float = 0.5, as_required: bool = False) -> list[int]:
-    """Issue days from `first` to `last`. `late` is how many days after the supply ran out the next one is usually asked for."""
-    issued: list[int] = []
-    day = first
-    while day <= last:
-        issued.append(day)
-        if as_required:
-            day += max(7, round(draws.normal(days * 1.5, days * 0.7)))
-            continue
-        wait = days
-        if date.fromordinal(day).month in (6, 7, 12) and draws.chance(0.05):
-            issued.append(day)
-            wait += days
-        if draws.chance(0.007):
-            wait += draws.integer(40, 130)
-        day += max(4, wait + round(min(21.0, max(-9.0, draws.normal(late, 3.0)))))
-    return issued
+    def take(self, rows: Ints | Bools) -> Courses:
+        return Courses(*(getattr(self, column.name)[rows] for column in fields(self)))
 
 
-class Prescriber:
-    """Writes plans for one person in the manner of one organisation."""
+WAYS = ("gp", "handover", "both", "trust with plan", "trust only", "elsewhere", "private with plan", "private with issues")
 
-    def __init__(self, catalogue: Catalogue, draws: Draws, as_of: int, org: str) -> None:
-        self.catalogue, self.draws, self.as_of, self.org = catalogue, draws, as_of, org
-        self.late = draws.normal(9, 3) if draws.chance(0.06) else draws.normal(0.5, 0.8)
-        self.days = int(draws.weighted({"28": 0.66, "56": 0.27, "7": 0.03, "84": 0.04}))
 
-    def reason(self, medicine: str) -> Condition | None:
-        name = self.draws.weighted(self.catalogue.medicines.medicines[medicine].reasons)
-        return None if name == "none" else self.catalogue.medicines.conditions[name]
+@dataclass(slots=True)
+class Supply:
+    """Columns, one row a stretch of a course supplied by one organisation (GP, TRUST, PRIVATE or OTHER_TRUST)."""
 
-    def course(
-        self, medicine: str, when: Span, *, days: int | None = None, step: int | None = None, reason: Condition | None = None
-    ) -> list[Plan]:
-        """Plans and issues of one medicine over a span, with dose changes, a missed end and a restart now and then."""
-        entry = self.catalogue.medicines.medicines[medicine]
-        draws = self.draws
-        last = when.ended if when.ended is not None else self.as_of
-        if last - when.started <= 90 and when.ended is not None and entry.short:
-            return self._short(medicine, when, reason)
-        step = draws.integer(0, len(entry.steps) - 1) if step is None else step
-        supply = days or (28 if entry.group in ("benzodiazepine", "z-drug", "opioid", "gabapentinoid") else self.days)
-        ends = self._dose_changes(when.started, last, len(entry.steps) > 1)
-        plans: list[Plan] = []
-        manner = _Manner(medicine, supply, draws.chance(entry.as_required), reason)
-        for number, (first, until) in enumerate(ends):
-            final = number == len(ends) - 1
-            stopped = when.ended if final else until + 1
-            plans += self._step(manner, step, Span(first, until), stopped)
-            # Doses mostly climb at first; later they move either way.
-            move = 1 if number == 0 or draws.chance(0.5) else -1
-            step = min(max(step + move, 0), len(entry.steps) - 1)
-        if when.ended is not None and self.as_of - when.ended > 120 and draws.chance(0.2):
-            again = when.ended + draws.integer(95, max(96, self.as_of - when.ended - 10))
-            plans += self._step(manner, step, Span(again, self.as_of), None)
-        return plans
+    course: Ints
+    by: Ints
+    started: Ints
+    ended: Ints
 
-    def _dose_changes(self, first: int, last: int, can_change: bool) -> list[tuple[int, int]]:
-        """Spans of unchanged dose: one early change for some, later ones now and then."""
-        draws = self.draws
-        cuts: list[int] = []
-        if can_change and last - first > 60 and draws.chance(0.45):
-            cuts.append(first + draws.integer(14, 56))
-        if can_change and last - first > 400:
-            cuts += [first + draws.integer(120, last - first) for _ in range(draws.weighted({0: 0.55, 1: 0.3, 2: 0.15}))]
-        starts = sorted({first, *(cut for cut in cuts if cut < last)})
-        return [(start, (starts[number + 1] - 1 if number + 1 < len(starts) else last)) for number, start in enumerate(starts)]
 
-    def _step(self, manner: _Manner, step: int, when: Span, stopped: int | None) -> list[Plan]:
-        """One dose: its plans, with issues over `when`; `stopped` is the day the plans were stopped."""
-        draws, first, days = self.draws, when.started, manner.days
-        until = when.ended if when.ended is not None else self.as_of
-        items = self.catalogue.medicines.medicines[manner.medicine].steps[step]
-        fading = stopped is None and draws.chance(0.05)
-        last = until - draws.integer(35, 150) if fading else until
-        issued = renewals(draws, first, last, days=days, late=self.late, as_required=manner.as_required)
-        plans = []
-        for key, pattern_name in items.items():
-            pattern = self.catalogue.doses.patterns[pattern_name]
-            plan = self._plan(key, pattern, first, days=days, reason=manner.reason)
-            plan.kind = "repeat dispensing" if draws.chance(0.06) else "repeat"
-            if manner.as_required and not pattern.as_required:
-                plan.text = f"{plan.text} when required" if draws.chance(0.6) else f"{plan.text} prn"
-                plan.as_required = True
-            # Now and then nobody ends the plan of a medicine that is no longer issued.
-            if stopped is not None and stopped <= self.as_of and not draws.chance(0.04):
-                plan.ended, plan.stop_reason = stopped, draws.one_of(STOP_REASONS)
-            elif draws.chance(0.6):
-                plan.review_on = self.as_of + draws.integer(-200, 300)
-                if draws.chance(0.12):
-                    plan.intended_end = self.as_of + draws.integer(-60, 240)
-            plan.issues = [Issue(day, None if draws.chance(0.01) else plan.quantity) for day in issued]
-            plans.append(plan)
-        return plans
+def _together(parts: list[Courses]) -> Courses:
+    return Courses(*(np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(Courses)))
 
-    def _short(self, medicine: str, when: Span, reason: Condition | None) -> list[Plan]:
-        entry = self.catalogue.medicines.medicines[medicine]
-        draws = self.draws
-        key = draws.one_of(entry.short)
-        pattern = self.catalogue.doses.patterns[entry.short_pattern]
-        plan = self._plan(key, pattern, when.started, days=7, reason=reason)
-        plan.kind, plan.quantity, plan.states_days = "acute", draws.one_of(entry.short_quantity), False
-        count = draws.weighted({1: 0.6, 2: 0.25, 3: 0.15})
-        day = when.started
-        for _ in range(count):
-            if day <= min(self.as_of, when.ended or self.as_of):
-                plan.issues.append(Issue(day, plan.quantity))
-            day += draws.integer(7, 30)
-        plan.ended = min(plan.issues[-1].on + 28, self.as_of)
-        return [plan]
 
-    def _plan(self, key: str, pattern: Pattern, first: int, *, days: int, reason: Condition | None) -> Plan:
-        draws = self.draws
-        product = self.catalogue.medicines.products[key]
-        text = draws.one_of(pattern.texts).replace("{u}", product.unit)
-        unclear = draws.chance(self.catalogue.doses.unclear_share)
-        if unclear:
-            text = draws.one_of(self.catalogue.doses.unclear)
-        plan = Plan(product, pattern, text, "repeat", self.org, first, days=days, as_required=pattern.as_required)
-        plan.quantity = None if draws.chance(0.02) else (product.pack or pattern.per_day * days)
-        plan.structured = draws.chance(0.25) and not unclear
-        plan.states_days = draws.chance(0.3)
-        plan.degraded = draws.chance(0.004)
-        if reason is not None and draws.chance(0.3):
-            plan.reason = reason if draws.chance(0.8) else None
-            plan.reason_text = reason.term
-        return plan
+def make_courses(world: World, people: People, formulary: Formulary, as_of: int) -> Courses:
+    rates = world.catalogue.rates
+    parts = []
+    for number, (name, rate) in enumerate(rates.classes.items()):
+        draws = dice(world, people.place, _COURSES, number)
+        users = np.flatnonzero(people.takes[name])
+        part = _class(world, people, formulary, draws, name=name, users=users, as_of=as_of)
+        parts.append(part)
+        if name in rates.five:
+            parts.append(_earlier(world, formulary, draws, part, as_of))
+        if name == "opioid":
+            parts.append(_second(world, formulary, draws, part))
+    parts.append(_ordinary(world, people, formulary, as_of))
+    found = _together(parts)
+    oldest = people.born[found.person] + (365 * 3)
+    found.started = np.maximum(found.started, oldest)
+    leaves = people.leaves(as_of)[found.person]
+    by_hand = told(people.place, people.size)[found.person]
+    found = found.take((found.started < leaves) & (found.ended > found.started) & ~by_hand)
+    return found
+
+
+def _class(world: World, people: People, formulary: Formulary, draws: Dice, *, name: str, users: Ints, as_of: int) -> Courses:
+    rates = world.catalogue.rates
+    rate = rates.classes[name]
+    size = len(users)
+    group = rate.medicine_class or name
+    medicine = formulary.pick(draws, group, size)
+    if group == "antipsychotic":
+        aged = people.groups["dementia"][users] & (people.age[users] >= 65)
+        medicine = np.where(aged, formulary.pick_of(draws, rates.dementia_medicines, size), medicine)
+    # Records of those who have left go back from the day they left.
+    until = people.leaves(as_of)[users]
+    current = draws.chance(rate.current, size)
+    length = draws.pick(rate.lengths, size)
+    longest = np.maximum(formulary.long[medicine] * 365, 1200)
+    days = np.where(
+        length == 0,
+        draws.between(5, 365, size),
+        np.where(length == 1, draws.between(366, 1095, size), 1096 + ((longest - 1096) * draws.uniform(size) ** 1.3).astype(np.int64)),
+    )
+    fresh = ~current & draws.chance(rate.fresh, size)
+    begun = until - draws.between(3, 355, size)
+    brief = draws.between(5, 80, size)
+    stopped = until - draws.between(5, 335, size)
+    started = np.where(current, until - days, np.where(fresh, begun, stopped - np.maximum(days, 120)))
+    ended = np.where(current, NEVER, np.where(fresh, np.minimum(begun + brief, until), stopped))
+    short = formulary.has_short[medicine]
+    acute = fresh & short
+    if group == "opioid":
+        high = current & (length > 0) & draws.chance(rates.high_dose_opioid / max(rate.current * sum(rate.lengths[1:]), 0.01), size)
+        medicine = np.where(high, formulary.pick(draws, "high-dose opioid", size), medicine)
+    mess = rates.mess
+    fading = current & draws.chance(mess.fading, size) & (days > 300)
+    ended = np.where(fading, until - draws.between(40, 150, size), ended)
+    ways = np.array([WAYS.index(way) for way in rate.ways])[draws.pick(rate.ways.values(), size)]
+    if people.place.outside:
+        ways = np.full(size, WAYS.index("trust only"))
+    ways = np.where((ways == 1) & (until - started > 1100), 0, ways)
+    # What the trust supplies is known for as long as it has kept records of it.
+    ours = (ways >= 3) | (ways == 2)
+    started = np.where(ours, np.maximum(started, until - 4 * 365), started)
+    return Courses(
+        users, np.full(size, formulary.classes.index(group)), medicine, started, ended, acute, fading,
+        draws.chance(mess.forgotten, size), draws.chance(rate.taper, size) & ~current, np.full(size, rate.lapses), ways,
+    )  # fmt: skip
+
+
+def _earlier(world: World, formulary: Formulary, draws: Dice, part: Courses, as_of: int) -> Courses:
+    """Another medicine of the class before: the later course is cut, the earlier one runs into it by a few days."""
+    size = part.size
+    length = np.minimum(part.ended, as_of) - part.started
+    switched = (length > 200) & ~part.acute & draws.chance(world.catalogue.rates.mess.switch, size)
+    other = formulary.pick(draws, formulary.classes[int(part.group[0])] if size else "opioid", size)
+    switched &= other != part.medicine
+    at = part.started + draws.between(60, np.maximum(length - 45, 61), size)
+    before = part.take(switched)
+    before.medicine = other[switched]
+    before.ended = (at + draws.between(-5, 25, size))[switched]
+    before.fading = np.zeros(before.size, dtype=bool)
+    before.taper = before.taper & False
+    part.started = np.where(switched, at, part.started)
+    return before
+
+
+def _second(world: World, formulary: Formulary, draws: Dice, part: Courses) -> Courses:
+    second = part.take(draws.chance(world.catalogue.rates.second_opioid, part.size) & ~part.acute)
+    second.medicine = formulary.pick(draws, "opioid", second.size)
+    return second
+
+
+def _ordinary(world: World, people: People, formulary: Formulary, as_of: int) -> Courses:
+    rates = world.catalogue.rates
+    draws = dice(world, people.place, _ORDINARY)
+    column = np.where(people.age < 45, 0, np.where(people.age < 65, 1, 2))
+    users, medicines = [], []
+    for name, shares in rates.ordinary.items():
+        found = np.flatnonzero(people.adult & draws.chance(np.array(shares)[column], people.size))
+        users.append(found)
+        medicines.append(np.full(len(found), formulary.names.index(name)))
+    person, medicine = np.concatenate(users), np.concatenate(medicines)
+    if people.place.outside:
+        person, medicine = person[:0], medicine[:0]
+    size = len(person)
+    started = people.leaves(as_of)[person] - draws.between(*rates.ordinary_days, size)
+    none = np.zeros(size, dtype=bool)
+    return Courses(
+        person, np.full(size, formulary.classes.index("ordinary")), medicine, started, np.full(size, NEVER), none, none, none, none,
+        np.zeros(size), np.zeros(size, dtype=np.int64),
+    )  # fmt: skip
+
+
+def make_supply(world: World, people: People, courses: Courses) -> Supply:
+    """Who supplied each course when: the practice, the trust, both, one after the other, or somebody who sends no records."""
+    draws = dice(world, people.place, _SUPPLY)
+    size = courses.size
+    over = np.minimum(courses.started + draws.between(60, 150, size), courses.ended)
+    joins = courses.started + draws.between(30, 200, size)
+    way = courses.way
+    rows: list[tuple[Ints, int, Ints, Ints]] = []
+
+    def add(chosen: Bools, by: int, started: Ints, ended: Ints) -> None:
+        here = np.flatnonzero(chosen & (ended > started))
+        rows.append((here, by, started[here], ended[here]))
+
+    add(way == 0, GP, courses.started, courses.ended)
+    add(way == 1, TRUST, courses.started, over)
+    add(way == 1, GP, over, courses.ended)
+    add(way == 2, TRUST, courses.started, courses.ended)
+    add(way == 2, GP, joins, courses.ended)
+    add((way == 3) | (way == 4), TRUST, courses.started, courses.ended)
+    add(way == 5, OTHER_TRUST, courses.started, courses.ended)
+    add(way >= 6, PRIVATE, courses.started, courses.ended)
+    course = np.concatenate([row[0] for row in rows])
+    by = np.concatenate([np.full(len(row[0]), row[1]) for row in rows])
+    started = np.concatenate([row[2] for row in rows])
+    ended = np.concatenate([row[3] for row in rows])
+    order = np.lexsort((by, started, course))
+    return Supply(course[order], by[order], started[order], ended[order])

@@ -1,168 +1,130 @@
-"""Writes a synthetic network: one folder per organisation with NDJSON per resource type, and a manifest that says what was made."""
+"""Writes a synthetic network: one folder per organisation in an import format (or a store), and a manifest that says what was made."""
 
 from __future__ import annotations
 
 import shutil
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import date
+from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from stepwell.errors import Refused
-from stepwell.records.synthetic import fhir
-from stepwell.records.synthetic.catalogue import Catalogue, catalogue
-from stepwell.records.synthetic.chart import Chart
-from stepwell.records.synthetic.lives import place_charts, sizes
-from stepwell.records.synthetic.people import ADULT, NHS_NUMBERS
+from stepwell.records.synthetic.calibration import Tally
+from stepwell.records.synthetic.catalogue import catalogue
+from stepwell.records.synthetic.population import make_practice, organisation_table
+from stepwell.records.synthetic.storing import store_sink
+from stepwell.records.synthetic.world import World, make_world
 
-GENERATOR = 2  # goes up when the same seed gives other files
+GENERATOR = 3  # goes up when the same seed gives other records
 MANIFEST = "manifest.json"
-FEWEST = 20
-MOST = NHS_NUMBERS // 4
+FORMATS = ("fhir", "gpconnect", "emis", "tpp", "mixed", "store")
+_PART_PEOPLE = 2500  # people of one source in one bucket of a store, about
+
+Put = Callable[[str, dict[str, pa.Table]], None]
 
 
 def check(patients: int, seed: int) -> None:
     """Refused when such a network cannot be made."""
-    if not FEWEST <= patients <= MOST:
-        raise Refused(f"--patients {patients}: ask for {FEWEST} to {MOST} people (each needs an NHS number of the 999 range of their own)")
-    if seed < 0:
-        raise Refused(f"--seed {seed}: give a whole number from 0 up")
+    make_world(patients, seed)
 
 
-def generate(patients: int, seed: int, as_of: date, out: Path, *, chunk: int = 4096) -> dict[str, Any]:
+def format_of(chosen: str, kind: str, index: int) -> str:
+    """The import format of one organisation. Trusts send FHIR: the other formats are of practices."""
+    if kind != "practice" or chosen == "fhir":
+        return "fhir"
+    return ("emis", "tpp")[index % 2] if chosen == "mixed" else chosen
+
+
+def generate(patients: int, seed: int, as_of: date, out: Path, *, format: str = "fhir", practices: int | None = None) -> dict[str, Any]:
     """Write the network into `out` and return its manifest. Raises Refused when asked for what cannot be made.
 
-    `chunk` is how many people are made at a time; the files do not depend on it.
+    `format`: fhir, gpconnect, emis, tpp, mixed (EMIS and TPP in turn, the trust FHIR), or store: a record store in `out`.
     """
-    check(patients, seed)
+    if format not in FORMATS:
+        raise Refused(f"--format {format}: choose one of {', '.join(FORMATS)}")
+    world = make_world(patients, seed, practices=practices)
     if out.exists() and not out.is_dir():
         raise Refused(f"{out} is a file; name a folder for --out")
-    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).exists():
+    if out.is_dir() and any(out.iterdir()) and (format == "store" or not (out / MANIFEST).exists()):
         raise Refused(f"{out} holds other files; name a new or empty folder for --out, so that nothing of yours is overwritten")
     made = out.with_name(out.name + ".part")
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir(parents=True)
-    world = catalogue()
-    with _Folders(made) as folders:
-        _organisations(world, folders)
-        tally = _Tally(world, as_of.toordinal())
-        for place, count in enumerate(sizes(world, patients)):
-            for start in range(0, count, chunk):
-                for charts in place_charts(world, seed, place, range(start, min(start + chunk, count)), as_of.toordinal()):
-                    tally.add(place, charts)
-                    for chart in charts:
-                        folders.write_all(chart.org, fhir.resources(world, chart))
-        manifest = {
-            "generator": GENERATOR,
-            "seed": seed,
-            "as_of": as_of.isoformat(),
-            "patients": patients,
-            "synthetic": "Every person is made up: NHS numbers 999..., postcodes ZZ99, telephones 07700 900...",
-            "organisations": [{"code": code, "name": name, "kind": kind} for code, name, kind in _members(world)],
-            "counts": folders.counts(),
-            **tally.report(),
-        }
-    (made / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    counts: dict[str, dict[str, int]] = {}
+    tally = Tally(world, as_of)
+    with ExitStack() as stack:
+        put, finish = _sink(world, made, as_of, format, counts, stack)
+        for org, tables in organisations(world, seed, as_of, tally):
+            put(org, tables)
+        finish()
+    manifest = {
+        "generator": GENERATOR,
+        "seed": seed,
+        "as_of": as_of.isoformat(),
+        "patients": patients,
+        "format": format,
+        "synthetic": "Every person is made up: NHS numbers 999..., postcodes ZZ99, telephones 07700 900...",
+        "organisations": [{"code": code, "name": name, "kind": kind} for code, name, kind in members(world)],
+        "counts": counts,
+        **tally.report(),
+    }
+    name = "synthetic.json" if format == "store" else MANIFEST
+    (made / name).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
     shutil.rmtree(out, ignore_errors=True)
     made.rename(out)
     return manifest
 
 
-def _members(world: Catalogue) -> list[tuple[str, str, str]]:
-    network = world.network
-    members = [(practice.code, practice.name, "practice") for practice in network.practices]
-    return [*members, (network.trust.code, network.trust.name, "trust"), (network.pcn.code, network.pcn.name, "network")]
+def _sink(
+    world: World, out: Path, as_of: date, format: str, counts: dict[str, dict[str, int]], stack: ExitStack
+) -> tuple[Put, Callable[[], Any]]:
+    if format == "store":
+        largest = max(place.size for place in world.practices)
+        sink = stack.enter_context(store_sink(out, as_of, buckets=max(1, min(16, round(largest / _PART_PEOPLE)))))
+
+        def keep(org: str, tables: dict[str, pa.Table]) -> None:
+            counts[org] = {name: rows.num_rows for name, rows in tables.items()}
+            sink.put(org, tables)
+
+        return keep, sink.finish
+    index = {place.code: place.index for place in world.practices}
+
+    def write(org: str, tables: dict[str, pa.Table]) -> None:
+        which = format_of(format, "practice" if org in index else "trust", index.get(org, 0))
+        writer = import_module(f"stepwell.records.synthetic.writers.{which}")
+        counts[org] = writer.write(out / org, org, tables)
+
+    return write, lambda: None
 
 
-def _organisations(world: Catalogue, folders: _Folders) -> None:
-    """Each organisation's folder names itself and those it refers to."""
-    network = world.network
-    trust = fhir.organisation(network.trust.code, network.trust.name, "trust", network.trust.phone)
-    practices = [fhir.organisation(p.code, p.name, "practice", p.phone) for p in network.practices]
-    for practice, row in zip(network.practices, practices, strict=True):
-        folders.write_all(practice.code, [row, trust])
-    outside = fhir.organisation(network.outside.code, network.outside.name, "practice")
-    folders.write_all(network.trust.code, [trust, *practices, outside])
+def organisations(world: World, seed: int, as_of: date, tally: Tally | None = None) -> Iterator[tuple[str, dict[str, pa.Table]]]:
+    """Canonical tables of each practice as it is made, then those of the trust, which are of people of all of them."""
+    trust: dict[str, list[pa.Table]] = defaultdict(list)
+    known = 0
+    for place in world.places:
+        made = make_practice(world, seed, place, as_of)
+        if tally is not None:
+            tally.add(made)
+        ours = made.records.pop(world.trust, {})
+        for name, rows in ours.items():
+            shift = pc.add(rows["subject_id"], pa.scalar(known, pa.int64()))
+            trust[name].append(rows.set_column(rows.column_names.index("subject_id"), "subject_id", shift))
+        known += ours["patients"].num_rows if ours else 0
+        yield from made.records.items()
+    if known:
+        tables = {name: pa.concat_tables(parts) for name, parts in trust.items()}
+        yield world.trust, {"patients": tables.pop("patients"), "organisations": organisation_table(world, world.trust), **tables}
 
 
-class _Folders:
-    """Open files, one per organisation and resource type; counts what it writes."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._files: dict[tuple[str, str], BinaryIO] = {}
-        self._counts: Counter[tuple[str, str]] = Counter()
-        self._encoder = msgspec.json.Encoder()
-
-    def __enter__(self) -> _Folders:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for file in self._files.values():
-            file.close()
-
-    def write_all(self, org: str, rows: Any) -> None:
-        for row in rows:
-            key = (org, row["resourceType"])
-            file = self._files.get(key)
-            if file is None:
-                folder = self._root / org
-                folder.mkdir(exist_ok=True)
-                file = self._files[key] = (folder / f"{key[1]}.ndjson").open("wb", buffering=1 << 20)
-            file.write(self._encoder.encode(row))
-            file.write(b"\n")
-            self._counts[key] += 1
-
-    def counts(self) -> dict[str, dict[str, int]]:
-        orgs = sorted({org for org, _ in self._counts})
-        return {org: {kind: number for (owner, kind), number in sorted(self._counts.items()) if owner == org} for org in orgs}
-
-
-class _Tally:
-    """Achieved against target: adults of the practices who took a class in the year, per 1,000."""
-
-    def __init__(self, world: Catalogue, as_of: int) -> None:
-        self._world, self._as_of = world, as_of
-        self._adults = 0
-        self._any = 0
-        self._users: Counter[str] = Counter()
-        self._mess: Counter[str] = Counter()
-
-    def add(self, place: int, charts: list[Chart]) -> None:
-        for chart in charts:
-            self._mess["people without an NHS number"] += chart.person.nhs_number is None
-            self._mess["medicines prescribed elsewhere"] += sum(plan.elsewhere for plan in chart.plans)
-            self._mess["transfer-degraded medicines"] += sum(plan.degraded for plan in chart.plans)
-            self._mess["trust birth dates that differ"] += chart.born != chart.person.born
-        if not charts or place >= len(self._world.network.practices):
-            return
-        person = charts[0].person
-        self._mess["deceased"] += person.died is not None
-        self._mess["moved away"] += person.moved is not None
-        self._mess["known to the trust as well"] += len(charts) > 1
-        if person.age_on(self._as_of) >= ADULT:
-            self._adults += 1
-            self._users.update(person.classes)
-            self._any += any(group in self._world.population.five for group in person.classes)
-
-    def report(self) -> dict[str, Any]:
-        adults = max(1, self._adults)
-        population = self._world.population
-        rates = {
-            name: {
-                "achieved_per_1000_adults": round(self._users[name] * 1000 / adults, 1),
-                "target_per_1000_adults": round(rate.aim * 1000, 1),
-                "real_per_1000_adults": rate.per_1000,
-                "oversampled": rate.oversample,
-                "source": rate.source,
-            }
-            for name, rate in population.classes.items()
-        }
-        return {
-            "adults": self._adults,
-            "rates": rates,
-            "any_of_five": {"achieved": round(self._any / adults, 3), "target": population.any_of_five_target, "classes": population.five},
-            "mess": dict(sorted(self._mess.items())),
-        }
+def members(world: World) -> list[tuple[str, str, str]]:
+    """Code, name and kind of every organisation of the network."""
+    network = catalogue().network
+    found = [(place.code, place.name, "practice") for place in world.practices]
+    return [*found, (network.trust.code, network.trust.name, "trust"), (network.pcn.code, network.pcn.name, "network")]
