@@ -86,7 +86,8 @@ class _Writer:
         yield "MedicationStatement", self._statements()
         yield "Observation", self._observations()
         yield "Condition", self._lines("conditions", self._condition, days=("onset_on", "recorded_on", "ended_on"))
-        yield "Encounter", self._lines("contacts", self._encounter, days=("on_date",))
+        contacts = self._lines("contacts", self._encounter, days=("on_date",))
+        yield "Encounter", [*contacts, *self._lines("stays", self._stay, days=("started_on", "ended_on"))]
         yield "Appointment", self._lines("appointments", self._appointment, days=("on_date",))
         yield "ServiceRequest", self._lines("requests", self._request, days=("asked_on",))
         letters = self.tables["letters"]
@@ -330,6 +331,20 @@ class _Writer:
                 "type": [kind] if kind else None,
                 "subject": _subject(row),
                 "period": known({"start": row["on_date"], "end": row["on_date"]}),
+                "serviceProvider": self.orgs.reference(row["org_code"]),
+            }
+        )
+
+    def _stay(self, row: Row) -> Row:
+        return known(
+            {
+                "resourceType": "Encounter",
+                "id": row["native_id"],
+                "meta": profile("Encounter"),
+                "status": "in-progress" if row["ended_on"] is None else "finished",
+                "class": {"system": f"{_HL7}v3-ActCode", "code": "IMP", "display": "inpatient encounter"},
+                "subject": _subject(row),
+                "period": known({"start": row["started_on"], "end": row["ended_on"]}),
                 "serviceProvider": self.orgs.reference(row["org_code"]),
             }
         )

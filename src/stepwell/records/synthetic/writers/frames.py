@@ -16,7 +16,7 @@ from stepwell.records.schema import TABLES
 
 _NEEDED = (
     "patients", "organisations", "registrations", "medication_plans", "medication_issues", "observations", "conditions", "contacts",
-    "appointments", "requests", "letters",
+    "appointments", "requests", "letters", "stays",
 )  # fmt: skip
 
 
