@@ -10,8 +10,9 @@ from datetime import date
 import pytest
 from agreement import disagreement, first_difference
 from builders import small_knowledge
+from catalogues import catalogue
 from faults import FAULTS
-from histories import SeededDice, catalogue, history
+from histories import SeededDice, history
 from hypothesis import given, settings
 from random_rules import random_knowledge
 from strategies import batches

@@ -12,7 +12,19 @@ from stepwell.engine import reference, run
 from stepwell.engine.contract import TABLES
 from stepwell.engine.inputs import Inputs
 
-EARLIER_FIRST = ("courses", "results", "medicines", "registers", "facts", "needs", "because", "priority")
+EARLIER_FIRST = (
+    "courses",
+    "results",
+    "medicines",
+    "registers",
+    "register_spells",
+    "totals",
+    "interactions",
+    "facts",
+    "needs",
+    "because",
+    "priority",
+)
 """A fault in a stage shows first in the tables before those it feeds."""
 
 
@@ -24,6 +36,7 @@ def rows_of(table: pa.Table, name: str) -> list[tuple[Any, ...]]:
 
 def first_difference(expected: Mapping[str, pa.Table], found: Mapping[str, pa.Table]) -> str | None:
     """None when every table is equal to the row; otherwise the first rows that one has and the other has not."""
+    assert set(EARLIER_FIRST) == set(TABLES)
     for name in EARLIER_FIRST:
         assert found[name].schema.names == list(TABLES[name].names), f"{name}: columns {found[name].schema.names}"
         one, other = rows_of(expected[name], name), rows_of(found[name], name)

@@ -7,13 +7,14 @@ The dice are either a seeded random number generator or a Hypothesis draw (`stra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any, Protocol
 
 import pyarrow as pa
+from catalogues import Catalogue
 
 from stepwell.engine.inputs import Inputs
 from stepwell.engine.reference.dates import add
@@ -72,6 +73,7 @@ EDGES = [
     270,
 ]
 FROM_START = [-93, -92, -91, -1, 0, 13, 14, 15, 27, 28, 29, 55, 56, 57, 84, 89, 90, 182, 183, 274, 275, 276, 300, 365, 366, 400, 640]
+ENDED = [60, 61, 62, 75, 90, 180, 330, 364, 365, 366, 400]
 RECENTLY = [0, 0, 1, 7, 14, 27, 28, 29, 56, 57, 88, 89, 200]
 AGES = [-10, 0, 8_000, 23_741, 23_742, 23_743, 27_394, 30_000, 6_574]
 YEARS = [0, 364, 365, 366, 730, 731, 1095, 1826]
@@ -120,102 +122,6 @@ class Roll:
         return [left.pop(self.integer(0, len(left) - 1)) for _ in range(min(len(left), self.integer(least, most)))]
 
 
-@dataclass(frozen=True)
-class Catalogue:
-    """What histories may mention."""
-
-    tables: Mapping[str, pa.Table]
-    substances: list[str]
-    products: dict[str, list[dict[str, Any]]]
-    names: dict[str, list[str]]
-    tests: list[dict[str, Any]]
-    test_keys: list[str]
-    edges: dict[str, list[int]]
-    """Values at which a rule changes its mind, by test."""
-    offsets: list[tuple[int, int]]
-    """Months and days from a course to an edge of some point of a rule."""
-    conditions: list[dict[str, Any]]
-    keys: list[tuple[str, str, str]]
-    lines: list[str]
-
-
-def catalogue(tables: Mapping[str, pa.Table], of: Collection[str] | None = None, most_products: int = 4) -> Catalogue:
-    """Medicines that rules or registers speak of (of those given), a few products of each, and the tests and conditions of rules."""
-    rows = {name: found.to_pylist() for name, found in tables.items()}
-    members: dict[str, list[str]] = {}
-    for row in rows["k_set"]:
-        members.setdefault(row["set_name"], []).append(row["substance"])
-    asked = {row[column] for row in rows["k_rule"] for column in ("set_name", "set_b", "set_c")} | {
-        row["set_name"] for row in rows["k_register"]
-    }
-    asked |= {row["subject"] for row in rows["k_when"] if row["fact"] == "takes"}
-    coded = {row["substance"] for row in rows["k_product"]} | {row["substance"] for row in rows["k_name"]}
-    substances = sorted({substance for name in asked for substance in members.get(name, [])} & coded)
-    if of is not None:
-        substances = [substance for substance in substances if substance in of]
-
-    products: dict[str, list[dict[str, Any]]] = {substance: [] for substance in substances}
-    for row in sorted(
-        rows["k_product"], key=lambda row: (row["unit"] is None, row["strength_ug"] is None, row["code_system"], row["code"])
-    ):
-        kept = products.get(row["substance"])
-        if (
-            kept is not None
-            and len(kept) < most_products
-            and (row["unit"], row["strength_ug"]) not in {(k["unit"], k["strength_ug"]) for k in kept}
-        ):
-            kept.append(row)
-    names = {substance: [row["term_name"] for row in rows["k_name"] if row["substance"] == substance][:2] for substance in substances}
-
-    tests = {row["test"] for row in rows["k_rule"]} | {row["test"] for row in rows["k_band"]}
-    tests |= {row["subject"] for row in rows["k_when"] if row["fact"] in ("last", "falling")} | {"egfr"}
-    test_codes: dict[tuple[str, str | None], dict[str, Any]] = {}
-    for row in rows["k_test_code"]:
-        if row["test"] in tests:
-            test_codes.setdefault((row["test"], row["unit"]), row)
-    edges: dict[str, list[int]] = {}
-    for row in rows["k_band"]:
-        edges.setdefault(row["test"], []).extend(value for value in (row["low_milli"], row["high_milli"]) if value is not None)
-    for row in rows["k_when"]:
-        if row["fact"] == "last":
-            edges.setdefault(row["subject"], []).append(row["value"])
-    offsets = sorted(
-        {
-            (row[f"{edge}_months"] or 0, row.get(f"{edge}_days") or 0)
-            for row in rows["k_point"]
-            for edge in ("from", "to", "due", "lapse", "until")
-        }
-    )
-    conditions: dict[str, dict[str, Any]] = {}
-    for row in rows["k_condition_code"]:
-        conditions.setdefault(row["condition"], row)
-
-    keys = []
-    for row in rows["k_rule"]:
-        points = sorted({point["point"] for point in rows["k_point"] if point["rule_id"] == row["rule_id"]} | {"ongoing"})
-        if row["kind"] == "combination":
-            subjects = ["+".join(row[name] for name in ("set_name", "set_b", "set_c") if row[name] is not None)]
-        elif row["per"] == "class" and row["kind"] not in ("licence", "agree"):
-            subjects = [row["set_name"]]
-        else:
-            subjects = [name for name in sorted(members.get(row["set_name"], [])) if name in products]
-        keys += [(row["rule_id"], subject, name) for subject in subjects for name in points]
-    lines = ["all", "prescribe", *sorted(test for test in tests if test), *sorted(row["rule_id"] for row in rows["k_rule"])]
-    return Catalogue(
-        tables,
-        substances,
-        products,
-        names,
-        list(test_codes.values()),
-        sorted(test for test in tests if test),
-        edges,
-        offsets,
-        list(conditions.values()),
-        keys,
-        lines,
-    )
-
-
 @dataclass
 class Batch:
     """Rows of a batch while it is drawn."""
@@ -229,6 +135,8 @@ class Batch:
     starts: list[date] = field(default_factory=list)
     """Days on which something of the present person began."""
     results: list[date] = field(default_factory=list)
+    ends: list[date] = field(default_factory=list)
+    """Days on which supply of the present person may have ended."""
     plans: list[str] = field(default_factory=list)
     """Native ids of the present person's plans."""
 
@@ -286,8 +194,9 @@ ODD_SETTINGS = [
     ("trust", OTHER_TRUST),
     ("pharmacy", PRACTICE),
 ]
+PATCHES_A_DAY = [333, 286, 143, 667, 1_000, 500, 0]
 DOSE_UNITS = ["tablet", "mg", "capsule", "ml", "microgram", "gram", "dose", "unit", "patch"]
-QUANTITY_UNITS = ["tablet", "capsule", "ml", "mg", "dose", "other", "packs"]
+QUANTITY_UNITS = ["tablet", "capsule", "ml", "mg", "dose", "other", "packs", "patch"]
 STATUSES = ["completed", "completed", "completed", "active", "stopped", "cancelled", "draft", "entered in error", "unknown", "on hold"]
 
 
@@ -302,14 +211,14 @@ def _medicine_columns(batch: Batch) -> dict[str, Any]:
         own_unit = product["unit"]
     else:
         name = batch.roll.choose(names)
-        own_unit = batch.roll.choose(["tablet", "capsule", "ml", "other"])
+        own_unit = batch.roll.choose(["tablet", "capsule", "ml", "other", "patch", "injection"])
         columns.update(
             code=batch.roll.choose([None, "no-such-code"]),
             code_system=batch.roll.choose(["snomed", "emis", None]),
             term=f"{name.title()} 5mg",
             term_name=name,
         )
-        columns.update(strength_ug=batch.roll.choose([5_000, None, 500]), unit=batch.roll.choose([own_unit, None]))
+        columns.update(strength_ug=batch.roll.choose([5_000, None, 500, 600, 1_260]), unit=batch.roll.choose([own_unit, None]))
     if batch.roll.chance(12):
         columns.update(code="coded-by-hand", code_system="emis", term=batch.roll.choose(["Odd Name 5mg", "odd name 5mg"]))
         if batch.roll.chance(2):
@@ -319,7 +228,8 @@ def _medicine_columns(batch: Batch) -> dict[str, Any]:
 
     instruction = batch.roll.choose(["structured", "structured", "structured", "text", "text", "none", "not understood", "as required"])
     if instruction in ("structured", "text", "as required"):
-        high = batch.roll.choose([1_000, 2_000, 500, 3_000, 10_000, 400_000, 0, 1, None])
+        of_patches = own_unit == "patch" and not batch.roll.chance(6)
+        high = batch.roll.choose(PATCHES_A_DAY if of_patches else [1_000, 2_000, 500, 3_000, 10_000, 400_000, 0, 1, None])
         unit = own_unit if batch.roll.boolean() else batch.roll.choose(DOSE_UNITS)
         columns.update(
             dose_high_milli=high, dose_low_milli=high, dose_unit=unit, dose_status="text" if instruction == "as required" else instruction
@@ -330,14 +240,19 @@ def _medicine_columns(batch: Batch) -> dict[str, Any]:
     columns["dose_text"] = batch.roll.choose([None, "one daily", "two daily"])
     if batch.roll.boolean():
         unit = own_unit if batch.roll.boolean() else batch.roll.choose([*QUANTITY_UNITS, None])
-        columns.update(quantity_milli=batch.roll.choose([28_000, 56_000, 14_000, 0, 7_000, 300_000, 1_000]), quantity_unit=unit)
+        columns.update(
+            quantity_milli=batch.roll.choose([28_000, 56_000, 14_000, 0, 7_000, 300_000, 1_000, 10_000, 4_000]), quantity_unit=unit
+        )
     columns["days_supply"] = batch.roll.choose([None, None, 28, 28, 7, 56, 84, 0, 400])
     return columns
 
 
 def _course(batch: Batch) -> tuple[date, int, int]:
     """First day, interval and number of issues: often such that supply ends about now, or that the course began whole months ago."""
-    kind = batch.roll.integer(0, 3)
+    kind = batch.roll.integer(0, 4)
+    if kind == 4:
+        every, count = batch.roll.choose([28, 28, 56]), batch.roll.integer(1, 6)
+        return batch.as_of - timedelta(days=every * count + batch.roll.choose(ENDED)), every, count
     if kind == 3:
         months = batch.roll.choose([1, 2, 3, 6, 9, 12, 12, 21])
         return add(batch.as_of, -months, batch.roll.choose([-1, 0, 0, 1])), 28, months + 2
@@ -372,7 +287,8 @@ def _series(batch: Batch, subject: tuple[int, str]) -> None:
         elif oddity in (12, 13):
             row["plan_id"] = batch.roll.choose(batch.plans or ["no-such-plan"])
         batch.put_record("medication_issues", subject, **row)
-        gap = batch.roll.choose([0, 0, 0, 0, 1, -3, 32, 33, 60, 61, 89])
+        gap = batch.roll.choose([0, 0, 0, 0, 1, -3, -7, -8, -15, 14, 15, 32, 33, 60, 61, 89])
+        batch.ends.append(on + timedelta(days=row["days_supply"] or every))
         on += timedelta(days=max(0, every + gap))
 
 
@@ -386,7 +302,7 @@ def _plan(batch: Batch, subject: tuple[int, str]) -> None:
         subject,
         **_medicine_columns(batch),
         status=batch.roll.choose(["active", "active", "active", "stopped", "entered in error", None]),
-        kind="repeat",
+        kind=batch.roll.choose(["repeat", "repeat", "repeat dispensing", "acute", "unknown", None]),
         elsewhere=batch.roll.choose([True, False, True, None]),
         started_on=started_on,
         asserted_on=batch.roll.choose([batch.maybe_day(), batch.maybe_day(), batch.as_of]),
@@ -445,6 +361,47 @@ def _condition(batch: Batch, subject: tuple[int, str]) -> None:
     )
 
 
+def _event(batch: Batch, subject: tuple[int, str]) -> None:
+    """A condition recorded as an observation, often so that it ends about now, and now and then on the day of another."""
+    code = batch.roll.choose(batch.catalogue.conditions)
+    on = batch.day()
+    if batch.catalogue.lasting and batch.roll.boolean():
+        months, days = batch.roll.choose(batch.catalogue.lasting)
+        on = add(batch.as_of, -months, batch.roll.choose([-1, 0, 0, 1]) - days)
+    for _ in range(batch.roll.choose([1, 1, 2])):
+        batch.put_record(
+            "observations",
+            subject,
+            code=code["code"],
+            code_system=code["code_system"],
+            effective_on=on,
+            status=batch.roll.choose(["final", "final", "final", "cancelled", "entered in error", None]),
+        )
+        code = batch.roll.choose(batch.catalogue.conditions)
+        on += timedelta(days=batch.roll.choose([0, 0, 1, -1, 30]))
+
+
+def _stay(batch: Batch, subject: tuple[int, str]) -> None:
+    """A stay that begins near the end of some supply, or anywhere."""
+    on = batch.day()
+    if batch.ends and not batch.roll.chance(4):
+        on = batch.roll.choose(batch.ends) + timedelta(days=batch.roll.choose([-20, -1, 0, 1, 7, 28, 55, 56, 57, 84]))
+    left = batch.roll.choose(
+        [None, on, on + timedelta(days=1), on + timedelta(days=14), on + timedelta(days=90), batch.as_of, on - timedelta(days=3)]
+    )
+    batch.put_record("stays", subject, org_code=TRUST, started_on=on if not batch.roll.chance(15) else None, ended_on=left)
+
+
+def _appointments(batch: Batch, subject: tuple[int, str]) -> None:
+    for _ in range(batch.roll.integer(1, 4)):
+        batch.put_record(
+            "appointments",
+            subject,
+            on_date=batch.roll.choose([batch.day(), add(batch.as_of, -12, batch.roll.choose([-1, 0, 1])), batch.as_of, None]),
+            status=batch.roll.choose(["did not attend", "did not attend", "attended", "booked", None]),
+        )
+
+
 def _answers(batch: Batch, person_id: int) -> None:
     def several(most: int) -> range:
         return range(batch.roll.integer(0, most))
@@ -454,13 +411,18 @@ def _answers(batch: Batch, person_id: int) -> None:
         rule_id, subject, name = batch.roll.choose(keys)
         if batch.results and batch.roll.chance(4):
             name = str(batch.roll.choose(batch.results))
+        on = batch.day_near_start()
+        if batch.ends and batch.roll.chance(3):
+            end = batch.roll.choose(batch.ends)
+            name = batch.roll.choose([str(end), name])
+            on = end + timedelta(days=batch.roll.choose([-1, 0, 1, 30, 70]))
         kind = batch.roll.choose(["done", "declined", "not applicable"])
         row = {
             "rule_id": rule_id,
             "subject": subject,
             "point": name,
             "kind": kind,
-            "on_date": batch.day_near_start(),
+            "on_date": on,
             "label": batch.roll.choose([None, "as said"]),
         }
         batch.put("dispositions", person_id=person_id, **row, until=batch.maybe_day(lately) if kind == "not applicable" else None)
@@ -500,7 +462,7 @@ def _answers(batch: Batch, person_id: int) -> None:
 
 
 def _person(batch: Batch, person_id: int) -> None:
-    batch.starts, batch.results, batch.plans = [], [], []
+    batch.starts, batch.results, batch.plans, batch.ends = [], [], [], []
     subjects = [(person_id * 10, PRACTICE)]
     for _ in range(batch.roll.choose([0, 0, 1, 1, 2])):
         subjects.append((person_id * 10 + len(subjects), batch.roll.choose([TRUST, TRUST, OTHER_PRACTICE, WALK_IN])))
@@ -525,6 +487,7 @@ def _person(batch: Batch, person_id: int) -> None:
             sex=batch.roll.choose(["female", "male", "other", None]),
             org_code=source if not batch.roll.chance(6) else batch.roll.choose([OTHER_PRACTICE, TRUST, None]),
             gp_org_code=batch.roll.choose([PRACTICE, OTHER_PRACTICE, None]),
+            interpreter=batch.roll.choose([None, False, True]),
         )
     main = subjects[0]
     for _ in range(batch.roll.choose([1, 1, 1, 0, 2])):
@@ -548,6 +511,12 @@ def _person(batch: Batch, person_id: int) -> None:
         _result(batch, of_someone())
     for _ in range(batch.roll.integer(0, 2) if batch.catalogue.conditions else 0):
         _condition(batch, of_someone())
+    for _ in range(batch.roll.choose([0, 0, 1, 2]) if batch.catalogue.conditions else 0):
+        _event(batch, of_someone())
+    for _ in range(batch.roll.choose([0, 0, 0, 1, 2])):
+        _stay(batch, of_someone())
+    if batch.roll.chance(3):
+        _appointments(batch, main)
     if batch.roll.chance(3):
         batch.put_record(
             "letters", main, from_org=batch.roll.choose([TRUST, PRACTICE, None]), to_org=PRACTICE, sent_on=batch.day(), title="letter"

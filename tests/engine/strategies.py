@@ -9,6 +9,7 @@ from typing import Any
 import histories
 import pyarrow as pa
 import random_rules
+from catalogues import Catalogue
 from hypothesis import strategies as st
 
 from stepwell.engine.inputs import Inputs
@@ -27,7 +28,7 @@ class DrawnDice:
 
 
 @st.composite
-def batches(draw: Draw, found: histories.Catalogue, most: int = 10, medicines: int = 6) -> tuple[Inputs, date]:
+def batches(draw: Draw, found: Catalogue, most: int = 10, medicines: int = 6) -> tuple[Inputs, date]:
     """Inputs for up to `most` people, and the day to evaluate them on."""
     return histories.history(DrawnDice(draw), found, draw(st.integers(1, most)), medicines)
 

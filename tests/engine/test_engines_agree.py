@@ -11,7 +11,7 @@ from datetime import date
 import pytest
 from agreement import disagreement
 from builders import small_knowledge
-from histories import catalogue
+from catalogues import catalogue
 from hypothesis import HealthCheck, Phase, given, settings
 from strategies import batches, random_knowledge
 

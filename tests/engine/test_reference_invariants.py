@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from builders import PARAMETERS, small_knowledge
-from histories import SeededDice, catalogue, history
+from catalogues import catalogue
+from histories import SeededDice, history
 from random_rules import random_knowledge
 
 from stepwell.engine import reference
