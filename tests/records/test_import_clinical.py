@@ -258,6 +258,25 @@ def test_contacts(bring: Bring, store: Store, fhir: Fhir) -> None:
     ]
 
 
+def test_an_inpatient_encounter_is_a_stay_and_no_contact(bring: Bring, store: Store, fhir: Fhir) -> None:
+    inpatient = {"class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"}}
+    found = rows(
+        bring,
+        store,
+        fhir,
+        "stays",
+        fhir.resource("Encounter", "a", "p", status="finished", period={"start": "2026-03-01", "end": "2026-03-20"}, **inpatient),
+        fhir.resource("Encounter", "b", "p", status="in-progress", period={"start": "2026-05-01T22:00:00+01:00"}, **inpatient),
+        fhir.resource("Encounter", "c", "p", status="finished", **{"class": {"code": "AMB"}}, period={"start": "2026-05-01"}),
+    )
+    assert [(row["native_id"], row["started_on"], row["ended_on"]) for row in found] == [
+        ("a", date(2026, 3, 1), date(2026, 3, 20)),
+        ("b", date(2026, 5, 1), None),
+    ]
+    assert [row["native_id"] for row in store.refresh().table("contacts").to_pylist()] == ["c"]
+    assert all(row["org_code"] == row["source"] for row in found)
+
+
 def test_appointments_may_lie_ahead(bring: Bring, store: Store, fhir: Fhir) -> None:
     actors = [{"actor": {"reference": "Organization/RX1"}}, {"actor": {"reference": "Patient/p"}}]
     more = {"subject": None, "participant": actors}

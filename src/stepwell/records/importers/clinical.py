@@ -130,6 +130,7 @@ def condition(resource: Condition | ConditionSTU3, context: Context) -> Rows:
 
 
 def encounter(resource: Encounter, context: Context) -> Rows:
+    """A contact; of the class of an inpatient, a stay in hospital."""
     subject = context.subject(resource.subject, "$.subject")
     if resource.status in ("planned", "cancelled"):
         raise NotUsed(f"Encounter ({resource.status})")
@@ -137,6 +138,13 @@ def encounter(resource: Encounter, context: Context) -> Rows:
         return []
     org = context.unit.org(resource.serviceProvider)
     on = first_day(resource.period.start if resource.period else None, "$.period.start")
+    if resource.class_ and resource.class_.code in vocabulary()["stay"]["classes"]:
+        stay = {
+            "org_code": org.code if org and org.code else context.holder_org().code,
+            "started_on": not_after(on, context.today, "$.period.start"),
+            "ended_on": last_day(resource.period.end if resource.period else None, "$.period.end"),
+        }
+        return [("stays", context.base(resource, subject) | stay)]
     kinds = [words for concept in resource.type if (words := words_of(concept))]
     if not kinds and resource.class_:
         kinds = [clean(resource.class_.display or resource.class_.code) or ""]

@@ -26,7 +26,7 @@ WRITES: dict[str, tuple[tuple[str, str], ...]] = {
     "MedicationStatement": (("medication_plans", "MedicationStatement/"),),
     "Observation": (("observations", ""),),
     "Condition": (("conditions", ""),),
-    "Encounter": (("contacts", ""),),
+    "Encounter": (("contacts", ""), ("stays", "")),
     "Appointment": (("appointments", ""),),
     "ServiceRequest": (("requests", ""),),
     "ReferralRequest": (("requests", ""),),
@@ -36,7 +36,7 @@ WRITES: dict[str, tuple[tuple[str, str], ...]] = {
 }
 RECORD_TABLES = (
     "patients", "registrations", "conditions", "medication_plans", "medication_issues", "observations", "contacts",
-    "appointments", "requests", "letters",
+    "appointments", "requests", "letters", "stays",
 )  # fmt: skip
 
 Named = tuple[str, str]  # resource type, native id
