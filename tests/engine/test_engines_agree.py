@@ -14,6 +14,7 @@ from builders import small_knowledge
 from catalogues import catalogue
 from hypothesis import HealthCheck, Phase, given, settings
 from strategies import batches, random_knowledge
+from wide import wide_knowledge
 
 from stepwell import knowledge
 from stepwell.engine.inputs import Inputs
@@ -28,12 +29,19 @@ AGREE = settings(
     suppress_health_check=list(HealthCheck),
 )
 SMALL = catalogue(small_knowledge())
+WIDE = catalogue(wide_knowledge())
 REAL = catalogue(knowledge.load().tables())
 
 
-@settings(AGREE, max_examples=BATCHES // 3)
+@settings(AGREE, max_examples=BATCHES // 6)
 @given(batches(SMALL))
 def test_under_small_invented_rules(batch: tuple[Inputs, date]) -> None:
+    assert disagreement(*batch) is None
+
+
+@settings(AGREE, max_examples=BATCHES // 6)
+@given(batches(WIDE, most=6))
+def test_under_wide_invented_rules(batch: tuple[Inputs, date]) -> None:
     assert disagreement(*batch) is None
 
 
@@ -49,6 +57,6 @@ def test_under_the_knowledge_pack(batch: tuple[Inputs, date]) -> None:
     assert disagreement(*batch) is None
 
 
-@pytest.mark.parametrize("tables", [small_knowledge(), knowledge.load().tables()], ids=["small", "pack"])
+@pytest.mark.parametrize("tables", [small_knowledge(), wide_knowledge(), knowledge.load().tables()], ids=["small", "wide", "pack"])
 def test_of_nobody_nothing(tables) -> None:
     assert disagreement(Inputs(knowledge=tables), date(2026, 6, 1)) is None
