@@ -68,6 +68,7 @@ class Claim(NamedTuple):
     ingredients: tuple[str, ...]
     forms: tuple[str, ...]
     not_as: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 def form_of(term: str) -> str:
@@ -124,6 +125,11 @@ def read_list(path: Path) -> Iterator[tuple[str, str, str]]:
             yield code.strip(), (row.get("dmd_name") or row.get("term") or "").strip(), (row.get("bnf_code") or "").strip()
 
 
+def _claims(claim: Claim, prefix: str, term: str) -> bool:
+    lower = f" {term.lower()} "
+    return bool(claim.bnf) and prefix.startswith(claim.bnf) and (not claim.words or any(word in lower for word in claim.words))
+
+
 def products(lists: Iterable[tuple[str, str, Path]], claims: Sequence[Claim]) -> list[Product]:
     """Product rows of (list name, code system, file) by the claims. A form that no entry claims gets its own substance,
     "medicine (form)", so that its name never falls back to the oral medicine."""
@@ -138,7 +144,8 @@ def products(lists: Iterable[tuple[str, str, Path]], claims: Sequence[Claim]) ->
             prefix = code if system == "bnf" else bnf
             if system == "bnf" and len(code) < 15:  # chapters and paragraphs of the hierarchy, not products
                 continue
-            own = [claim for claim in claims if prefix and prefix.startswith(claim.bnf)] if prefix else []
+            own = [claim for claim in claims if _claims(claim, prefix, term)] if prefix else []
+            own.sort(key=lambda claim: not claim.words)
             if not own and not prefix:
                 own = [claim] if (claim := by_name.get(name_of(term))) else []
             if not own:

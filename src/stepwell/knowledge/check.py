@@ -228,6 +228,8 @@ def _medicines(raw: Raw) -> Iterable[Finding]:
         for index, unit in enumerate(medicine.not_as):
             if unit not in UNITS:
                 yield at(entry, ("not_as", index), near(unit, UNITS, "a unit that products are counted in"))
+        if medicine.words and not medicine.bnf:
+            yield at(entry, ("words",), "'words' choose among the products of a BNF code: add 'bnf:' or delete it")
         if medicine.not_as and not medicine.names:
             yield at(entry, ("not_as",), "'not_as' is about names: add 'names:' or delete it")
         if medicine.complete:

@@ -51,6 +51,8 @@ def _members(entry: Entry, load: model.Load, raw: Raw) -> Iterable[Finding]:
     if load.set not in known:
         yield at(entry, ("set",), near(str(load.set), known, "a set of medicines"))
         return
+    if raw.broken["sets"] or raw.broken["medicines"]:  # told there already
+        return
     members = expand_sets(raw).get(str(load.set), frozenset())
     for name in sorted(members & set(raw.sections["medicines"])):
         medicine: model.Medicine = raw.sections["medicines"][name].value

@@ -25,6 +25,7 @@ Fact = Literal[
     "age", "sex", "has", "takes", "last", "falling", "load", "count", "classes", "months", "covered", "early", "registered", "missed",
     "interpreter", "repeats",
 ]  # fmt: skip
+Rating = Annotated[int, msgspec.Meta(ge=0, le=3)]
 Form = Literal["oral", "oromucosal", "patch", "rectal", "injection", "smoked"]
 
 _SPAN = re.compile(r"^(?P<sign>-)?(?:(?P<months>\d+) months?)?\s*(?:(?P<days>\d+) days?)?$")
@@ -115,9 +116,45 @@ class Maximum(Sourced, frozen=True, kw_only=True):
 
 
 class Window(Sourced, frozen=True, kw_only=True):
-    """How many days after the due day an injection is still on time."""
+    """How long before and after the due day an injection is on time."""
 
+    early: Span | None = None
     late: Span
+
+
+class Usual(Sourced, frozen=True, kw_only=True):
+    """The usual dose a day in mg."""
+
+    low: float
+    high: float
+
+
+class Ratings(Sourced, frozen=True, kw_only=True):
+    """How strong a side effect is among antipsychotics, 0 to 3 (consensus style)."""
+
+    weight: Rating
+    metabolic: Rating
+    prolactin: Rating
+    qtc: Rating
+    movement: Rating
+    sedation: Rating
+    anticholinergic: Rating
+
+
+class Injection(Sourced, frozen=True, kw_only=True):
+    """How a long-acting injection is given."""
+
+    every: Span
+    shortest: Span | None = None
+    longest: Span | None = None
+    dose_from_mg: float
+    dose_to_mg: float
+    not_before: Span | None = None
+    """Earliest day after the injection before."""
+    start: Text
+    oral_cover: str = ""
+    site: str = ""
+    observation: str = ""
 
 
 class Factor(Sourced, frozen=True, kw_only=True):
@@ -144,6 +181,8 @@ class Medicine(_Struct, frozen=True, kw_only=True):
     label: Text
     sets: list[Key] = []
     bnf: list[Annotated[str, msgspec.Meta(pattern="^[0-9A-Z]{4,15}$")]] = []
+    words: list[Text] = []
+    """Of the products with these codes only those whose name holds one of these words; they go before an entry without words."""
     names: list[Text] = []
     not_as: list[Text] = []
     """Units in which these names are another product, not of interest (a gel is counted as `other`)."""
@@ -153,6 +192,9 @@ class Medicine(_Struct, frozen=True, kw_only=True):
     specialist_initiated: Flag | None = None
     max_daily: Maximum | None = None
     oral_morphine: Factor | None = None
+    usual_daily: Usual | None = None
+    ratings: Ratings | None = None
+    injection: Injection | None = None
     window: Window | None = None
     licences: list[Licence] = []
     no_licences: NoLicence | None = None

@@ -26,7 +26,15 @@ def read_claims(root: Path) -> tuple[list[tuple[str, str, Path]], list[Claim]]:
         (name, e.value.system, root / "codelists" / name) for name, e in raw.sections["codelists"].items() if e.value.kind == "medicine"
     ]
     claims = [
-        Claim(m.medicine, tuple(m.bnf), tuple(m.names), tuple(m.ingredients or [m.medicine]), tuple(m.forms), tuple(m.not_as))
+        Claim(
+            m.medicine,
+            tuple(m.bnf),
+            tuple(m.names),
+            tuple(m.ingredients or [m.medicine]),
+            tuple(m.forms),
+            tuple(m.not_as),
+            tuple(f" {word}" for word in m.words),
+        )
         for m in (e.value for e in raw.sections["medicines"].values())
     ]
     return lists, claims
