@@ -27,5 +27,6 @@ class Inputs:
         schema = _SCHEMAS[name].arrow_schema()
         for tables in (self.records, self.workflow, self.knowledge):
             if name in tables:
-                return tables[name].select(schema.names).cast(schema)
+                rows = tables[name]
+                return rows if rows.schema.equals(schema) else rows.select(schema.names).cast(schema)
         return schema.empty_table()
