@@ -25,9 +25,15 @@ lint: .venv/ready
 	$(BIN)/mypy
 	$(BIN)/stepwell knowledge check
 
+# Side by side with hand-tuned queries, on this machine; for a million people: make bench PATIENTS=1000000 (half a gigabyte of disk).
 bench: .venv/ready
-	$(BIN)/stepwell bench engine
-	$(BIN)/stepwell bench patient
+	mkdir -p var/bench
+	$(BIN)/stepwell bench engine $(if $(PATIENTS),--patients $(PATIENTS)) --growth --data var/bench
+	$(BIN)/stepwell bench register $(if $(PATIENTS),--patients $(PATIENTS)) --data var/bench
+	$(BIN)/stepwell bench register --all $(if $(PATIENTS),--patients $(PATIENTS)) --data var/bench
+	$(BIN)/stepwell bench courses --data var/bench
+	$(BIN)/stepwell bench patient --data var/bench
+	$(BIN)/stepwell bench import --data var/bench
 
 # uv where the machine has it, otherwise in an environment of its own: much faster than pip, the same lock file.
 .venv/ready: requirements.lock pyproject.toml

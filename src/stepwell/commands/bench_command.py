@@ -1,101 +1,81 @@
-"""`stepwell bench`: how long the engine takes, on a store or on synthetic people made for it. Figures, not verdicts."""
+"""`stepwell bench`: how long things take, beside a hand-tuned query over the same data in the same run. Figures, not verdicts."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
-import statistics
-import sys
 import tempfile
-from datetime import date
 from pathlib import Path
-from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stepwell.errors import Refused
 
-if TYPE_CHECKING:
-    from stepwell.records.store import Store
+PATIENTS = {"engine": 100_000, "register": 100_000, "courses": 50_000, "patient": 2_000, "import": 2_000}
 
-WARM_UP = 3
+EXPLAINED = """
+engine    every duty of everybody; the hand-tuned query gives the main tables (the head of bench/sql/engine.sql says what it leaves out)
+register  adults on an antipsychotic in 6 months with their last HbA1c, BMI, blood pressure and lipids and what is due; --all: everybody
+courses   `stepwell courses` on a file of 26 issues a patient
+patient   one person after another, from the store to their needs
+import    the import of synthetic people as FHIR and as a practice's CSV extracts; the query by hand only reads the same files
+
+seconds and sql_seconds: wall clock of a process of its own, cold, ours and by hand (patient: of all timed people together);
+ratio_to_sql: one over the other; peak_mb: the most memory our process held; equal: both gave the same rows (of people made here: of
+other stores the query by hand leaves out too much). cpu_seconds tell when the machine was busy with other things.
+"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=("engine", "patient"), help="engine: everybody at once; patient: one person after another")
-    parser.add_argument("--store", type=Path, metavar="DIR", help="an existing store (default: synthetic people in a temporary one)")
-    parser.add_argument("--patients", type=int, default=2000, metavar="N", help="synthetic people to make without --store (default: 2000)")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EXPLAINED
+    parser.add_argument("what", choices=tuple(PATIENTS), help="what to measure")
+    made = ", ".join(f"{name} {number:,}" for name, number in PATIENTS.items())
+    parser.add_argument("--patients", type=int, metavar="N", help=f"synthetic people to make (default: {made})")
+    parser.add_argument("--store", type=Path, metavar="DIR", help="engine, register, patient: an existing store instead")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="keep the people made here, and take those of an earlier run")
     parser.add_argument("--as-of", default="2026-06-01", metavar="DATE", help="the day to answer for (default: 2026-06-01)")
+    parser.add_argument("--all", dest="everybody", action="store_true", help="register: the whole list, not only those on it")
+    parser.add_argument("--growth", action="store_true", help="engine: a tenth of the people as well, and the growth net of start-up")
     parser.add_argument("--people", type=int, default=100, metavar="N", help="patient: how many people to time (default: 100)")
-    parser.add_argument("--engine", choices=("auto", "duckdb", "reference"), default="auto", help="which engine (default: auto)")
+    parser.add_argument("--engine", choices=("auto", "duckdb", "reference"), default="auto", help="engine, patient: which (default: auto)")
+    parser.add_argument("--format", choices=("fhir", "emis", "tpp"), help="import: only this one (default: all three)")
     parser.add_argument("--json", action="store_true", help="machine-readable")
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from stepwell.bench.benches import BENCHES, Asked
     from stepwell.commands.evaluate_command import day
-    from stepwell.records.store import Store
 
-    as_of = day(arguments.as_of)
-    if arguments.people < 1 or arguments.patients < 1:
+    as_of = day(arguments.as_of).isoformat()
+    patients = arguments.patients if arguments.patients is not None else PATIENTS[arguments.what]
+    if patients < 1 or arguments.people < 1:
         raise Refused("--people and --patients: give at least 1")
-    if arguments.store:
-        report = measured(arguments, Store.open(arguments.store), as_of)
-    else:
-        with tempfile.TemporaryDirectory(prefix="stepwell-bench-") as folder:
-            report = measured(arguments, synthetic_store(Path(folder), arguments.patients, as_of), as_of)
-    # ru_maxrss is kilobytes on Linux and bytes on macOS.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    report["peak_mb"] = round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024))
-    if arguments.json:
-        print(json.dumps(report, indent=2))
-    else:
-        print("\n".join(f"{name:10} {value}" for name, value in report.items()))
+    if arguments.growth and (arguments.store or patients < 1000):
+        raise Refused("--growth makes its own people: leave --store out and give --patients of at least 1000")
+    if arguments.store and arguments.what in ("courses", "import"):
+        raise Refused(f"--store: {arguments.what} makes its own files; give --patients")
+    with tempfile.TemporaryDirectory(prefix="stepwell-bench-") as folder:
+        work, data = Path(folder), arguments.data or Path(folder) / "data"
+        data.mkdir(parents=True, exist_ok=True)
+        asked = Asked(
+            patients=patients,
+            as_of=as_of,
+            data=data,
+            work=work,
+            store=arguments.store,
+            engine=arguments.engine,
+            people=arguments.people,
+            everybody=arguments.everybody,
+            growth=arguments.growth,
+            format=arguments.format,
+        )
+        report = {"bench": arguments.what, "as_of": as_of, **BENCHES[arguments.what](asked)}
+    print(json.dumps(report, indent=2) if arguments.json else in_words(report))
     return 0
 
 
-def synthetic_store(folder: Path, patients: int, as_of: date) -> Store:
-    from stepwell.records.importers import run_import
-    from stepwell.records.store import Store
-    from stepwell.records.synthetic.network import generate
+def in_words(report: dict[str, Any]) -> str:
+    def shown(value: Any) -> str:
+        return ", ".join(f"{name} {each}" for name, each in value.items()) if isinstance(value, dict) else str(value)
 
-    generate(patients, 7, as_of, folder / "records")
-    store = Store.open(folder / "store", create=True)
-    run_import(folder / "records", store)
-    return store.refresh()
-
-
-def measured(arguments: argparse.Namespace, store: Store, as_of: date) -> dict[str, Any]:
-    import pyarrow.compute as pc
-
-    from stepwell import knowledge
-    from stepwell.engine import evaluate
-
-    pack = knowledge.load()
-    links = store.table("links")
-    people = sorted(links.filter(pc.is_null(links["undone_at"]))["person_id"].unique().to_pylist())
-    report: dict[str, Any] = {"bench": arguments.what, "as_of": as_of.isoformat(), "patients": len(people), "engine": arguments.engine}
-    if arguments.what == "engine":
-        begun = perf_counter()
-        evaluation = evaluate(store, pack, as_of, engine=arguments.engine)
-        took = perf_counter() - begun
-        return report | {"seconds": round(took, 3), "rows": {name: table.num_rows for name, table in evaluation.tables.items()}}
-    # Evenly over the list, so that no practice is left out; the first few load the pack and are not counted.
-    step = max(1, len(people) // arguments.people)
-    chosen = people[::step][: arguments.people]
-    if not chosen:
-        raise Refused("the store holds nobody: import records first, or leave --store out")
-    times, rows = [], 0
-    for person in [*chosen[:WARM_UP], *chosen]:
-        begun = perf_counter()
-        needs = evaluate(store, pack, as_of, person_ids=[person], engine=arguments.engine).tables["needs"].num_rows
-        times.append(perf_counter() - begun)
-        rows += needs
-    times = times[min(WARM_UP, len(chosen)) :]
-    cuts = statistics.quantiles(times, n=20, method="inclusive") if len(times) > 1 else times * 19
-    return report | {
-        "seconds": round(sum(times), 3),
-        "timed": len(times),
-        "rows": rows,
-        "p50_ms": round(statistics.median(times) * 1000, 1),
-        "p95_ms": round(cuts[18] * 1000, 1),
-    }
+    return "\n".join(f"{name:22} {shown(value)}" for name, value in report.items())
