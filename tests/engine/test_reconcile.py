@@ -335,3 +335,37 @@ def test_tables_and_objects_agree(history):
         table, _ = reconcile_tables(table, *tables_of(*needs), mark=mark)
     if table is not None:
         assert duties_to_table(ledger.duties.values()).equals(table)
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "words"),
+    [
+        ("supply", "olanzapine", "Supply of olanzapine is as expected"),
+        ("supply", "lithium", "lithium was replaced, its end was answered, or it ended too long ago to wait for"),
+        ("finding", "olanzapine", "What was found is no longer so"),
+        ("finding", "lithium", "No current course of lithium on record"),
+    ],
+)
+def test_words_for_supply_and_findings_that_are_gone(kind, subject, words):
+    key = Key(1, "a rule", subject, "2026-01-15")
+    ledger = Ledger()
+    after(ledger, need(key, kind=kind))
+    (change,) = reconcile(ledger.duties.values(), [], tell_gone=why_gone(stopped=["lithium"]))
+    assert (change.kind, change.reason) == (ChangeKind.SUPERSEDED, words)
+
+
+def test_supply_that_goes_on_meets_the_duty():
+    key = Key(1, "supply.nobody", "lithium", "2026-01-15")
+    ledger = Ledger()
+    after(ledger, need(key, kind="supply"))
+    (change,) = after(ledger, need(key, "met", kind="supply", served_on=DAY, served_by="supply"))
+    assert (change.kind, change.evidence_by, change.evidence_on) == (ChangeKind.MET, "supply", DAY)
+
+
+def test_an_answer_that_has_aged_is_owed_again_and_not_withdrawn():
+    key = Key(1, "supply.both", "lithium", ONGOING)
+    ledger = Ledger()
+    after(ledger, need(key, kind="supply"))
+    after(ledger, need(key, "met", kind="supply", served_on=DAY, served_by="done"))
+    (change,) = after(ledger, need(key, kind="supply", served_on=DAY, served_by="done"))
+    assert (change.kind, change.instance, change.reason, change.carries) == (ChangeKind.OPENED, 2, None, None)

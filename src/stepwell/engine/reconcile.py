@@ -169,8 +169,14 @@ def why_gone(*, rules: Collection[str] | None = None, stopped: Collection[str] =
             return "The rule is no longer in the knowledge pack"
         if duty.need.kind == "agree":
             return "Somebody now owns it, or it is no longer supplied"
+        if duty.need.kind == "supply":
+            if duty.key.subject in stopped:
+                return f"{duty.key.subject} was replaced, its end was answered, or it ended too long ago to wait for"
+            return f"Supply of {duty.key.subject} is as expected"
         if duty.key.subject in stopped:
             return f"No current course of {duty.key.subject} on record"
+        if duty.need.kind == "finding":
+            return "What was found is no longer so"
         return "No longer owed: the records, the rule or an agreement changed"
 
     return tell
