@@ -112,7 +112,7 @@ class Tally:
         month = year.filter("adult", pl.col("ago") < _MONTH, pl.col("class").is_in(five)).unique(["subject_id", "class"])
         for fifth, classes in month.group_by("subject_id", "fifth").len().select("fifth", "len").iter_rows():
             sums["month of fifth", str(fifth)] += 1
-            sums["two in month of fifth", str(fifth)] += classes >= 2  # noqa: PLR2004 - two classes
+            sums["two in month of fifth", str(fifth)] += classes >= 2
 
     def _quarter(self, quarter: pl.DataFrame) -> None:
         sums = self._sums
@@ -178,12 +178,12 @@ class Tally:
         top, bottom, factor = self._parts(target.measure, target.subject)
         return None if not bottom else round(top / bottom * factor, 3)
 
-    def _parts(self, measure: str, subject: str) -> tuple[float, float, float]:  # noqa: PLR0911, PLR0912 - one line a measure
+    def _parts(self, measure: str, subject: str) -> tuple[float, float, float]:
         sums = self._sums
         if measure == "per 1000 adults":
             return sums["users", subject], sums["adults",], 1000
         if measure in ("percent of women", "percent of men"):
-            sex = measure.split()[-1]
+            sex = measure.rsplit(maxsplit=1)[-1]
             return sums["users by sex", subject, sex], sums[sex,], 100
         if measure == "percent with any of five":
             return sums["any of five",], sums["adults",], 100

@@ -116,8 +116,9 @@ class ClassRate(_Data):
     fresh: float
     lapses: float
     taper: float
+    intermittent: float = 0.0
     medicine_class: str = ""
-    specialist: bool = False
+    enriched: bool = False
     by_group: dict[str, float] = {}
     smi_only: bool = False
     ways: dict[str, float] = msgspec.field(default_factory=lambda: {"gp": 1.0})
@@ -162,6 +163,17 @@ class Mess(_Data):
     abnormal_unit: float
 
 
+class Checks(_Data):
+    general: float
+    blood_age: int
+    blood: list[float]
+    review: float
+    dependence: float
+    structured_review: float
+    at_trust: float
+    smoking: dict[str, float]
+
+
 class Contacts(_Data):
     base: list[int]
     with_medicine: list[int]
@@ -203,6 +215,7 @@ class Rates(_Data):
     interpreter_share: float
     shared_liability: float
     shared_liability_least: float
+    together: list[float]
     five: list[str]
     classes: dict[str, ClassRate]
     high_dose_opioid: float
@@ -211,6 +224,7 @@ class Rates(_Data):
     ordinary: dict[str, list[float]]
     ordinary_days: list[int]
     mess: Mess
+    checks: Checks
     contacts: Contacts
     appointments: Appointments
     agreements: Agreements

@@ -6,11 +6,11 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from stepwell.records.synthetic.dice import Bools, Dice, Floats, Ints
-from stepwell.records.synthetic.formulary import Formulary
+from stepwell.records.synthetic.dice import Bools, Dice, Floats, Ints, running_sum, spread_over
 from stepwell.records.synthetic.persons import People
+from stepwell.records.synthetic.scene import Scene
 from stepwell.records.synthetic.stories import told
-from stepwell.records.synthetic.world import World, dice
+from stepwell.records.synthetic.world import World
 
 NEVER = 10_000_000  # a day that does not come: the end of what goes on
 GP, TRUST, PRIVATE, OTHER_TRUST = range(4)
@@ -54,33 +54,37 @@ class Supply:
     ended: Ints
 
 
-def _together(parts: list[Courses]) -> Courses:
+def _joined(parts: list[Courses]) -> Courses:
     return Courses(*(np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(Courses)))
 
 
-def make_courses(world: World, people: People, formulary: Formulary, as_of: int) -> Courses:
-    rates = world.catalogue.rates
+def make_courses(scene: Scene) -> Courses:
+    people, rates = scene.people, scene.world.catalogue.rates
     parts = []
     for number, (name, rate) in enumerate(rates.classes.items()):
-        draws = dice(world, people.place, _COURSES, number)
+        draws = scene.draws(_COURSES, number)
         users = np.flatnonzero(people.takes[name])
-        part = _class(world, people, formulary, draws, name=name, users=users, as_of=as_of)
+        now_and_then = draws.even_chance(rate.intermittent, len(users)) & (not people.place.outside)
+        part = _class(scene, draws, name, users[~now_and_then])
         parts.append(part)
+        if rate.intermittent:
+            parts.append(_intermittent(scene, draws, name, users[now_and_then]))
         if name in rates.five:
-            parts.append(_earlier(world, formulary, draws, part, as_of))
+            parts.append(_earlier(scene, draws, part))
         if name == "opioid":
-            parts.append(_second(world, formulary, draws, part))
-    parts.append(_ordinary(world, people, formulary, as_of))
-    found = _together(parts)
+            parts.append(_second(scene, draws, part))
+    parts.append(_ordinary(scene))
+    found = _joined(parts)
     oldest = people.born[found.person] + (365 * 3)
     found.started = np.maximum(found.started, oldest)
-    leaves = people.leaves(as_of)[found.person]
+    leaves = scene.leaves[found.person]
     by_hand = told(people.place, people.size)[found.person]
     found = found.take((found.started < leaves) & (found.ended > found.started) & ~by_hand)
     return found
 
 
-def _class(world: World, people: People, formulary: Formulary, draws: Dice, *, name: str, users: Ints, as_of: int) -> Courses:
+def _class(scene: Scene, draws: Dice, name: str, users: Ints) -> Courses:
+    world, people, formulary = scene.world, scene.people, scene.formulary
     rates = world.catalogue.rates
     rate = rates.classes[name]
     size = len(users)
@@ -90,16 +94,16 @@ def _class(world: World, people: People, formulary: Formulary, draws: Dice, *, n
         aged = people.groups["dementia"][users] & (people.age[users] >= 65)
         medicine = np.where(aged, formulary.pick_of(draws, rates.dementia_medicines, size), medicine)
     # Records of those who have left go back from the day they left.
-    until = people.leaves(as_of)[users]
-    current = draws.chance(rate.current, size)
-    length = draws.pick(rate.lengths, size)
+    until = scene.leaves[users]
+    current = draws.even_chance(_together(world, people, users, rate.current), size)
+    length = draws.even_pick(rate.lengths, size)
     longest = np.maximum(formulary.long[medicine] * 365, 1200)
     days = np.where(
         length == 0,
         draws.between(5, 365, size),
         np.where(length == 1, draws.between(366, 1095, size), 1096 + ((longest - 1096) * draws.uniform(size) ** 1.3).astype(np.int64)),
     )
-    fresh = ~current & draws.chance(rate.fresh, size)
+    fresh = ~current & draws.even_chance(rate.fresh, size)
     begun = until - draws.between(3, 355, size)
     brief = draws.between(5, 80, size)
     stopped = until - draws.between(5, 335, size)
@@ -108,12 +112,14 @@ def _class(world: World, people: People, formulary: Formulary, draws: Dice, *, n
     short = formulary.has_short[medicine]
     acute = fresh & short
     if group == "opioid":
-        high = current & (length > 0) & draws.chance(rates.high_dose_opioid / max(rate.current * sum(rate.lengths[1:]), 0.01), size)
+        # Of all users, those who get some now and then included.
+        among = rate.current * sum(rate.lengths[1:]) * (1 - rate.intermittent)
+        high = current & (length > 0) & draws.even_chance(rates.high_dose_opioid / max(among, 0.01), size)
         medicine = np.where(high, formulary.pick(draws, "high-dose opioid", size), medicine)
     mess = rates.mess
     fading = current & draws.chance(mess.fading, size) & (days > 300)
     ended = np.where(fading, until - draws.between(40, 150, size), ended)
-    ways = np.array([WAYS.index(way) for way in rate.ways])[draws.pick(rate.ways.values(), size)]
+    ways = np.array([WAYS.index(way) for way in rate.ways])[draws.even_pick(rate.ways.values(), size)]
     if people.place.outside:
         ways = np.full(size, WAYS.index("trust only"))
     ways = np.where((ways == 1) & (until - started > 1100), 0, ways)
@@ -126,11 +132,43 @@ def _class(world: World, people: People, formulary: Formulary, draws: Dice, *, n
     )  # fmt: skip
 
 
-def _earlier(world: World, formulary: Formulary, draws: Dice, part: Courses, as_of: int) -> Courses:
+def _together(world: World, people: People, users: Ints, share: float) -> Floats:
+    """Probability of still taking a class: higher, to the same mean, for those who take several of the five, most so where it is poor."""
+    rates = world.catalogue.rates
+    classes = np.sum([people.takes[name] for name in rates.five], axis=0)[users]
+    least, most = rates.together
+    weight = np.where(classes > 1, least + (most - least) * people.fifth[users] / 4, 1.0)
+    factor = share
+    for _ in range(8):
+        reached = float(np.minimum(weight * factor, 0.97).mean()) if len(users) else share
+        factor *= share / max(reached, 1e-9)
+    return np.minimum(weight * factor, 0.97)
+
+
+def _intermittent(scene: Scene, draws: Dice, name: str, users: Ints) -> Courses:
+    """Those who get a few acute issues now and then, for years: every time is a course of its own."""
+    formulary = scene.formulary
+    size = len(users)
+    medicines = formulary.data.formulary.medicines
+    medicine = formulary.pick_of(draws, {key: m.weight for key, m in medicines.items() if m.group == name and m.short}, size)
+    turns = draws.between(2, 14, size)
+    until = scene.leaves[users]
+    row, turn = spread_over(turns)
+    wait = np.where(turn == 0, draws.between(0, 200, len(row)), draws.between(70, 165, len(row)))
+    started = until[row] - running_sum(wait, turn == 0) - 1
+    none = np.zeros(len(row), dtype=bool)
+    return Courses(
+        users[row], np.full(len(row), formulary.classes.index(name)), medicine[row], started, started + 40, ~none, none, none.copy(),
+        none.copy(), np.zeros(len(row)), np.zeros(len(row), dtype=np.int64),
+    )  # fmt: skip
+
+
+def _earlier(scene: Scene, draws: Dice, part: Courses) -> Courses:
     """Another medicine of the class before: the later course is cut, the earlier one runs into it by a few days."""
+    formulary = scene.formulary
     size = part.size
-    length = np.minimum(part.ended, as_of) - part.started
-    switched = (length > 200) & ~part.acute & draws.chance(world.catalogue.rates.mess.switch, size)
+    length = np.minimum(part.ended, scene.today) - part.started
+    switched = (length > 200) & ~part.acute & draws.chance(scene.world.catalogue.rates.mess.switch, size)
     other = formulary.pick(draws, formulary.classes[int(part.group[0])] if size else "opioid", size)
     switched &= other != part.medicine
     at = part.started + draws.between(60, np.maximum(length - 45, 61), size)
@@ -143,15 +181,15 @@ def _earlier(world: World, formulary: Formulary, draws: Dice, part: Courses, as_
     return before
 
 
-def _second(world: World, formulary: Formulary, draws: Dice, part: Courses) -> Courses:
-    second = part.take(draws.chance(world.catalogue.rates.second_opioid, part.size) & ~part.acute)
-    second.medicine = formulary.pick(draws, "opioid", second.size)
+def _second(scene: Scene, draws: Dice, part: Courses) -> Courses:
+    second = part.take(draws.chance(scene.world.catalogue.rates.second_opioid, part.size) & ~part.acute)
+    second.medicine = scene.formulary.pick(draws, "opioid", second.size)
     return second
 
 
-def _ordinary(world: World, people: People, formulary: Formulary, as_of: int) -> Courses:
-    rates = world.catalogue.rates
-    draws = dice(world, people.place, _ORDINARY)
+def _ordinary(scene: Scene) -> Courses:
+    people, formulary, rates = scene.people, scene.formulary, scene.world.catalogue.rates
+    draws = scene.draws(_ORDINARY)
     column = np.where(people.age < 45, 0, np.where(people.age < 65, 1, 2))
     users, medicines = [], []
     for name, shares in rates.ordinary.items():
@@ -162,7 +200,8 @@ def _ordinary(world: World, people: People, formulary: Formulary, as_of: int) ->
     if people.place.outside:
         person, medicine = person[:0], medicine[:0]
     size = len(person)
-    started = people.leaves(as_of)[person] - draws.between(*rates.ordinary_days, size)
+    first, last = rates.ordinary_days
+    started = scene.leaves[person] - draws.between(first, last, size)
     none = np.zeros(size, dtype=bool)
     return Courses(
         person, np.full(size, formulary.classes.index("ordinary")), medicine, started, np.full(size, NEVER), none, none, none, none,
@@ -170,9 +209,9 @@ def _ordinary(world: World, people: People, formulary: Formulary, as_of: int) ->
     )  # fmt: skip
 
 
-def make_supply(world: World, people: People, courses: Courses) -> Supply:
+def make_supply(scene: Scene, courses: Courses) -> Supply:
     """Who supplied each course when: the practice, the trust, both, one after the other, or somebody who sends no records."""
-    draws = dice(world, people.place, _SUPPLY)
+    draws = scene.draws(_SUPPLY)
     size = courses.size
     over = np.minimum(courses.started + draws.between(60, 150, size), courses.ended)
     joins = courses.started + draws.between(30, 200, size)

@@ -36,6 +36,23 @@ class Dice:
     def chance(self, probability: float | Floats, size: int) -> Bools:
         return self.generator.random(size) < probability
 
+    def even(self, size: int) -> Floats:
+        """Uniform draws that lie evenly between 0 and 1: their shares come out nearly exactly, who gets which is left to chance."""
+        return np.asarray((self.generator.permutation(size) + self.generator.random(size)) / max(size, 1))
+
+    def even_chance(self, probability: float | Floats, size: int) -> Bools:
+        """As many as the probabilities add up to, but for a fraction of one."""
+        order = self.generator.permutation(size)
+        reached = np.cumsum(np.broadcast_to(probability, (size,))[order]) + self.generator.random()
+        chosen = np.empty(size, dtype=bool)
+        chosen[order] = np.diff(np.floor(reached), prepend=0.0) > 0
+        return chosen
+
+    def even_pick(self, weights: Iterable[float], size: int) -> Ints:
+        """As `pick`, with counts that keep to the weights."""
+        share = np.cumsum(np.fromiter(weights, dtype=np.float64))
+        return np.minimum(np.searchsorted(share / share[-1], self.even(size), side="right"), len(share) - 1).astype(np.int64)
+
     def between(self, low: Any, high: Any, size: int) -> Ints:
         """Whole numbers, both ends included; `low` and `high` may be columns. Where high < low, low."""
         spread = np.maximum(np.asarray(high) - np.asarray(low) + 1, 1)

@@ -8,9 +8,7 @@ import numpy as np
 
 from stepwell.records.synthetic.courses import NEVER, Courses
 from stepwell.records.synthetic.dice import Bools, Ints
-from stepwell.records.synthetic.formulary import Formulary
-from stepwell.records.synthetic.persons import People
-from stepwell.records.synthetic.world import World, dice
+from stepwell.records.synthetic.scene import Scene
 
 _DOSES = 31
 _START, _CHANGE, _LAPSE, _BACK, _TAPER = range(5)
@@ -29,12 +27,12 @@ class Segments:
     step: Ints  # position in the flat list of steps
 
 
-def make_segments(world: World, people: People, courses: Courses, formulary: Formulary, as_of: int) -> Segments:
+def make_segments(scene: Scene, courses: Courses) -> Segments:
     """Every course cut at its events: an early change, later ones, up to two breaks, and the steps of a taper."""
-    mess = world.catalogue.rates.mess
-    draws = dice(world, people.place, _DOSES)
+    formulary, mess = scene.formulary, scene.world.catalogue.rates.mess
+    draws = scene.draws(_DOSES)
     size = courses.size
-    until = np.minimum(courses.ended, people.leaves(as_of)[courses.person] + 1)
+    until = np.minimum(courses.ended, scene.leaves[courses.person] + 1)
     length = until - courses.started
     count = formulary.step_count[courses.medicine]
     can = (count > 1) & ~courses.acute
@@ -67,10 +65,21 @@ def make_segments(world: World, people: People, courses: Courses, formulary: For
     kind = np.array(kinds)[order]
     step = np.minimum((draws.uniform(size) * count).astype(np.int64), count - 1)
     up = draws.uniform(size * len(kinds)).reshape(size, -1) < 0.5
-    return _walk(courses, formulary, until, day, kind, step=step, up=up)
+    return _walk(scene, courses, until, _Events(day, kind, step, up))
 
 
-def _walk(courses: Courses, formulary: Formulary, until: Ints, day: Ints, kind: Ints, *, step: Ints, up: Bools) -> Segments:
+@dataclass(slots=True)
+class _Events:
+    """Of each course, in order: days and kinds of what happens to its dose, the first step, and whether a change goes up."""
+
+    day: Ints
+    kind: Ints
+    step: Ints
+    up: Bools
+
+
+def _walk(scene: Scene, courses: Courses, until: Ints, events: _Events) -> Segments:
+    formulary, day, kind, step = scene.formulary, events.day, events.kind, events.step
     size, columns = day.shape
     most = formulary.step_count[courses.medicine] - 1
     plan = np.zeros(size, dtype=np.int64)
@@ -81,7 +90,7 @@ def _walk(courses: Courses, formulary: Formulary, until: Ints, day: Ints, kind: 
         which = kind[:, column]
         # Doses mostly climb at first; later they move either way.
         first = (which == _CHANGE) & (plan == 0)
-        move = np.where(first | up[:, column], 1, -1)
+        move = np.where(first | events.up[:, column], 1, -1)
         moved = np.where(which == _CHANGE, np.clip(step + move, 0, most), np.where(which == _TAPER, np.maximum(step - 1, 0), step))
         changed = real & (moved != step) & ~away
         step = np.where(changed, moved, step)

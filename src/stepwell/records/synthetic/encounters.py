@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stepwell.records.synthetic.courses import TRUST, WAYS, Courses, Supply
+from stepwell.records.synthetic.courses import TRUST, WAYS
 from stepwell.records.synthetic.dice import Bools, Ints, spread_over
-from stepwell.records.synthetic.formulary import Formulary
 from stepwell.records.synthetic.frames import choose, day, ids, known_day, table
 from stepwell.records.synthetic.persons import People
-from stepwell.records.synthetic.world import World, dice
+from stepwell.records.synthetic.scene import Scene
+from stepwell.records.synthetic.treatment import Treatment
 
 _STAYS, _TRUST, _CONTACTS, _APPOINTMENTS, _LETTERS, _REQUESTS = 71, 72, 73, 74, 75, 76
 
@@ -27,15 +27,17 @@ class Stays:
     ended: Ints
 
 
-def make_stays(world: World, people: People, courses: Courses, formulary: Formulary, as_of: int) -> Stays:
+def make_stays(treatment: Treatment) -> Stays:
     """Admissions of people with a specialist medicine in the last two years; some are still there."""
-    rate = world.catalogue.rates.mess.stay
-    draws = dice(world, people.place, _STAYS)
+    scene, courses = treatment.scene, treatment.courses
+    people, formulary = scene.people, scene.formulary
+    rate = scene.world.catalogue.rates.mess.stay
+    draws = scene.draws(_STAYS)
     special = np.isin(courses.group, [formulary.classes.index(name) for name in ("antipsychotic", "clozapine", "depot", "lithium")])
     person = np.unique(courses.person[special])
     size = len(person)
     admitted = draws.chance(np.where(people.groups["smi"][person], rate.smi, rate.other), size)
-    leaves = people.leaves(as_of)[person]
+    leaves = scene.leaves[person]
     started = leaves - draws.between(2, 730, size)
     ended = np.minimum(started + draws.between(rate.days[0], rate.days[1], size), leaves + 1)
     admitted &= (started > people.born[person]) & (people.died[person] < 0)
@@ -55,8 +57,10 @@ class Caseload:
         return self.since >= 0
 
 
-def make_caseload(world: World, people: People, courses: Courses, supply: Supply, stays: Stays, as_of: int) -> Caseload:
-    draws = dice(world, people.place, _TRUST)
+def make_caseload(treatment: Treatment, stays: Stays) -> Caseload:
+    scene, courses, supply = treatment.scene, treatment.courses, treatment.supply
+    people = scene.people
+    draws = scene.draws(_TRUST)
     size = people.size
     since = np.full(size, 10**9)
     rows = np.flatnonzero(supply.by == TRUST)
@@ -75,11 +79,11 @@ def make_caseload(world: World, people: People, courses: Courses, supply: Supply
     others[stays.person] = True
     closes = handed & ~others & draws.chance(0.5, size)
     until = np.where(closes, over + draws.between(30, 400, size), -1)
-    until = np.where(until > np.minimum(people.leaves(as_of), as_of), -1, until)
+    until = np.where(until > scene.leaves, -1, until)
     # The trust's clerk mistypes a birth date now and then: such a record must not be matched by itself.
     shift = np.array([-1, 1, 9, 31, 365])[draws.between(0, 4, size)]
-    born = people.born + np.where(draws.chance(world.catalogue.rates.mess.birth_date_differs, size), shift, 0)
-    return Caseload(since, until, np.minimum(born, as_of))
+    born = people.born + np.where(draws.chance(scene.world.catalogue.rates.mess.birth_date_differs, size), shift, 0)
+    return Caseload(since, until, np.minimum(born, scene.today))
 
 
 def local_ids(people: People, trust: bool) -> pa.Array:
@@ -89,11 +93,11 @@ def local_ids(people: People, trust: bool) -> pa.Array:
     return pc.binary_join_element_wise(pa.scalar(prefix), numbers, pa.scalar(""))
 
 
-def patient_table(world: World, people: People, as_of: int, *, trust: Caseload | None = None) -> pa.Table:
+def patient_table(scene: Scene, trust: Caseload | None = None) -> pa.Table:
     """Everybody, as the practice or as the trust has them."""
-    place = people.place
+    people, place = scene.people, scene.place
     size = people.size
-    code = world.trust if trust is not None else place.code
+    code = scene.world.trust if trust is not None else place.code
     local = local_ids(people, trust is not None)
     digits = pa.array(people.nhs).cast(pa.string())
     last = pa.array((people.nhs % 10 + 1) % 10).cast(pa.string())
@@ -102,7 +106,7 @@ def patient_table(world: World, people: People, as_of: int, *, trust: Caseload |
     missing = pa.scalar(None, pa.string())
     raw = pc.if_else(pa.array(there), pc.if_else(pa.array(people.nhs_invalid), wrong, digits), missing)
     number = pc.if_else(pa.array(there & ~people.nhs_invalid), digits, missing)
-    died = np.where(people.died <= as_of, people.died, -1)
+    died = np.where(people.died <= scene.today, people.died, -1)
     return table(
         "patients",
         size,
@@ -132,9 +136,9 @@ def patient_table(world: World, people: People, as_of: int, *, trust: Caseload |
     )
 
 
-def registration_table(world: World, people: People, trust: Caseload | None = None) -> pa.Table:
-    place = people.place
-    code = world.trust if trust is not None else place.code
+def registration_table(scene: Scene, trust: Caseload | None = None) -> pa.Table:
+    people, place = scene.people, scene.place
+    code = scene.world.trust if trust is not None else place.code
     size = people.size
     return table(
         "registrations",
@@ -152,44 +156,47 @@ def registration_table(world: World, people: People, trust: Caseload | None = No
     )
 
 
-def stay_table(world: World, people: People, stays: Stays, as_of: int) -> pa.Table:
+def stay_table(scene: Scene, stays: Stays) -> pa.Table:
+    trust, place = scene.world.trust, scene.place
     size = len(stays.person)
     return table(
         "stays",
         size,
         {
             "subject_id": stays.person + 1,
-            "source": world.trust,
-            "native_id": ids(f"s{people.place.index}-", size),
+            "source": trust,
+            "native_id": ids(f"s{place.index}-", size),
             "version": "1",
-            "org_code": world.trust,
+            "org_code": trust,
             "started_on": known_day(stays.started),
-            "ended_on": day(np.where(stays.ended > as_of, -1, stays.ended)),
+            "ended_on": day(np.where(stays.ended > scene.today, -1, stays.ended)),
         },
     )
 
 
-def contact_tables(world: World, people: People, courses: Courses, caseload: Caseload, as_of: int) -> tuple[pa.Table, pa.Table]:
+def contact_tables(treatment: Treatment, caseload: Caseload) -> tuple[pa.Table, pa.Table]:
+    scene, courses = treatment.scene, treatment.courses
+    world, people, leaves = scene.world, scene.people, scene.leaves
     rates = world.catalogue.rates
-    draws = dice(world, people.place, _CONTACTS)
+    draws = scene.draws(_CONTACTS)
     size = people.size
-    leaves = people.leaves(as_of)
     medicated = np.zeros(size, dtype=bool)
     medicated[courses.person] = True
-    counts = draws.between(*rates.contacts.base, size) + np.where(medicated, draws.between(*rates.contacts.with_medicine, size), 0)
+    (least, most), (few, many) = rates.contacts.base, rates.contacts.with_medicine
+    counts = draws.between(least, most, size) + np.where(medicated, draws.between(few, many, size), 0)
     person, _ = spread_over(counts)
     on = leaves[person] - draws.between(0, 364, len(person))
     kind = choose(rates.contact_kinds, draws.between(0, len(rates.contact_kinds) - 1, len(person)))
-    practice = _contacts(people, people.place.code, "n", person, on, kind)
+    practice = _contacts(people, people.place.code, person, on, kind)
     known = np.flatnonzero(caseload.known)
     who, _ = spread_over(draws.between(0, 3, len(known)))
     seen = known[who]
     on = np.maximum(leaves[seen] - draws.between(5, 360, len(seen)), caseload.since[seen])
-    trust = _contacts(people, world.trust, "n", seen, on, rates.trust_contact)
+    trust = _contacts(people, world.trust, seen, on, rates.trust_contact)
     return practice, trust
 
 
-def _contacts(people: People, org: str, letter: str, person: Ints, on: Ints, kind: pa.Array | str) -> pa.Table:
+def _contacts(people: People, org: str, person: Ints, on: Ints, kind: pa.Array | str) -> pa.Table:
     keep = on >= people.born[person]
     size = int(keep.sum())
     words = kind if isinstance(kind, str) else kind.filter(pa.array(keep))
@@ -199,7 +206,7 @@ def _contacts(people: People, org: str, letter: str, person: Ints, on: Ints, kin
         {
             "subject_id": person[keep] + 1,
             "source": org,
-            "native_id": ids(f"{letter}{people.place.index}-", size),
+            "native_id": ids(f"n{people.place.index}-", size),
             "version": "1",
             "org_code": org,
             "kind": words,
@@ -209,15 +216,15 @@ def _contacts(people: People, org: str, letter: str, person: Ints, on: Ints, kin
     )
 
 
-def appointment_table(world: World, people: People, as_of: int) -> pa.Table:
+def appointment_table(scene: Scene) -> pa.Table:
     """Booked appointments of the practice; missed more often by people whom services reach least."""
-    rates = world.catalogue.rates
+    people, rates = scene.people, scene.world.catalogue.rates
     rate = rates.appointments
-    draws = dice(world, people.place, _APPOINTMENTS)
+    draws = scene.draws(_APPOINTMENTS)
     size = people.size
     counts = np.where(draws.chance(rate.share, size), draws.between(1, rate.most, size), 0)
     person, _ = spread_over(counts)
-    leaves = people.leaves(as_of)
+    leaves = scene.leaves
     on = leaves[person] - draws.between(-40, 720, len(person))
     person, on = person[on >= people.born[person]], on[on >= people.born[person]]
     ahead = on > leaves[person]
@@ -225,7 +232,7 @@ def appointment_table(world: World, people: People, as_of: int) -> pa.Table:
     draw = draws.uniform(len(person))
     missed = draw < np.where(excluded, rate.missed_excluded, rate.missed)
     status = np.where(ahead, 0, np.where(missed, 2, np.where(draw > 1 - rate.cancelled, 3, 1)))
-    stays_booked = ~ahead | (leaves[person] == as_of)
+    stays_booked = ~ahead | (leaves[person] == scene.today)
     person, on, status = person[stays_booked], on[stays_booked], status[stays_booked]
     size = len(person)
     return table(
@@ -244,10 +251,11 @@ def appointment_table(world: World, people: People, as_of: int) -> pa.Table:
     )
 
 
-def letter_table(world: World, people: People, courses: Courses, supply: Supply, stays: Stays, as_of: int) -> pa.Table:
+def letter_table(treatment: Treatment, stays: Stays) -> pa.Table:
     """Letters of the trust to the practice: after a first appointment, with a request to share care, at discharge."""
-    rates = world.catalogue.rates
-    draws = dice(world, people.place, _LETTERS)
+    scene, courses, supply = treatment.scene, treatment.courses, treatment.supply
+    world, people, rates = scene.world, scene.people, scene.world.catalogue.rates
+    draws = scene.draws(_LETTERS)
     rows = np.flatnonzero(supply.by == TRUST)
     way = courses.way[supply.course[rows]]
     person = courses.person[supply.course[rows]]
@@ -258,7 +266,7 @@ def letter_table(world: World, people: People, courses: Courses, supply: Supply,
     person = np.concatenate([person, stays.person])
     on = np.concatenate([on, stays.ended + 1])
     title = np.concatenate([title, np.full(len(stays.person), discharge)])
-    keep = (on <= people.leaves(as_of)[person]) & draws.chance(0.9, len(person))
+    keep = (on <= scene.leaves[person]) & draws.chance(0.9, len(person))
     person, on, title = person[keep], on[keep], title[keep]
     return table(
         "letters",
@@ -277,15 +285,16 @@ def letter_table(world: World, people: People, courses: Courses, supply: Supply,
     )
 
 
-def request_table(world: World, people: People, caseload: Caseload, as_of: int) -> pa.Table:
+def request_table(scene: Scene, caseload: Caseload) -> pa.Table:
     """Referrals of the practice to the trust: of most people it knows, and a few still waiting."""
-    draws = dice(world, people.place, _REQUESTS)
+    world, people, as_of = scene.world, scene.people, scene.today
+    draws = scene.draws(_REQUESTS)
     known = np.flatnonzero(caseload.known & draws.chance(0.7, people.size))
     waiting = np.flatnonzero(~caseload.known & people.adult & (people.died < 0) & draws.chance(0.004, people.size))
     person = np.concatenate([known, waiting])
     on = np.concatenate([caseload.since[known] - draws.between(7, 90, len(known)), as_of - draws.between(3, 150, len(waiting))])
     status = np.concatenate([np.ones(len(known), dtype=np.int64), np.where(draws.chance(0.15, len(waiting)), 2, 0)])
-    keep = (on >= people.born[person]) & (on <= people.leaves(as_of)[person])
+    keep = (on >= people.born[person]) & (on <= scene.leaves[person])
     person, on, status = person[keep], on[keep], status[keep]
     return table(
         "requests",
@@ -302,9 +311,3 @@ def request_table(world: World, people: People, caseload: Caseload, as_of: int) 
             "reason": "Referral to community mental health team",
         },
     )
-
-
-__all__ = [
-    "Caseload", "Stays", "appointment_table", "contact_tables", "letter_table", "local_ids", "make_caseload", "make_stays",
-    "patient_table", "registration_table", "request_table", "stay_table",
-]  # fmt: skip

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from stepwell.records.synthetic.courses import GP, TRUST, WAYS, Courses
+from stepwell.records.synthetic.courses import GP, TRUST, WAYS
 from stepwell.records.synthetic.dice import Bools, Dice, Floats, Ints, running_sum, spread_over
-from stepwell.records.synthetic.formulary import Formulary
 from stepwell.records.synthetic.frames import NONE, choose, day, ids, known_day, number, table
-from stepwell.records.synthetic.persons import People
-from stepwell.records.synthetic.world import World, dice
+from stepwell.records.synthetic.scene import Scene
+from stepwell.records.synthetic.treatment import Treatment
 
 _BODY, _PANELS, _CHECKS, _PROBLEMS = 61, 62, 63, 64
 # Class → panels of tests that go with it.
@@ -39,11 +38,11 @@ class Visits:
 class Body:
     """Each person's own levels and habits; a test has a level of its own and, for some people, a drift towards another."""
 
-    def __init__(self, world: World, people: People, as_of: int) -> None:
-        data = world.catalogue.results
-        self.data, self.as_of = data, as_of
+    def __init__(self, scene: Scene) -> None:
+        data, people = scene.world.catalogue.results, scene.people
+        self.data, self.today = data, scene.today
         self.tests = list(data.tests)
-        draws = dice(world, people.place, _BODY)
+        draws = scene.draws(_BODY)
         size, count = people.size, len(self.tests)
         entries = list(data.tests.values())
         self.level: Floats = np.array([e.mean for e in entries]) + np.array([e.spread for e in entries]) * draws.normal(
@@ -57,8 +56,8 @@ class Body:
         self.factor = np.array([h.factor for h in habits])[habit]
         self.missed = np.array([h.missed for h in habits])[habit]
         self.never = draws.uniform(size * count).reshape(size, count) < np.array([h.never for h in habits])[habit][:, None]
-        smoking = [self.tests.index(name) for name in ("smoker", "ex-smoker", "never-smoked")]
-        self.smoking = np.array(smoking)[draws.pick([0.22, 0.28, 0.5], size)]
+        smoking = scene.world.catalogue.rates.checks.smoking
+        self.smoking = np.array([self.tests.index(name) for name in smoking])[draws.pick(smoking.values(), size)]
 
     def drift(self, draws: Dice, panel: str, person: Ints) -> None:
         for story in self.data.stories.get(panel, []):
@@ -71,7 +70,7 @@ class Body:
         entries = list(self.data.tests.values())
         level = self.level[person, test]
         towards, years = self.towards[person, test], self.years[person, test]
-        part = 1 - np.clip((self.as_of - on) / (365.25 * years), 0, 1)
+        part = 1 - np.clip((self.today - on) / (365.25 * years), 0, 1)
         level = np.where(np.isnan(towards), level, level + (towards - level) * part)
         value = level + np.array([e.noise for e in entries])[test] * draws.normal(0, 1, len(person))
         value = np.clip(value, np.array([e.low for e in entries])[test], np.array([e.high for e in entries])[test])
@@ -79,11 +78,13 @@ class Body:
         return np.rint(value * digits).astype(np.int64) * 1000 // digits
 
 
-def make_visits(world: World, people: People, courses: Courses, body: Body, formulary: Formulary, as_of: int) -> Visits:
-    draws = dice(world, people.place, _PANELS)
-    leaves = people.leaves(as_of)
+def make_visits(treatment: Treatment, body: Body) -> Visits:
+    scene, courses = treatment.scene, treatment.courses
+    people, formulary, leaves = scene.people, scene.formulary, scene.leaves
+    draws = scene.draws(_PANELS)
     parts = []
-    at_trust = np.isin(courses.way, [WAYS.index("trust with plan"), WAYS.index("trust only")]) & draws.chance(0.6, courses.size)
+    supplied = [WAYS.index("trust with plan"), WAYS.index("trust only")]
+    at_trust = np.isin(courses.way, supplied) & draws.chance(scene.world.catalogue.rates.checks.at_trust, courses.size)
     if people.place.outside:
         at_trust |= True
     for group, panels in _PANELS_OF.items():
@@ -93,8 +94,9 @@ def make_visits(world: World, people: People, courses: Courses, body: Body, form
         person = courses.person[rows]
         for panel in panels:
             until = np.minimum(courses.ended[rows], leaves[person])
-            parts += _panel(body, draws, panel, person, courses.started[rows], until, np.where(at_trust[rows], TRUST, GP))
-    checks = dice(world, people.place, _CHECKS)
+            who = _Watched(person, courses.started[rows], until, np.where(at_trust[rows], TRUST, GP))
+            parts += _panel(body, draws, panel, who)
+    checks, rates = scene.draws(_CHECKS), scene.world.catalogue.rates.checks
     size = people.size
     medicated = np.zeros(size, dtype=bool)
     medicated[courses.person] = True
@@ -105,16 +107,15 @@ def make_visits(world: World, people: People, courses: Courses, body: Body, form
     depends = np.zeros(size, dtype=bool)
     depends[courses.person[dependence]] = True
     for panel, share in (
-        ("general", np.full(size, 0.45)),
-        ("blood", np.where(people.age < 50, 0.2, 0.5)),
-        ("review", np.where(medicated, 0.5, 0.0)),
-        ("dependence", np.where(depends, 0.45, 0.0)),
+        ("general", np.full(size, rates.general)),
+        ("blood", np.where(people.age < rates.blood_age, rates.blood[0], rates.blood[1])),
+        ("review", np.where(medicated, rates.review, 0.0)),
+        ("dependence", np.where(depends, rates.dependence, 0.0)),
     ):
         person = np.flatnonzero(grown & checks.chance(share, size))
-        parts += _panel(
-            body, checks, panel, person, leaves[person] - checks.between(60, 1400, len(person)), leaves[person], np.full(len(person), GP)
-        )
-    person = np.flatnonzero(grown & depends & checks.chance(0.1, size))
+        first = leaves[person] - checks.between(60, 1400, len(person))
+        parts += _panel(body, checks, panel, _Watched(person, first, leaves[person], np.full(len(person), GP)))
+    person = np.flatnonzero(grown & depends & checks.chance(rates.structured_review, size))
     once = body.tests.index("structured-review")
     parts.append(
         Visits(person, np.full(len(person), once), leaves[person] - checks.between(10, 500, len(person)), np.full(len(person), GP))
@@ -124,8 +125,19 @@ def make_visits(world: World, people: People, courses: Courses, body: Body, form
     return Visits(found.person[keep], found.test[keep], found.on[keep], found.by[keep])
 
 
-def _panel(body: Body, draws: Dice, name: str, person: Ints, first: Ints, last: Ints, by: Ints) -> list[Visits]:
+@dataclass(slots=True)
+class _Watched:
+    """Who is watched with a panel, from when to when, and by which kind of organisation."""
+
+    person: Ints
+    first: Ints
+    last: Ints
+    by: Ints
+
+
+def _panel(body: Body, draws: Dice, name: str, watched: _Watched) -> list[Visits]:
     """Every visit of a panel between two days, as each person keeps them."""
+    person, first, last, by = watched.person, watched.first, watched.last, watched.by
     body.drift(draws, name, person)
     parts = []
     for panel in body.data.panels[name]:
@@ -148,10 +160,11 @@ def _panel(body: Body, draws: Dice, name: str, person: Ints, first: Ints, last: 
     return parts
 
 
-def observation_table(world: World, people: People, body: Body, visits: Visits) -> pa.Table:
+def observation_table(scene: Scene, body: Body, visits: Visits) -> pa.Table:
     """Results of the practice and of the trust together; `org_code` tells them apart."""
+    world, place = scene.world, scene.place
     data, mess = world.catalogue.results, world.catalogue.rates.mess
-    draws = dice(world, people.place, _BODY, 1)
+    draws = scene.draws(_BODY, 1)
     order = np.lexsort((visits.test, visits.on, visits.person))
     person, test, on, by = visits.person[order], visits.test[order], visits.on[order], visits.by[order]
     size = len(person)
@@ -168,10 +181,10 @@ def observation_table(world: World, people: People, body: Body, visits: Visits) 
         size,
         {
             "subject_id": person + 1,
-            "source": choose([people.place.code, world.trust], by),
-            "native_id": ids(f"o{people.place.index}-", size),
+            "source": choose([place.code, world.trust], by),
+            "native_id": ids(f"o{place.index}-", size),
             "version": "1",
-            "org_code": choose([people.place.code, world.trust], by),
+            "org_code": choose([place.code, world.trust], by),
             "code": choose([entry.code for entry in entries], test),
             "code_system": "snomed",
             "term": choose([entry.term for entry in entries], test),
@@ -184,12 +197,12 @@ def observation_table(world: World, people: People, body: Body, visits: Visits) 
     )
 
 
-def problem_table(world: World, people: People, courses: Courses, reason: Ints, formulary: Formulary, as_of: int) -> pa.Table:
+def problem_table(treatment: Treatment, reason: Ints) -> pa.Table:
     """Groups a person belongs to, reasons for treatment that reached the problem list, falls, pregnancy and frailty."""
-    mess = world.catalogue.rates.mess
-    draws = dice(world, people.place, _PROBLEMS)
-    leaves = people.leaves(as_of)
-    names = formulary.conditions
+    scene, courses = treatment.scene, treatment.courses
+    world, people, place, leaves = scene.world, scene.people, scene.place, scene.leaves
+    mess, names = world.catalogue.rates.mess, scene.formulary.conditions
+    draws = scene.draws(_PROBLEMS)
     parts: list[tuple[Ints, Ints, Ints, Ints]] = []
 
     def add(person: Ints, condition: Ints | str, since: Ints, ended: Ints | None = None) -> None:
@@ -235,10 +248,10 @@ def problem_table(world: World, people: People, courses: Courses, reason: Ints, 
         size,
         {
             "subject_id": person + 1,
-            "source": people.place.code,
-            "native_id": ids(f"c{people.place.index}-", size),
+            "source": place.code,
+            "native_id": ids(f"c{place.index}-", size),
             "version": "1",
-            "org_code": people.place.code,
+            "org_code": place.code,
             "code": choose([entry.code for entry in data], condition),
             "code_system": "snomed",
             "term": choose([entry.term for entry in data], condition),

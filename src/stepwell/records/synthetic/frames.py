@@ -14,30 +14,28 @@ from stepwell.records.synthetic.dice import Bools, Ints
 
 NONE = -1  # a day that is not there
 
-Column = pa.Array | pa.ChunkedArray
 
-
-def ids(prefix: str, size: int) -> Column:
+def ids(prefix: str, size: int) -> pa.Array:
     """Row ids: the prefix and a number from 1."""
     numbers = pa.array(np.arange(1, size + 1)).cast(pa.string())
     return pc.binary_join_element_wise(pa.scalar(prefix), numbers, pa.scalar(""))
 
 
-def day(days: Ints) -> Column:
+def day(days: Ints) -> pa.Array:
     """Days since 1970-01-01; negative ones, and those far ahead, are null."""
     return pa.array(days.astype(np.int32), pa.int32(), mask=(days < 0) | (days > 200_000)).cast(pa.date32())
 
 
-def known_day(days: Ints) -> Column:
+def known_day(days: Ints) -> pa.Array:
     """Days that are all there, before 1970 too."""
     return pa.array(days.astype(np.int32), pa.int32()).cast(pa.date32())
 
 
-def number(values: np.ndarray, there: Bools | None = None) -> Column:
+def number(values: np.ndarray, there: Bools | None = None) -> pa.Array:
     return pa.array(values.astype(np.int64), pa.int64(), mask=None if there is None else ~there)
 
 
-def choose(words: list[Any], position: Ints) -> Column:
+def choose(words: list[Any], position: Ints) -> pa.Array:
     """`words` by position; a negative position is null."""
     there = position >= 0
     return pa.array(words).take(pa.array(np.where(there, position, 0), mask=~there))

@@ -9,9 +9,7 @@ import numpy as np
 from stepwell.records.synthetic.courses import GP, Courses, Supply
 from stepwell.records.synthetic.dice import Bools, Floats, Ints, running_sum, spread_over
 from stepwell.records.synthetic.doses import Segments
-from stepwell.records.synthetic.formulary import Formulary
-from stepwell.records.synthetic.persons import People
-from stepwell.records.synthetic.world import World, dice
+from stepwell.records.synthetic.scene import Scene
 
 _MANNER, _ISSUES = 41, 42
 _FEWEST_DAYS = 4
@@ -41,10 +39,10 @@ class Runs:
         return Runs(self.course[rows], self.by[rows], self.plan[rows], self.started[rows], self.ended[rows], self.step[rows])
 
 
-def make_manner(world: World, people: People, courses: Courses, formulary: Formulary) -> Manner:
+def make_manner(scene: Scene, courses: Courses) -> Manner:
     """People keep their habit over all their medicines; depots and clinics keep their interval."""
-    mess = world.catalogue.rates.mess
-    draws = dice(world, people.place, _MANNER)
+    people, formulary, mess = scene.people, scene.formulary, scene.world.catalogue.rates.mess
+    draws = scene.draws(_MANNER)
     habit = np.where(
         draws.chance(mess.late_people, people.size), draws.normal(mess.late_days, 3, people.size), draws.normal(0.5, 0.8, people.size)
     )
@@ -78,10 +76,10 @@ class Issues:
     on: Ints
 
 
-def make_issues(world: World, people: People, runs: Runs, manner: Manner, formulary: Formulary) -> Issues:
+def make_issues(scene: Scene, runs: Runs, manner: Manner) -> Issues:
     """Days of issue of every run, in order of run and day."""
-    mess = world.catalogue.rates.mess
-    draws = dice(world, people.place, _ISSUES)
+    formulary, mess = scene.formulary, scene.world.catalogue.rates.mess
+    draws = scene.draws(_ISSUES)
     days = manner.days[runs.course]
     pattern = formulary.step_pattern[runs.step, 0]
     days = np.where(formulary.every[pattern] > 7, formulary.every[pattern], days)

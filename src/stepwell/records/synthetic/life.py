@@ -5,47 +5,47 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from stepwell.records.synthetic.courses import GP, OTHER_TRUST, TRUST, WAYS, Courses, Supply
+from stepwell.records.synthetic.courses import GP, OTHER_TRUST, TRUST, WAYS
 from stepwell.records.synthetic.dice import Bools, Ints
-from stepwell.records.synthetic.doses import Segments
 from stepwell.records.synthetic.encounters import Caseload, Stays, local_ids
-from stepwell.records.synthetic.formulary import Formulary
 from stepwell.records.synthetic.frames import choose, day, ids, known_day
-from stepwell.records.synthetic.issues import Manner
-from stepwell.records.synthetic.persons import People
-from stepwell.records.synthetic.world import World, dice
+from stepwell.records.synthetic.scene import Scene
+from stepwell.records.synthetic.treatment import Treatment
 
 _AGREEMENTS = 81
 _PRN_SHARE = 1.5  # as-required medicines last this much longer than instructed (issues.make_issues)
 
 
-def life_tables(
-    world: World, people: People, courses: Courses, segments: Segments, supply: Supply, manner: Manner, *,
-    stays: Stays, caseload: Caseload, formulary: Formulary, as_of: int,
-) -> dict[str, pa.Table]:  # fmt: skip
-    """people, taken, supplied_by, agreements, stays. `person` is the number of the person in the network; `to_on` is the first day
-    it was no longer so, null while it lasts."""
-    leaves = people.leaves(as_of)
-    numbers = people.number
-    substances = pa.array(formulary.substances)
+def life_tables(treatment: Treatment, stays: Stays, caseload: Caseload) -> dict[str, pa.Table]:
+    """What was so, as tables. `person` is the number of the person in the network, `to_on` the first day it was no longer so.
+
+    - people (person, org_code, local_id): whose each record is.
+    - taken (person, course, substance, from_on, to_on, ug_per_day, as_required, acute): what was really taken; `ug_per_day` is null
+      where nobody knows (acute courses, and products without a strength in their name).
+    - supplied_by (person, course, substance, org_code, from_on, to_on): who really supplied; `private` for a private prescriber.
+    - agreements (person, agreement_id, substance, line, owner_org, from_on, to_on): who agreed to own which line.
+    - stays (person, org_code, from_on, to_on): in hospital.
+    """
+    scene = treatment.scene
     return {
-        "people": _people(world, people, caseload),
-        "taken": _taken(people, courses, segments, manner, formulary, substances, leaves),
-        "supplied_by": _supplied(world, people, courses, supply, substances, leaves),
-        "agreements": _agreements(world, people, courses, supply, formulary, as_of),
+        "people": _people(scene, caseload),
+        "taken": _taken(treatment),
+        "supplied_by": _supplied(treatment),
+        "agreements": _agreements(treatment),
         "stays": pa.table(
             {
-                "person": pa.array(numbers[stays.person]),
-                "org_code": pa.repeat(pa.scalar(world.trust), len(stays.person)),
+                "person": pa.array(scene.people.number[stays.person]),
+                "org_code": pa.repeat(pa.scalar(scene.world.trust), len(stays.person)),
                 "from_on": known_day(stays.started),
-                "to_on": day(np.where(stays.ended > as_of, -1, stays.ended)),
+                "to_on": day(np.where(stays.ended > scene.today, -1, stays.ended)),
             }
         ),
     }
 
 
-def _people(world: World, people: People, caseload: Caseload) -> pa.Table:
+def _people(scene: Scene, caseload: Caseload) -> pa.Table:
     """Which record is of whom: one row a record."""
+    world, people = scene.world, scene.people
     known = caseload.known
     practice = ~np.full(people.size, people.place.outside)
     return pa.table(
@@ -66,9 +66,9 @@ def _end(ended: Ints, leaves: Ints) -> Ints:
     return np.where(ended > leaves, -1, ended)
 
 
-def _taken(
-    people: People, courses: Courses, segments: Segments, manner: Manner, formulary: Formulary, substances: pa.Array, leaves: Ints
-) -> pa.Table:
+def _taken(treatment: Treatment) -> pa.Table:
+    people, formulary = treatment.scene.people, treatment.scene.formulary
+    courses, segments, manner = treatment.courses, treatment.segments, treatment.manner
     course = segments.course
     person = courses.person[course]
     dose = formulary.step_dose[segments.step]
@@ -77,12 +77,12 @@ def _taken(
     dose = np.where(courses.acute[course] | (dose == 0), -1, dose)
     died = people.died[person]
     ended = np.where((died >= 0) & (segments.ended > died), died, segments.ended)
-    last = np.where(died >= 0, ended, _end(ended, leaves[person]))
+    last = np.where(died >= 0, ended, _end(ended, treatment.leaves[course]))
     return pa.table(
         {
             "person": pa.array(people.number[person]),
             "course": pa.array(course),
-            "substance": substances.take(pa.array(courses.medicine[course])),
+            "substance": pa.array(formulary.substances).take(pa.array(courses.medicine[course])),
             "from_on": known_day(segments.started),
             "to_on": day(last),
             "ug_per_day": pa.array(dose, mask=dose < 0),
@@ -92,7 +92,9 @@ def _taken(
     )
 
 
-def _supplied(world: World, people: People, courses: Courses, supply: Supply, substances: pa.Array, leaves: Ints) -> pa.Table:
+def _supplied(treatment: Treatment) -> pa.Table:
+    world, people, formulary = treatment.scene.world, treatment.scene.people, treatment.scene.formulary
+    courses, supply = treatment.courses, treatment.supply
     person = courses.person[supply.course]
     orgs = [people.place.code, world.trust, "private", world.catalogue.network.elsewhere.code]
     position = np.select([supply.by == GP, supply.by == TRUST, supply.by == OTHER_TRUST], [0, 1, 3], 2)
@@ -100,19 +102,20 @@ def _supplied(world: World, people: People, courses: Courses, supply: Supply, su
         {
             "person": pa.array(people.number[person]),
             "course": pa.array(supply.course),
-            "substance": substances.take(pa.array(courses.medicine[supply.course])),
+            "substance": pa.array(formulary.substances).take(pa.array(courses.medicine[supply.course])),
             "org_code": choose(orgs, position),
             "from_on": known_day(supply.started),
-            "to_on": day(_end(supply.ended, leaves[person])),
+            "to_on": day(_end(supply.ended, treatment.leaves[supply.course])),
         }
     )
 
 
-def _agreements(world: World, people: People, courses: Courses, supply: Supply, formulary: Formulary, as_of: int) -> pa.Table:
+def _agreements(treatment: Treatment) -> pa.Table:
     """Who agreed to own what: two rows where care is shared (the practice all, the trust prescribing until handover or for good)."""
+    world, people, formulary = treatment.scene.world, treatment.scene.people, treatment.scene.formulary
+    courses, supply, leaves = treatment.courses, treatment.supply, treatment.leaves
     rates = world.catalogue.rates.agreements
-    draws = dice(world, people.place, _AGREEMENTS)
-    leaves = people.leaves(as_of)
+    draws = treatment.scene.draws(_AGREEMENTS)
     rows = np.flatnonzero((supply.by == TRUST) & (not people.place.outside))
     course = supply.course[rows]
     way = courses.way[course]
@@ -129,12 +132,12 @@ def _agreements(world: World, people: People, courses: Courses, supply: Supply, 
         kept = np.where(here, drawn, kept)
     handover = way == WAYS.index("handover")
     begins = np.where(handover, supply.ended[rows], supply.started[rows] + draws.between(14, 120, size))
-    ends = np.where(courses.ended[course] <= leaves[courses.person[course]], courses.ended[course], -1)
+    ends = np.where(courses.ended[course] <= leaves[course], courses.ended[course], -1)
     ends = np.where(kept == 3, begins + draws.between(120, 360, size), ends)
     # What is in force on the day: an agreement that has not begun or would end later than the record is left as it stands.
-    keep = (kept > 0) & (begins <= leaves[courses.person[course]])
+    keep = (kept > 0) & (begins <= leaves[course])
     course, begins, ends, kept, handover = course[keep], begins[keep], ends[keep], kept[keep], handover[keep]
-    ends = np.where(ends > leaves[courses.person[course]], -1, ends)
+    ends = np.where(ends > leaves[course], -1, ends)
     name = ids(f"g{people.place.index}-", len(course))
     practice, trust = people.place.code, world.trust
 
@@ -143,9 +146,7 @@ def _agreements(world: World, people: People, courses: Courses, supply: Supply, 
         return pa.table(
             {
                 "person": pa.array(people.number[courses.person[course[here]]]),
-                "agreement_id": name.take(pa.array(here)).combine_chunks()
-                if isinstance(name, pa.ChunkedArray)
-                else name.take(pa.array(here)),
+                "agreement_id": name.take(pa.array(here)),
                 "substance": pa.array(formulary.substances).take(pa.array(courses.medicine[course[here]])),
                 "line": pa.repeat(pa.scalar(line), len(here)),
                 "owner_org": pa.repeat(pa.scalar(owner), len(here)),

@@ -27,7 +27,7 @@ MANIFEST = "manifest.json"
 FORMATS = ("fhir", "gpconnect", "emis", "tpp", "mixed", "store")
 _PART_PEOPLE = 2500  # people of one source in one bucket of a store, about
 
-Put = Callable[[str, dict[str, pa.Table]], None]
+Put = Callable[[str, dict[str, pa.Table]], dict[str, int]]
 
 
 def check(patients: int, seed: int) -> None:
@@ -60,9 +60,9 @@ def generate(patients: int, seed: int, as_of: date, out: Path, *, format: str = 
     counts: dict[str, dict[str, int]] = {}
     tally = Tally(world, as_of)
     with ExitStack() as stack:
-        put, finish = _sink(world, made, as_of, format, counts, stack)
+        put, finish = _store(world, made, as_of, stack) if format == "store" else _folders(world, made, format)
         for org, tables in organisations(world, seed, as_of, tally):
-            put(org, tables)
+            counts[org] = put(org, tables)
         finish()
     manifest = {
         "generator": GENERATOR,
@@ -82,24 +82,24 @@ def generate(patients: int, seed: int, as_of: date, out: Path, *, format: str = 
     return manifest
 
 
-def _sink(
-    world: World, out: Path, as_of: date, format: str, counts: dict[str, dict[str, int]], stack: ExitStack
-) -> tuple[Put, Callable[[], Any]]:
-    if format == "store":
-        largest = max(place.size for place in world.practices)
-        sink = stack.enter_context(store_sink(out, as_of, buckets=max(1, min(16, round(largest / _PART_PEOPLE)))))
+def _store(world: World, out: Path, as_of: date, stack: ExitStack) -> tuple[Put, Callable[[], Any]]:
+    largest = max(place.size for place in world.practices)
+    sink = stack.enter_context(store_sink(out, as_of, buckets=max(1, min(16, round(largest / _PART_PEOPLE)))))
 
-        def keep(org: str, tables: dict[str, pa.Table]) -> None:
-            counts[org] = {name: rows.num_rows for name, rows in tables.items()}
-            sink.put(org, tables)
+    def keep(org: str, tables: dict[str, pa.Table]) -> dict[str, int]:
+        sink.put(org, tables)
+        return {name: rows.num_rows for name, rows in tables.items()}
 
-        return keep, sink.finish
+    return keep, sink.finish
+
+
+def _folders(world: World, out: Path, format: str) -> tuple[Put, Callable[[], Any]]:
     index = {place.code: place.index for place in world.practices}
 
-    def write(org: str, tables: dict[str, pa.Table]) -> None:
+    def write(org: str, tables: dict[str, pa.Table]) -> dict[str, int]:
         which = format_of(format, "practice" if org in index else "trust", index.get(org, 0))
-        writer = import_module(f"stepwell.records.synthetic.writers.{which}")
-        counts[org] = writer.write(out / org, org, tables)
+        found: dict[str, int] = import_module(f"stepwell.records.synthetic.writers.{which}").write(out / org, org, tables)
+        return found
 
     return write, lambda: None
 

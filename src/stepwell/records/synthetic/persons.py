@@ -7,6 +7,7 @@ its people's probabilities add up to: what varies is who, not how many, so that 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -72,12 +73,12 @@ def make_people(world: World, place: Place, as_of: int) -> People:
     share = np.array([band.share for band in bands])
     if place.outside:
         share = share * np.array([band.low >= ADULT for band in bands])
-    band = who.pick(share, size)
+    band = who.even_pick(share, size)
     low = np.array([b.low for b in bands])[band]
     width = np.array([b.high - b.low + 1 for b in bands])[band]
     days = ((low + who.uniform(size) * width) * YEAR).astype(np.int64)
-    female = who.chance(rates.female, size)
-    fifth = who.pick(fifth_shares(place.lean), size)
+    female = who.even_chance(rates.female, size)
+    fifth = who.even_pick(fifth_shares(place.lean), size)
     age = (days / YEAR).astype(np.int64)
     born = as_of - days
     leaving = dice(world, place, _LEAVING)
@@ -88,12 +89,12 @@ def make_people(world: World, place: Place, as_of: int) -> People:
     moved = np.where((going > 1 - rates.moved) & (when > born) & (died < 0), when, -1)
     leaves = np.where(died >= 0, died, np.where(moved >= 0, moved, as_of))
     registered = np.maximum(born + 1, np.minimum(as_of - leaving.between(420, 9000, size), leaves - 30))
-    names = _names(world, dice(world, place, _NAMES), size, female=female, age=age)
     home = dice(world, place, _HOME)
     number = place.first + np.arange(size)
+    words: dict[str, Any] = _names(world, dice(world, place, _NAMES), size, female=female, age=age) | _home(world, home, size)
     people = People(
         place, number, born, age, band, female, fifth, died, moved, registered,
-        **names, **_home(world, home, size),
+        **words,
         nhs=_nhs(world, place, number), nhs_invalid=home.chance(rates.nhs_invalid, size),
     )  # fmt: skip
     people.nhs[home.chance(rates.nhs_missing, size)] = 0
@@ -194,10 +195,10 @@ def _membership(world: World, draws: Dice, band: Ints, fifth: Ints) -> dict[str,
     for name, rate in rates.groups.items():
         slope = rate.deprived ** (np.arange(5) / 4)
         slope = slope / float((slope * world.fifths).sum())
-        found = draws.chance(np.array(rate.shares)[band] * slope[fifth], len(band))
+        found = draws.even_chance(np.array(rate.shares)[band] * slope[fifth], len(band))
         if name == "care-home":
             for other, share in rates.care_home_with.items():
-                found |= groups[other] & adult & draws.chance(share, len(band))
+                found |= draws.even_chance(np.where(groups[other] & adult, share, 0.0), len(band))
         groups[name] = found
     return groups
 

@@ -7,17 +7,17 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from stepwell.records.synthetic import encounters, findings, prescriptions
-from stepwell.records.synthetic import stories
-from stepwell.records.synthetic.courses import make_courses, make_supply
-from stepwell.records.synthetic.doses import make_segments
+from stepwell.records.synthetic import encounters, findings, prescriptions, stories
 from stepwell.records.synthetic.dice import Bools
+from stepwell.records.synthetic.encounters import Caseload, Stays
 from stepwell.records.synthetic.formulary import formulary
 from stepwell.records.synthetic.frames import choose, table
-from stepwell.records.synthetic.issues import make_issues, make_manner, make_runs, without_stays
 from stepwell.records.synthetic.life import life_tables
 from stepwell.records.synthetic.persons import People, make_people
+from stepwell.records.synthetic.scene import Scene
+from stepwell.records.synthetic.treatment import Treatment, treat
 from stepwell.records.synthetic.world import Place, World
 
 EPOCH = date(1970, 1, 1)
@@ -42,72 +42,56 @@ def make_practice(world: World, seed: int, place: Place | int, as_of: date) -> M
     if seed != world.seed:
         raise ValueError("the world was made with another seed")
     today = (as_of - EPOCH).days
-    medicines = formulary()
     people = make_people(world, place, today)
-    courses = make_courses(world, people, medicines, today)
-    supply = make_supply(world, people, courses)
-    segments = make_segments(world, people, courses, medicines, today)
-    manner = make_manner(world, people, courses, medicines)
-    runs = make_runs(courses, segments, supply)
-    issues = make_issues(world, people, runs, manner, medicines)
-    found = prescriptions.make_prescriptions(
-        world, people, courses, supply, segments, runs, issues, manner=manner, formulary=medicines, as_of=today
-    )
-    stays = encounters.make_stays(world, people, courses, medicines, today)
-    caseload = encounters.make_caseload(world, people, courses, supply, stays, today)
-    scripts = found.scripts
-    stands = without_stays(
-        courses.person[scripts.course[found.issue_script]],
-        found.issue_on,
-        scripts.by[found.issue_script],
-        (stays.person, stays.started, stays.ended),
-    )
-    found = prescriptions.Prescriptions(scripts, found.issue_script[stands], found.issue_on[stands])
-    reason = prescriptions.reasons(world, people, courses, medicines)
-    plans, practice_issues, trust_issues = prescriptions.medicine_tables(
-        world, people, courses, found, formulary=medicines, reason=reason, as_of=today
-    )
-    body = findings.Body(world, people, today)
-    visits = findings.make_visits(world, people, courses, body, medicines, today)
-    observations = findings.observation_table(world, people, body, visits)
-    contacts, trust_contacts = encounters.contact_tables(world, people, courses, caseload, today)
-    letters = encounters.letter_table(world, people, courses, supply, stays, today)
+    scene = Scene(world, people, formulary(), today, people.leaves(today))
+    treatment = treat(scene)
+    stays = encounters.make_stays(treatment)
+    caseload = encounters.make_caseload(treatment, stays)
+    records = _records(treatment, stays, caseload)
+    life = life_tables(treatment, stays, caseload)
+    if stories.told(place, people.size).any():
+        stories.tell(scene, records, life)
+    return Made(records, life, people)
+
+
+def _records(treatment: Treatment, stays: Stays, caseload: Caseload) -> dict[str, dict[str, pa.Table]]:
+    scene = treatment.scene
+    world, place = scene.world, scene.place
+    written = prescriptions.make_prescriptions(treatment).outside(treatment, stays)
+    reason = prescriptions.reasons(treatment)
+    plans, issues, trust_issues = prescriptions.medicine_tables(treatment, written, reason)
+    body = findings.Body(scene)
+    observations = findings.observation_table(scene, body, findings.make_visits(treatment, body))
+    by_trust = pa.array(np.asarray(observations["source"]) == world.trust)
+    contacts, trust_contacts = encounters.contact_tables(treatment, caseload)
+    letters = encounters.letter_table(treatment, stays)
     records: dict[str, dict[str, pa.Table]] = {}
-    by_trust = np.asarray(observations["source"]) == world.trust
-    known = caseload.known
     if not place.outside:
         records[place.code] = {
-            "patients": encounters.patient_table(world, people, today),
+            "patients": encounters.patient_table(scene),
             "organisations": organisation_table(world, place.code),
-            "registrations": encounters.registration_table(world, people),
+            "registrations": encounters.registration_table(scene),
             "medication_plans": plans,
-            "medication_issues": practice_issues,
-            "observations": observations.filter(pa.array(~by_trust)),
-            "conditions": findings.problem_table(world, people, courses, reason, medicines, today),
+            "medication_issues": issues,
+            "observations": observations.filter(pc.invert(by_trust)),
+            "conditions": findings.problem_table(treatment, reason),
             "contacts": contacts,
-            "appointments": encounters.appointment_table(world, people, today),
+            "appointments": encounters.appointment_table(scene),
             "letters": letters,
-            "requests": encounters.request_table(world, people, caseload, today),
+            "requests": encounters.request_table(scene, caseload),
         }
-    if known.any():
-        records[world.trust] = {
-            name: _of_trust(world, rows, known)
-            for name, rows in {
-                "patients": encounters.patient_table(world, people, today, trust=caseload),
-                "registrations": encounters.registration_table(world, people, caseload),
-                "medication_issues": trust_issues,
-                "observations": observations.filter(pa.array(by_trust)),
-                "contacts": trust_contacts,
-                "letters": letters,
-                "stays": encounters.stay_table(world, people, stays, today),
-            }.items()
+    if caseload.known.any():
+        of_trust = {
+            "patients": encounters.patient_table(scene, caseload),
+            "registrations": encounters.registration_table(scene, caseload),
+            "medication_issues": trust_issues,
+            "observations": observations.filter(by_trust),
+            "contacts": trust_contacts,
+            "letters": letters,
+            "stays": encounters.stay_table(scene, stays),
         }
-    life = life_tables(
-        world, people, courses, segments, supply, manner, stays=stays, caseload=caseload, formulary=medicines, as_of=today
-    )  # fmt: skip
-    if stories.told(place, people.size).any():
-        stories.tell(world, place, records, life, people, today)
-    return Made(records, life, people)
+        records[world.trust] = {name: _of_trust(world, rows, caseload.known) for name, rows in of_trust.items()}
+    return records
 
 
 def _of_trust(world: World, rows: pa.Table, known: Bools) -> pa.Table:

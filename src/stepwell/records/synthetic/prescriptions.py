@@ -9,14 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stepwell.records.dose import Dose, parse_dose
-from stepwell.records.synthetic.courses import GP, OTHER_TRUST, PRIVATE, TRUST, WAYS, Courses, Supply
+from stepwell.records.synthetic.courses import GP, OTHER_TRUST, PRIVATE, TRUST, WAYS
 from stepwell.records.synthetic.dice import Bools, Dice, Ints, spread_over
-from stepwell.records.synthetic.doses import Segments
+from stepwell.records.synthetic.encounters import Stays
 from stepwell.records.synthetic.formulary import Formulary
 from stepwell.records.synthetic.frames import NONE, choose, day, ids, known_day, number, table
-from stepwell.records.synthetic.issues import Issues, Manner, Runs, acute_days
-from stepwell.records.synthetic.persons import People
-from stepwell.records.synthetic.world import World, dice
+from stepwell.records.synthetic.issues import Runs, acute_days, without_stays
+from stepwell.records.synthetic.scene import Scene
+from stepwell.records.synthetic.treatment import Treatment
 
 _ACUTE, _SCRIPTS, _TEXTS, _ELSEWHERE, _REASONS = 51, 52, 53, 54, 55
 _WITH_ISSUES = WAYS.index("private with issues")
@@ -52,18 +52,22 @@ class Prescriptions:
     issue_script: Ints
     issue_on: Ints
 
+    def outside(self, treatment: Treatment, stays: Stays) -> Prescriptions:
+        """Without what the practice would have issued to somebody who was in hospital."""
+        person = treatment.courses.person[self.scripts.course[self.issue_script]]
+        by = self.scripts.by[self.issue_script]
+        stands = without_stays(person, self.issue_on, by, (stays.person, stays.started, stays.ended))
+        return Prescriptions(self.scripts, self.issue_script[stands], self.issue_on[stands])
 
-def make_prescriptions(
-    world: World, people: People, courses: Courses, supply: Supply, segments: Segments, runs: Runs, issues: Issues,
-    *, manner: Manner, formulary: Formulary, as_of: int,
-) -> Prescriptions:  # fmt: skip
+
+def make_prescriptions(treatment: Treatment) -> Prescriptions:
     """Scripts of every organisation, and which issue is under which script."""
-    leaves = people.leaves(as_of)[courses.person]
+    courses, runs, issues, leaves = treatment.courses, treatment.runs, treatment.issues, treatment.leaves
     group = _plans(runs)
-    regular = _regular(courses, runs, group, manner, formulary, leaves)
-    items = formulary.step_items[runs.step[group.first]]
-    acute, acute_on = _acute(world, people, courses, formulary, leaves)
-    other = _elsewhere(world, people, courses, supply, segments, manner=manner, formulary=formulary, leaves=leaves)
+    regular = _regular(treatment, group)
+    items = treatment.scene.formulary.step_items[runs.step[group.first]]
+    acute, acute_on = _acute(treatment)
+    other = _elsewhere(treatment)
     # Issues of a run of two products: one row for each.
     first_item = np.cumsum(items) - items
     row, item = spread_over(items[group.of_run[issues.run]])
@@ -103,35 +107,38 @@ def _plans(runs: Runs) -> _Plans:
     return _Plans(order[start], order[np.append(start[1:], len(order)) - 1] if len(start) else start, of_run)
 
 
-def _regular(courses: Courses, runs: Runs, group: _Plans, manner: Manner, formulary: Formulary, leaves: Ints) -> Scripts:
+def _regular(treatment: Treatment, group: _Plans) -> Scripts:
+    courses, runs, formulary = treatment.courses, treatment.runs, treatment.scene.formulary
     course, by = runs.course[group.first], runs.by[group.first]
     final = np.ones(len(course), dtype=bool)
     final[:-1] = (course[1:] != course[:-1]) | (by[1:] != by[:-1])
     ended = runs.ended[group.last]
     # The last plan goes on while the course does; some are never ended although it has stopped.
-    goes_on = final & (ended > leaves[course])
+    goes_on = final & (ended > treatment.leaves[course])
     ended = np.where(goes_on | (final & (courses.fading | courses.forgotten)[course] & (by == GP)), NONE, ended)
     step = runs.step[group.first]
     row, item = spread_over(formulary.step_items[step])
     product, pattern = formulary.step_product[step[row], item], formulary.step_pattern[step[row], item]
-    return _scripts(courses, course[row], by[row], product, pattern, runs.started[group.first][row], ended[row], manner, formulary)
-
-
-def _scripts(
-    courses: Courses, course: Ints, by: Ints, product: Ints, pattern: Ints, started: Ints, ended: Ints, manner: Manner, formulary: Formulary
-) -> Scripts:
-    days = np.where(formulary.every[pattern] > 7, formulary.every[pattern], manner.days[course])
-    quantity = np.ceil(np.round(formulary.per_day[pattern] * days, 6)).astype(np.int64)
-    pack = formulary.pack[product]
-    none = np.zeros(len(course), dtype=bool)
+    days, quantity = _amounts(treatment, course[row], product, pattern)
+    none = np.zeros(len(row), dtype=bool)
     return Scripts(
-        course, by, product, pattern, started, ended, none, none.copy(), np.where(pack > 0, pack, np.maximum(quantity, 1)), days,
-        manner.as_required[course],
+        course[row], by[row], product, pattern, runs.started[group.first][row], ended[row], none, none.copy(), quantity, days,
+        treatment.manner.as_required[course[row]],
     )  # fmt: skip
 
 
-def _acute(world: World, people: People, courses: Courses, formulary: Formulary, leaves: Ints) -> tuple[Scripts, tuple[Ints, Ints]]:
-    draws = dice(world, people.place, _ACUTE)
+def _amounts(treatment: Treatment, course: Ints, product: Ints, pattern: Ints) -> tuple[Ints, Ints]:
+    """Days an issue is for, and its quantity."""
+    formulary = treatment.scene.formulary
+    days = np.where(formulary.every[pattern] > 7, formulary.every[pattern], treatment.manner.days[course])
+    quantity = np.maximum(np.ceil(np.round(formulary.per_day[pattern] * days, 6)).astype(np.int64), 1)
+    pack = formulary.pack[product]
+    return days, np.where(pack > 0, pack, quantity)
+
+
+def _acute(treatment: Treatment) -> tuple[Scripts, tuple[Ints, Ints]]:
+    scene, courses, leaves = treatment.scene, treatment.courses, treatment.leaves
+    formulary, draws = scene.formulary, scene.draws(_ACUTE)
     rows = np.flatnonzero(courses.acute)
     size = len(rows)
     medicine = courses.medicine[rows]
@@ -148,36 +155,28 @@ def _acute(world: World, people: People, courses: Courses, formulary: Formulary,
     return scripts, (place, on)
 
 
-def _elsewhere(
-    world: World,
-    people: People,
-    courses: Courses,
-    supply: Supply,
-    segments: Segments,
-    *,
-    manner: Manner,
-    formulary: Formulary,
-    leaves: Ints,
-) -> Scripts:
+def _elsewhere(treatment: Treatment) -> Scripts:
     """Plans of a practice for what a trust or a private prescriber supplies, with the dose it heard of last."""
-    draws = dice(world, people.place, _ELSEWHERE)
+    scene, courses, supply, segments = treatment.scene, treatment.courses, treatment.supply, treatment.segments
+    formulary, leaves, draws = scene.formulary, treatment.leaves, scene.draws(_ELSEWHERE)
     told = np.isin(courses.way, [WAYS.index(way) for way in ("trust with plan", "elsewhere", "private with plan", "private with issues")])
-    stretch = np.flatnonzero(told[supply.course] & (supply.by != GP) & (not people.place.outside))
+    stretch = np.flatnonzero(told[supply.course] & (supply.by != GP) & (not scene.place.outside))
     course = supply.course[stretch]
     last = np.searchsorted(segments.course, course, side="right") - 1
     there = (last >= 0) & (segments.course[np.maximum(last, 0)] == course)
     course, stretch, last = course[there], stretch[there], last[there]
     ended = supply.ended[stretch]
-    closed = (ended <= leaves[course]) & draws.chance(world.catalogue.rates.mess.elsewhere_ended, len(course))
+    closed = (ended <= leaves[course]) & draws.chance(scene.world.catalogue.rates.mess.elsewhere_ended, len(course))
     step = segments.step[last]
     row, item = spread_over(formulary.step_items[step])
     product, pattern = formulary.step_product[step[row], item], formulary.step_pattern[step[row], item]
     started = np.minimum(supply.started[stretch] + 3, leaves[course])
-    found = _scripts(
-        courses, course[row], supply.by[stretch][row], product, pattern, started[row], np.where(closed, ended, NONE)[row], manner, formulary
-    )
-    found.elsewhere = np.ones(found.size, dtype=bool)
-    return found
+    days, quantity = _amounts(treatment, course[row], product, pattern)
+    none = np.zeros(len(row), dtype=bool)
+    return Scripts(
+        course[row], supply.by[stretch][row], product, pattern, started[row], np.where(closed, ended, NONE)[row], none, ~none, quantity,
+        days, treatment.manner.as_required[course[row]],
+    )  # fmt: skip
 
 
 # Words and doses
@@ -204,8 +203,8 @@ def _dose_columns(texts: np.ndarray) -> dict[str, pa.Array]:
     }
 
 
-def _texts(world: World, formulary: Formulary, draws: Dice, scripts: Scripts) -> np.ndarray:
-    data = world.catalogue
+def _texts(scene: Scene, scripts: Scripts) -> np.ndarray:
+    formulary, draws, data = scene.formulary, scene.draws(_TEXTS), scene.world.catalogue
     mess, sigs = data.rates.mess, data.sigs
     size = scripts.size
     texts = np.empty(size, dtype=object)
@@ -241,10 +240,11 @@ def _phrases(formulary: Formulary, product: int, pattern: int) -> tuple[list[str
     return [text for text, pure in zip(written, entry.texts, strict=True) if "{mg}" not in pure] or weighed, weighed
 
 
-def reasons(world: World, people: People, courses: Courses, formulary: Formulary) -> Ints:
+def reasons(treatment: Treatment) -> Ints:
     """Why each course was begun: position in the conditions, or -1. Severe mental illness only where the person has it."""
-    data = world.catalogue.rates
-    draws = dice(world, people.place, _REASONS)
+    scene, courses = treatment.scene, treatment.courses
+    people, formulary, data = scene.people, scene.formulary, scene.world.catalogue.rates
+    draws = scene.draws(_REASONS)
     found = formulary.reasons(draws, courses.medicine)
     severe = np.array([formulary.conditions.index(name) for name in data.smi_diagnoses])
     diagnosis = severe[people.diagnosis[courses.person]]
@@ -262,14 +262,11 @@ def reasons(world: World, people: People, courses: Courses, formulary: Formulary
 # Tables
 
 
-def medicine_tables(
-    world: World, people: People, courses: Courses, found: Prescriptions, *, formulary: Formulary, reason: Ints, as_of: int
-) -> tuple[pa.Table, pa.Table, pa.Table]:
+def medicine_tables(treatment: Treatment, found: Prescriptions, reason: Ints) -> tuple[pa.Table, pa.Table, pa.Table]:
     """Plans and issues of the practice, and issues of the trust; subject ids count from 1 over the people of the practice."""
-    place = people.place
-    scripts = found.scripts
-    draws = dice(world, place, _SCRIPTS)
-    plans = _plan_table(world, people, courses, scripts, draws, formulary=formulary, reason=reason, as_of=as_of)
+    scene, courses, scripts = treatment.scene, treatment.courses, found.scripts
+    draws = scene.draws(_SCRIPTS)
+    plans = _plan_table(treatment, scripts, draws, reason)
     mine = (scripts.by == GP) | scripts.elsewhere
     # Private supply that the practice writes down hangs on the plan "prescribed elsewhere" of its course.
     under = np.arange(scripts.size)
@@ -281,15 +278,15 @@ def medicine_tables(
         under = np.where(noted, plan_of[scripts.course], under)
     from_trust = scripts.by[found.issue_script] == TRUST
     by_practice = ~from_trust & (under[found.issue_script] >= 0)
-    practice = _issue_table(plans, found, np.flatnonzero(by_practice), under, draws, prefix=f"i{place.index}-", world=world)
-    trust = _issue_table(plans, found, np.flatnonzero(from_trust), None, draws, prefix=f"i{place.index}-", world=world)
+    practice = _issue_table(scene, plans, found, np.flatnonzero(by_practice), under)
+    trust = _issue_table(scene, plans, found, np.flatnonzero(from_trust), None)
     return plans.filter(pa.array(mine)), practice, trust
 
 
-def _plan_table(
-    world: World, people: People, courses: Courses, scripts: Scripts, draws: Dice, *, formulary: Formulary, reason: Ints, as_of: int
-) -> pa.Table:
-    data, place = world.catalogue, people.place
+def _plan_table(treatment: Treatment, scripts: Scripts, draws: Dice, reason: Ints) -> pa.Table:
+    scene = treatment.scene
+    world, place, formulary, as_of = scene.world, scene.place, scene.formulary, scene.today
+    courses, data = treatment.courses, world.catalogue
     rates = data.rates
     mess = rates.mess
     size = scripts.size
@@ -299,7 +296,7 @@ def _plan_table(
         pa.array(unknown & ~degraded), pa.scalar("LOCAL"), choose([p.code for p in products], np.where(degraded, -1, scripts.product))
     )
     system = choose(["snomed", "other"], np.where(degraded, -1, unknown.astype(np.int64)))
-    ended = np.where(scripts.ended > people.leaves(as_of)[courses.person[scripts.course]], NONE, scripts.ended)
+    ended = np.where(scripts.ended > treatment.leaves[scripts.course], NONE, scripts.ended)
     active = ended < 0
     status = choose(["active", "stopped", "completed"], np.where(active, 0, np.where(scripts.acute, 2, 1)))
     kind = np.where(scripts.acute, 0, np.where(draws.chance(mess.repeat_dispensing, size), 2, 1))
@@ -336,7 +333,7 @@ def _plan_table(
             "term_name": choose(formulary.term_name, scripts.product),
             "strength_ug": choose(formulary.strength, scripts.product),
             "unit": choose(formulary.unit, scripts.product),
-            **_dose_columns(_texts(world, formulary, dice(world, place, _TEXTS), scripts)),
+            **_dose_columns(_texts(scene, scripts)),
             "quantity_milli": number(scripts.quantity * 1000, amount),
             "quantity_unit": choose(units, np.where(amount, scripts.product, -1)),
             "days_supply": number(scripts.days, draws.chance(mess.days_stated, size) & ~scripts.elsewhere & ~scripts.acute),
@@ -357,9 +354,7 @@ def _plan_table(
     )
 
 
-def _issue_table(
-    plans: pa.Table, found: Prescriptions, rows: Ints, under: Ints | None, draws: Dice, *, prefix: str, world: World
-) -> pa.Table:
+def _issue_table(scene: Scene, plans: pa.Table, found: Prescriptions, rows: Ints, under: Ints | None) -> pa.Table:
     """Issues repeat what their script says; `under`: the plan of each script, None where there are no plans."""
     script, on = found.issue_script[rows], found.issue_on[rows]
     order = np.lexsort((script, on))
@@ -370,17 +365,18 @@ def _issue_table(
     plan = None if under is None else plans["native_id"].take(pa.array(under[script]))
     if plan is None:
         # An issue under a plan takes a missing quantity from it (so do importers); one of a trust has nowhere to take it from.
-        missing = pa.array(draws.chance(world.catalogue.rates.mess.issue_quantity_missing, size))
+        missing = pa.array(scene.draws(_SCRIPTS, 1).chance(scene.world.catalogue.rates.mess.issue_quantity_missing, size))
         columns["quantity_milli"] = pc.if_else(missing, pa.scalar(None, pa.int64()), base["quantity_milli"])
         columns["quantity_unit"] = pc.if_else(missing, pa.scalar(None, pa.string()), base["quantity_unit"])
     return table(
         "medication_issues",
         size,
-        columns | {"native_id": ids(prefix, size), "status": "completed", "plan_id": plan, "issued_on": known_day(on)},
+        columns | {"native_id": ids(f"i{scene.place.index}-", size), "status": "completed", "plan_id": plan, "issued_on": known_day(on)},
     )
 
 
 _SHARED = (
     "subject_id", "source", "version", "org_code", "setting", "code", "code_system", "term", "degraded", "term_name", "strength_ug",
-    "unit", "dose_text", "dose_status", "dose_low_milli", "dose_high_milli", "dose_unit", "as_required", "quantity_milli", "quantity_unit", "days_supply",
+    "unit", "dose_text", "dose_status", "dose_low_milli", "dose_high_milli", "dose_unit", "as_required", "quantity_milli",
+    "quantity_unit", "days_supply",
 )  # fmt: skip

@@ -19,6 +19,7 @@ from stepwell.records.synthetic.world import Place, World
 
 if TYPE_CHECKING:
     from stepwell.records.synthetic.persons import People
+    from stepwell.records.synthetic.scene import Scene
 
 TWO_OWNERS = ("Iris", "Fairweather")
 WRONG_BIRTH_DATE = ("George", "Ashdown")
@@ -148,11 +149,10 @@ class _Book:
         )
 
 
-def tell(
-    world: World, place: Place, records: dict[str, dict[str, pa.Table]], life: dict[str, pa.Table], people: People, today: int
-) -> None:
+def tell(scene: Scene, records: dict[str, dict[str, pa.Table]], life: dict[str, pa.Table]) -> None:
     """Take whatever was drawn for the hand-made people out of the tables of the first practice, and put their stories in."""
-    book = _Book(world, place, today)
+    world, place = scene.world, scene.place
+    book = _Book(world, place, scene.today)
     _two_owners(book)
     _wrong_birth_date(book)
     practice, trust = place.code, world.trust

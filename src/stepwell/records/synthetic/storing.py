@@ -50,9 +50,9 @@ class StoreSink:
             keys = np.asarray(rows["subject_id"])
             order = np.argsort(keys % self._buckets, kind="stable")
             edges = np.searchsorted(keys[order] % self._buckets, np.arange(self._buckets + 1))
-            rows = rows.take(pa.array(order)) if self._buckets > 1 else rows
+            sorted_rows = rows.take(pa.array(order)) if self._buckets > 1 else rows
             for bucket in range(self._buckets):
-                part = rows.slice(edges[bucket], edges[bucket + 1] - edges[bucket])
+                part = sorted_rows.slice(edges[bucket], edges[bucket + 1] - edges[bucket])
                 if part.num_rows:
                     self._writer.put(name, org, bucket, part)
 

@@ -20,6 +20,7 @@ NUMBERED = 900_000  # people of a network who get one; the rest is for people kn
 FEWEST = 20
 MOST = 20_000_000
 _SIZES, _NUMBERS, _EFFECTS = 11, 12, 13
+_PER_SIDE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +69,18 @@ class World:
         for name, rate in rates.classes.items():
             bands = share * adult if rate.of == "adults" else share
             weight = (bands / bands.sum())[:, None, None] * sexes[None, :, None] * self.fifths[None, None, :]
-            factor = self.enriched if rate.specialist else 1.0
+            factor = self.enriched if rate.enriched else 1.0
             found[name] = rate.per_1000 / 1000 * factor / float((relative(rate) * weight).sum())
         return found
 
     def effect(self, place: Place, number: int) -> float:
-        """A practice's own level of class `number`: pairs of practices lie on opposite sides of the mean."""
-        pair, side = divmod(place.index, 2)
-        if place.index == len(self.practices) - 1 and side == 0:
+        """A practice's own level of class `number`. In each four practices two lie above the mean and two below, and of both one leans
+        to deprivation and one away from it, so that neither the network's rates nor its ratios move."""
+        four, side = divmod(place.index, 4)
+        if place.outside or (four + 1) * 4 > len(self.practices):
             return 1.0
-        draw = stream(self.seed, _EFFECTS, pair, number).standard_normal() * self.catalogue.rates.practice_spread
-        return 1 + float(np.clip(draw, -0.25, 0.25)) * (1 if side == 0 else -1) if len(self.practices) > 1 else 1.0
+        draw = float(stream(self.seed, _EFFECTS, four, number).standard_normal()) * self.catalogue.rates.practice_spread
+        return 1 + float(np.clip(draw, -0.25, 0.25)) * (1 if side < _PER_SIDE else -1)
 
     @cached_property
     def nhs_numbers(self) -> Ints:
