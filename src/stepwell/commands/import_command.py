@@ -1,4 +1,4 @@
-"""`stepwell import`: bring FHIR R4 or GP Connect Structured records into the store."""
+"""`stepwell import`: bring FHIR R4, GP Connect Structured records or a GP extract in CSV into the store."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", type=Path, help="a .json or .ndjson file (either may be .gz), or a folder of them")
+    parser.add_argument("path", type=Path, help="a .json, .ndjson or .csv file (each may be .gz), or a folder of them")
     whose = parser.add_mutually_exclusive_group()
     whose.add_argument("--practice", metavar="ODS", help="take only records this organisation holds; refuse the others")
     whose.add_argument("--source", default="auto", help="`auto` (the default): each record says who holds it; or an organisation code")
-    parser.add_argument("--format", choices=("auto", "fhir", "gpconnect"), default="auto", help="dialect (default: told from the records)")
+    parser.add_argument(
+        "--format", choices=("auto", "fhir", "gpconnect", "emis", "tpp"), default="auto", help="dialect (default: told from the records)"
+    )
     parser.add_argument(
         "--scope",
         choices=("auto", "full", "patients", "delta"),
@@ -30,14 +32,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from stepwell.records.importers import documents, run_import
+    from stepwell.records.importers import run_import
     from stepwell.records.importers.report import Unusable
+    from stepwell.records.importers.run import size
     from stepwell.records.store import Store
 
     existed = arguments.store.exists()
     try:
-        documents.find(arguments.path)
-        store = Store.open(arguments.store, create=True)
+        store = Store.open(arguments.store, create=True, buckets=_buckets(size(arguments.path, arguments.format)))
         report = run_import(
             arguments.path,
             store,
@@ -55,6 +57,15 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     print(json.dumps(report.to_json(), indent=2) if arguments.json else in_words(report))
     return 0
+
+
+# A new store: (more bytes than this to import, parts that every table of an organisation is kept in). Small parts are quick to
+# rewrite, many small files are slow to write.
+_BUCKETS = ((100_000_000, 16), (20_000_000, 8), (0, 4))
+
+
+def _buckets(size: int) -> int:
+    return next(buckets for least, buckets in _BUCKETS if size >= least)
 
 
 def _remove_empty(path: Path) -> None:

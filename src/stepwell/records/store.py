@@ -29,6 +29,7 @@ from stepwell.tables import Table
 # Few rows to a group where one person's rows are read often; originals are long.
 _GROUP_ROWS = 16_384
 _GROUP_ROWS_ORIGINALS = 2_048
+_ALL_DIFFERENT = frozenset(("native_id", "version", "raw"))
 
 
 def table_definition(name: str) -> Table:
@@ -281,12 +282,17 @@ class RecordWriter:
         self.next_person += 1
         return self.next_person - 1
 
-    def put(self, table: str, source: str, bucket: int, rows: pa.Table) -> None:
-        """All rows of (table, source, bucket) from now on. Sorted here."""
+    def put(self, table: str, source: str, bucket: int, rows: pa.Table, *, ordered: bool = False) -> None:
+        """All rows of (table, source, bucket) from now on. Sorted here, unless they are `ordered` by key and native id already.
+
+        May be called from several threads, for different (table, source, bucket).
+        """
         if rows.num_rows == 0:
             self._changes[(table, source, bucket)] = None
             return
-        rows = _sorted(conform(table, rows), key_column(table))
+        rows = conform(table, rows)
+        if not ordered:
+            rows = _sorted(rows, key_column(table))
         self._changes[(table, source, bucket)] = self.store.write_part(table, source, bucket, rows)
 
     def put_links(self, links: pa.Table) -> None:
@@ -334,7 +340,8 @@ def _parquet(table: str, rows: pa.Table) -> bytes:
         row_group_size=_GROUP_ROWS_ORIGINALS if originals else _GROUP_ROWS,
         compression="zstd",
         compression_level=3 if originals else 1,
-        use_dictionary=["source", "resource_type"] if originals else True,
+        # Ids and versions are all different: a dictionary of them is work for nothing.
+        use_dictionary=[name for name in rows.column_names if name not in _ALL_DIFFERENT],
         write_statistics=["subject_id"] if originals else True,
     )
     return sink.getvalue().to_pybytes()

@@ -1,4 +1,4 @@
-"""Readers of other systems' records: FHIR R4 and GP Connect Structured (STU3). `run_import` is the way in."""
+"""Readers of other systems' records: FHIR R4, GP Connect Structured (STU3), EMIS and TPP extracts. `run_import` is the way in."""
 
 from stepwell.records.importers.run import run_import
 

@@ -48,6 +48,14 @@ class File:
         return self.name.endswith(_LINES)
 
 
+def holds_records(folder: Path) -> bool:
+    """Whether a folder holds NDJSON or JSON that is more than a list of the files beside it."""
+    return any(
+        file.is_file() and file.name.lower().endswith((*_LINES, *_WHOLE)) and file.name != "manifest.json" and not file.name.startswith(".")
+        for file in folder.rglob("*")
+    )
+
+
 def find(path: Path) -> list[File]:
     """Files to read, in order. Unusable when there is nothing there to read."""
     if not path.exists():

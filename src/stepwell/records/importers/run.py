@@ -22,6 +22,8 @@ from stepwell.errors import Refused
 from stepwell.records.importers import clinical, documents, fhir, medicines, merge, patients
 from stepwell.records.importers.context import Context, NotUsed, Rows, Subject, refuse_modifiers
 from stepwell.records.importers.documents import Document
+from stepwell.records.importers.extracts import run as extracts
+from stepwell.records.importers.extracts.files import is_extract
 from stepwell.records.importers.fhir import CodeableConcept
 from stepwell.records.importers.people import People
 from stepwell.records.importers.references import Holder, Unit
@@ -33,7 +35,8 @@ from stepwell.records.people import Linker
 from stepwell.records.schema import TABLES
 from stepwell.records.store import RecordWriter, Store, clear_folder
 
-FORMATS = ("auto", "fhir", "gpconnect")
+_EXTRACTS = ("emis", "tpp")
+FORMATS = ("auto", "fhir", "gpconnect", *_EXTRACTS)
 SCOPES = ("auto", FULL, PATIENTS, DELTA)
 _PATH = re.compile(r"^(.*?)(?: - at `(.*)`)?$", re.S)
 
@@ -78,7 +81,7 @@ def run_import(
     today: date | None = None,
     now: datetime | None = None,
 ) -> ImportReport:
-    """Bring a file or folder of FHIR R4 or GP Connect Structured records into `store`, atomically.
+    """Bring a file or folder of FHIR R4, GP Connect Structured records or a GP extract in CSV into `store`, atomically.
 
     `today` is the day against which dates count as future; `now` (UTC, without offset) the time of link events.
     Raises Unusable, a Refused, when the input as a whole cannot be used: then the store is unchanged.
@@ -88,6 +91,9 @@ def run_import(
     given = {"today": today, "now": now}
     chosen = {name: value for name, value in given.items() if value is not None}
     options = Options(practice, None if source == "auto" else source, format, scope, **chosen)  # type: ignore[arg-type]
+    if _is_extract(Path(path), format):
+        asked = extracts.Asked(options.practice, options.source, options.format, options.scope, options.today, options.now)
+        return extracts.run(Path(path), store, asked)
     files = documents.find(Path(path))
     people = People(files, options.practice, options.source, options.format, options.today)
     people.read()
@@ -102,6 +108,29 @@ def run_import(
             return run.finish()
         finally:
             clear_folder(run.folder)
+
+
+def _is_extract(path: Path, format: str) -> bool:
+    """Whether CSV files are to be read. Unusable when nobody says which, and there are FHIR files as well: they are two imports."""
+    if format in _EXTRACTS:
+        if not path.exists():
+            raise Unusable(f"There is nothing at {path}. Give the folder the extract was written to.")
+        return True
+    if format != "auto" or not path.exists() or not is_extract(path):
+        return False
+    if path.is_dir() and documents.holds_records(path):
+        raise Unusable(
+            f"{path.name} holds both CSV and FHIR files. Import them one after another: --format fhir, then --format emis or tpp."
+        )
+    return True
+
+
+def size(path: str | Path, format: str = "auto") -> int:
+    """Bytes of the files an import would read. Unusable when there is nothing to read, so that no store is made for it."""
+    path = Path(path)
+    if _is_extract(path, format):
+        return sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
+    return sum(file.path.stat().st_size for file in documents.find(path))
 
 
 class _Run:
