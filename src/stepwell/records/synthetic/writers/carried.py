@@ -89,7 +89,7 @@ LOST: dict[str, dict[str, str]] = {
         "medication_plans.dose": _TEXT_DOSE,
         "medication_issues.dose": _TEXT_DOSE,
         "medication_plans": "an acute medicine is its issue; there is no plan of its own",
-        "medication_plans.intended_end_on": "the end of a template says it as long as it lies ahead",
+        "medication_plans.intended_end_on": "the end of a template says it as long as it lies ahead; nothing says it of what others supply",
         "medication_plans.asserted_on": "only what is prescribed elsewhere has a day it was recorded on",
         "medication_plans.review_on": "only a template has a review date",
         "medication_plans.stop_reason": _NO_STOP,
@@ -251,7 +251,7 @@ def _tpp(tables: Tables, org_code: str, today: date) -> dict[str, pl.DataFrame]:
     ahead = pl.col("end") > today
     over = pl.col("end") <= today
     plans = tables["medication_plans"].filter(pl.col("status").ne_missing(ERROR))
-    plans = plans.with_columns(end=pl.coalesce("ended_on", "intended_end_on"))
+    plans = plans.with_columns(end=pl.when(elsewhere).then("ended_on").otherwise(pl.coalesce("ended_on", "intended_end_on")))
     plans = _tpp_product(plans).with_columns(
         ended_on=pl.when(over).then("end"),
         intended_end_on=pl.when(ahead).then("end"),

@@ -258,9 +258,7 @@ class _Writer:
             pl.col("status").ne_missing(ERROR),
             pl.col("status").is_in(["active", "unknown"]).fill_null(True) | pl.col("ended_on").is_not_null(),
         ).with_columns(pl.col("native_id").str.strip_prefix(SUPPLIED))
-        elsewhere = self._own(elsewhere, "started_on", "ended_on", "asserted_on", "intended_end_on").with_columns(
-            thousandths("quantity_milli")
-        )
+        elsewhere = self._own(elsewhere, "started_on", "ended_on", "asserted_on").with_columns(thousandths("quantity_milli"))
         hospital = pl.col("setting") == "trust"
         told = elsewhere.select(
             **self._row(),
@@ -268,7 +266,8 @@ class _Writer:
             DateEvent="asserted_on",
             **self._product(),
             DateMedicationStart="started_on",
-            DateMedicationEnd=pl.coalesce("ended_on", "intended_end_on"),
+            # Only what has ended: an end that was intended and has passed would be taken for one.
+            DateMedicationEnd="ended_on",
             IsRepeatMedication=_FALSE,
             IsOtherMedication=pl.when(hospital).then(_FALSE).otherwise(_TRUE),
             IsDentalMedication=_FALSE,
