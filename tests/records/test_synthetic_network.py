@@ -53,6 +53,13 @@ def test_same_seed_gives_the_same_files(tmp_path: Path) -> None:
     assert not any(filecmp.cmpfiles(tmp_path / "one", tmp_path / "two", names, shallow=False)[1:])
 
 
+@pytest.mark.parametrize("patients", [20, 37, 60, 120])
+def test_the_smallest_networks_can_be_made(patients: int, tmp_path: Path) -> None:
+    for seed in range(4):
+        manifest = generate(patients, seed, AS_OF, tmp_path / f"{patients}-{seed}")
+        assert sum(counts["Patient.ndjson"] for org, counts in manifest["counts"].items() if org != "RZ9") == patients
+
+
 def test_a_practice_is_the_same_whenever_it_is_made(made: dict[str, Made]) -> None:
     world = make_world(3000, 7)
     for place in reversed(world.places):

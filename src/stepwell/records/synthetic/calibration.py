@@ -160,7 +160,7 @@ class Tally:
         trust = made.records.get(world.trust)
         if trust is not None:
             mess["known to the trust"] += trust["patients"].num_rows
-            mess["hospital stays"] += trust["stays"].num_rows
+            mess["hospital stays"] += trust["stays"].num_rows if "stays" in trust else 0
         mess["agreements"] += len(set(made.life["agreements"]["agreement_id"].to_pylist()))
         practice = made.records.get(people.place.code)
         if practice is not None:
