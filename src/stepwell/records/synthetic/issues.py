@@ -17,10 +17,11 @@ _FEWEST_DAYS = 4
 
 @dataclass(slots=True)
 class Manner:
-    """How each course is prescribed. `days`: days of an issue; `late`: days after the supply ran out, usually."""
+    """How each course is prescribed. `days`: days of an issue; `late`: days after the supply ran out, usually; `spread`: give or take."""
 
     days: Ints
     late: Floats
+    spread: Floats
     as_required: Bools
 
 
@@ -53,7 +54,8 @@ def make_manner(scene: Scene, courses: Courses) -> Manner:
     depot = courses.group == formulary.classes.index("depot")
     days = np.where(depot, formulary.every[pattern], days)
     required = draws.chance(formulary.as_required[courses.medicine], courses.size) | formulary.prn_pattern[pattern]
-    return Manner(days, np.where(depot, 0.3, habit[courses.person]), required & ~depot)
+    # Injections are appointments: close to their day, but for the person who is always late.
+    return Manner(days, habit[courses.person], np.where(depot, 1.3, 3.0), required & ~depot)
 
 
 def make_runs(courses: Courses, segments: Segments, supply: Supply) -> Runs:
@@ -89,7 +91,7 @@ def make_issues(scene: Scene, runs: Runs, manner: Manner) -> Issues:
     run, number = spread_over(counts)
     size = len(run)
     day, first = days[run], number == 0
-    wait = day + np.rint(np.clip(draws.normal(manner.late[runs.course][run], 3.0, size), -9, 21))
+    wait = day + np.rint(np.clip(draws.normal(manner.late[runs.course][run], manner.spread[runs.course][run], size), -9, 21))
     wait = np.where(required[run], np.maximum(7, np.rint(draws.normal(day * 1.5, day * 0.6, size))), wait)
     wait = np.where(first, 0, np.maximum(_FEWEST_DAYS, wait)).astype(np.int64)
     on = runs.started[run] + running_sum(wait, first)

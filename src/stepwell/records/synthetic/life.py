@@ -17,7 +17,8 @@ _PRN_SHARE = 1.5  # as-required medicines last this much longer than instructed 
 
 
 def life_tables(treatment: Treatment, stays: Stays, caseload: Caseload) -> dict[str, pa.Table]:
-    """What was so, as tables. `person` is the number of the person in the network, `to_on` the first day it was no longer so.
+    """What was so, as tables. `person` is the number of the person in the network, `to_on` the first day it was no longer so
+    (null while it lasts); `course` counts within a place, so that person and course together name one course.
 
     - people (person, org_code, local_id): whose each record is.
     - taken (person, course, substance, from_on, to_on, ug_per_day, as_required, acute): what was really taken; `ug_per_day` is null
