@@ -30,7 +30,7 @@ PARAMETERS = {
 COLUMNS = {
     "doses": "person_id BIGINT, substance VARCHAR, plan_key VARCHAR, on_date DATE, plan_days BIGINT, supplier VARCHAR, org_code VARCHAR, "
     "code VARCHAR, term VARCHAR, dose_text VARCHAR, dose_status VARCHAR, as_required BOOLEAN, days_supply INTEGER, stated_ug BIGINT, "
-    "quantity_days BIGINT, quantity_ug BIGINT",
+    "quantity_days BIGINT, quantity_ug BIGINT, rate_ug BIGINT, patch_ug BIGINT, patch_milli_hours BIGINT",
     "prescriptions": "person_id BIGINT, substance VARCHAR, plan_key VARCHAR, on_date DATE, plan_days BIGINT, supplier VARCHAR, "
     "org_code VARCHAR, code VARCHAR, term VARCHAR, strength_ug BIGINT, unit VARCHAR, dose_text VARCHAR, dose_status VARCHAR, "
     "dose_high_milli BIGINT, dose_unit VARCHAR, as_required BOOLEAN, quantity_milli BIGINT, quantity_unit VARCHAR, days_supply INTEGER",
@@ -38,6 +38,8 @@ COLUMNS = {
     "term VARCHAR, dose_text VARCHAR, as_required BOOLEAN, days BIGINT, daily_ug BIGINT, trust INTEGER",
     "events": "person_id BIGINT, substance VARCHAR, on_date DATE, days BIGINT, daily_ug BIGINT, trust INTEGER, as_required BOOLEAN, "
     "issued BOOLEAN, plan_days BIGINT",
+    "timeline": "person_id BIGINT, substance VARCHAR, on_date DATE, days BIGINT, daily_ug BIGINT, trust INTEGER, as_required BOOLEAN, "
+    "issued BOOLEAN, plan_days BIGINT, is_stay BOOLEAN",
     "points": "person_id BIGINT, rule_id VARCHAR, subject VARCHAR, point VARCHAR, seq INTEGER, kind VARCHAR, base_on DATE, "
     "opens_on DATE, closes_on DATE, due_on DATE, lapses_on DATE",
     "evidence": "person_id BIGINT, rule_id VARCHAR, subject VARCHAR, point VARCHAR, on_date DATE, kind VARCHAR, rank INTEGER",
@@ -50,6 +52,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "doses": {"person_id": 1, "substance": "a", "on_date": AS_OF, "supplier": "gp", "as_required": False, "dose_status": "none"},
     "supply": {"person_id": 1, "substance": "a", "supplier": "gp", "as_required": False, "trust": 1},
     "events": {"person_id": 1, "substance": "a", "trust": 1, "as_required": False, "issued": True},
+    "timeline": {"person_id": 1, "substance": "a", "trust": 1, "as_required": False, "issued": True, "is_stay": False},
     "points": {"person_id": 1, "rule_id": "r", "subject": "a", "kind": "chain"},
     "evidence": {"person_id": 1, "rule_id": "r", "subject": "a", "kind": "result", "rank": 3},
 }
@@ -95,7 +98,7 @@ def day(number: int) -> date:
 
 def courses(*events: tuple[int, int]) -> list[tuple[int, int, int, int | None]]:
     """(start, end of supply, issues, gap after) of each course, in days from the first of January 2025."""
-    bench = Bench(events=[{"on_date": day(on), "days": days} for on, days in events])
+    bench = Bench(timeline=[{"on_date": day(on), "days": days} for on, days in events])
     bench.run("carry")
     for number in range(runner.passes_for(len(events))):
         bench.run("carry_pass", step=2**number)
@@ -128,7 +131,7 @@ def test_carrying_can_bridge_what_would_be_a_gap() -> None:
 
 
 def test_an_issue_does_not_shorten_what_a_plan_covers() -> None:
-    bench = Bench(events=[{"on_date": day(0), "days": 365, "plan_days": 365, "issued": False}, {"on_date": day(30), "days": 28}])
+    bench = Bench(timeline=[{"on_date": day(0), "days": 365, "plan_days": 365, "issued": False}, {"on_date": day(30), "days": 28}])
     bench.run("carry")
     bench.run("carry_pass", step=1)
     (course,) = bench.run("chains", "courses")
@@ -146,7 +149,7 @@ def test_composed_clamps_equal_the_recursion() -> None:
         for start, days in events:
             end = start + days + (min(max(end - start, 0), 28) if end is not None else 0)
             expected.append(end)
-        bench = Bench(events=[{"on_date": day(start), "days": days} for start, days in events])
+        bench = Bench(timeline=[{"on_date": day(start), "days": days} for start, days in events])
         bench.run("carry")
         for number in range(runner.passes_for(length)):
             bench.run("carry_pass", step=2**number)

@@ -35,6 +35,7 @@ ALLOWED: tuple[type[exp.Expr], ...] = (
     exp.Lower,
     exp.Max,
     exp.Min,
+    exp.Month,
     exp.Nullif,
     exp.Pad,
     exp.RegexpLike,

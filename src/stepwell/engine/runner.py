@@ -37,6 +37,8 @@ READ_RECORDS = (
     "conditions",
     "letters",
     "links",
+    "stays",
+    "appointments",
 )
 READ_WORKFLOW = ("agreement_lines", "owner_assertions", "dispositions", "recorded_results", "codings", "approvals")
 READ = READ_RECORDS + READ_WORKFLOW
@@ -250,10 +252,9 @@ def _conformed(rows: pa.Table | None, table: Table) -> pa.Table:
 
 
 def _most_events(tables: Mapping[str, pa.Table]) -> int:
-    """No person has more events of one substance than there are days of issue and plans prescribed elsewhere."""
-    return len(pc.unique(tables["medication_issues"]["issued_on"])) + int(
-        pc.sum(tables["medication_plans"]["elsewhere"].cast(pa.int64())).as_py() or 0
-    )
+    """No person has more events of one substance than there are days of issue or admission and plans prescribed elsewhere."""
+    days = sum(len(pc.unique(tables[name][column])) for name, column in (("medication_issues", "issued_on"), ("stays", "started_on")))
+    return days + int(pc.sum(tables["medication_plans"]["elsewhere"].cast(pa.int64())).as_py() or 0)
 
 
 _KEPT = threading.local()

@@ -1,8 +1,8 @@
 -- anchors: whom each rule is about, and the day it counts from, before its conditions are asked
--- reads   exposure, class_courses, sides, triggers, licences, k_rule, k_set
--- gives   subject, anchor_on, change_on, point (the day of the trigger for result rules, else null)
+-- reads   exposure, listed, class_courses, sides, triggers, licences, gaps, k_rule, k_set
+-- gives   subject, anchor_on (of a finding: its course start, for its conditions give its anchor), change_on, point (the day of the trigger for result rules, else null)
 -- grain   person_id, rule_id, subject
--- rule    docs/engine.md 6; a rule applies once its course has lasted after_months and after_days
+-- rule    docs/engine.md 6, 13 and 15; a rule applies once its course has lasted after_months and after_days; a finding's and supply's days are counted later
 WITH matched AS (
   SELECT a.person_id, a.rule_id, b.substance AS second, c.substance AS third
   FROM sides AS a
@@ -26,12 +26,12 @@ candidates AS (
   FROM k_rule AS r
   JOIN k_set AS m ON m.set_name = r.set_name
   JOIN exposure AS e ON e.substance = m.substance
-  WHERE r.kind = 'agree' OR (r.kind IN ('monitor', 'review') AND coalesce(r.per, 'substance') <> 'class')
+  WHERE r.kind = 'agree' OR (r.kind IN ('monitor', 'review', 'finding') AND coalesce(r.per, 'substance') <> 'class')
   UNION ALL
   SELECT c.person_id, r.rule_id, r.set_name AS subject, c.started_on AS anchor_on, c.last_change_on AS change_on, CAST(NULL AS VARCHAR) AS point
   FROM k_rule AS r
   JOIN class_courses AS c ON c.set_name = r.set_name
-  WHERE r.kind IN ('monitor', 'review') AND r.per = 'class'
+  WHERE r.kind IN ('monitor', 'review', 'finding') AND r.per = 'class' AND c.members > 0
   UNION ALL
   SELECT
     s.person_id, r.rule_id,
@@ -51,8 +51,12 @@ candidates AS (
   JOIN exposure AS e ON e.substance = m.substance
   JOIN licences AS l ON l.person_id = e.person_id AND l.substance = e.substance
   WHERE r.kind = 'licence' AND l.licence IN ('off-licence', 'unknown') AND l.intended_end_on IS NULL
+  UNION ALL
+  SELECT g.person_id, g.rule_id, g.substance AS subject, e.started_on AS anchor_on, e.last_change_on AS change_on, CAST(NULL AS VARCHAR) AS point
+  FROM gaps AS g
+  JOIN listed AS e ON e.person_id = g.person_id AND e.substance = g.substance
 )
 SELECT c.person_id, c.rule_id, c.subject, c.anchor_on, c.change_on, c.point
 FROM candidates AS c
 JOIN k_rule AS r ON r.rule_id = c.rule_id
-WHERE $as_of >= add_months(c.anchor_on, coalesce(r.after_months, 0)) + coalesce(r.after_days, 0)
+WHERE r.kind IN ('finding', 'supply') OR $as_of >= add_months(c.anchor_on, coalesce(r.after_months, 0)) + coalesce(r.after_days, 0)

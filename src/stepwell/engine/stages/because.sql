@@ -1,12 +1,12 @@
 -- because: why a need exists, as the facts it read, in order
--- reads   needs, exposure, class_courses, sides, triggers, readings, holding, facts, answers, k_rule, k_when, k_test
+-- reads   needs, listed, class_courses, sides, triggers, supply_duties, readings, holding, facts, answers, k_rule, k_when, k_test
 -- gives   the contract's columns
 -- grain   person_id, rule_id, subject, point, seq
--- rule    docs/engine.md 9
+-- rule    docs/engine.md 9, 13 and 15
 WITH keyed AS (
   SELECT
     n.person_id, n.rule_id, n.subject, n.point, n.kind, n.test, n.hastened, n.owner_label,
-    coalesce(r.per, 'substance') = 'class' AND r.kind IN ('monitor', 'review', 'result') AS per_class
+    coalesce(r.per, 'substance') = 'class' AND r.kind IN ('monitor', 'review', 'result', 'finding') AS per_class
   FROM needs AS n
   JOIN k_rule AS r ON r.rule_id = n.rule_id
 ),
@@ -19,7 +19,7 @@ reasons AS (
   SELECT k.person_id, k.rule_id, k.subject, k.point, 1 AS section, 1 AS line, 'course' AS kind,
     k.subject || ' since ' || CAST(e.started_on AS VARCHAR) AS label, e.started_on AS on_date, CAST(NULL AS BIGINT) AS value
   FROM keyed AS k
-  JOIN exposure AS e ON e.person_id = k.person_id AND e.substance = k.subject
+  JOIN listed AS e ON e.person_id = k.person_id AND e.substance = k.subject
   WHERE NOT k.per_class AND k.kind <> 'combination'
   UNION ALL
   SELECT k.person_id, k.rule_id, k.subject, k.point, 1 AS section, 1 AS line, 'course' AS kind,
@@ -41,7 +41,19 @@ reasons AS (
   LEFT JOIN k_test AS t ON t.test = g.test
   WHERE k.kind = 'result'
   UNION ALL
-  SELECT k.person_id, k.rule_id, k.subject, k.point, 3 AS section, 1 AS line,
+  SELECT k.person_id, k.rule_id, k.subject, k.point, 3 AS section, 1 AS line, 'baseline' AS kind,
+    'baseline ' || g.baseline_words AS label, g.baseline_on AS on_date, g.baseline_milli AS value
+  FROM keyed AS k
+  JOIN triggers AS g ON g.person_id = k.person_id AND g.rule_id = k.rule_id
+  WHERE k.kind = 'result' AND g.baseline_on IS NOT NULL
+  UNION ALL
+  SELECT k.person_id, k.rule_id, k.subject, k.point, 4 AS section, 1 AS line, 'supply' AS kind,
+    d.words AS label, d.base_on AS on_date, CAST(NULL AS BIGINT) AS value
+  FROM keyed AS k
+  JOIN supply_duties AS d ON d.person_id = k.person_id AND d.rule_id = k.rule_id AND d.subject = k.subject
+  WHERE k.kind = 'supply'
+  UNION ALL
+  SELECT k.person_id, k.rule_id, k.subject, k.point, 5 AS section, 1 AS line,
     CASE WHEN v.person_id IS NULL THEN 'no result' ELSE 'last result' END AS kind,
     CASE WHEN v.person_id IS NULL THEN 'no ' || coalesce(t.label, k.test) || ' on record' ELSE coalesce(t.label, k.test) || ' ' || v.words END AS label,
     v.on_date, v.value_milli AS value
@@ -50,15 +62,15 @@ reasons AS (
   LEFT JOIN readings AS v ON v.person_id = k.person_id AND v.test = k.test AND v.from_latest = 1
   WHERE k.test IS NOT NULL
   UNION ALL
-  SELECT k.person_id, k.rule_id, k.subject, k.point, CASE WHEN w.part = 'sooner' THEN 4 ELSE 5 END AS section, w.seq AS line, 'condition' AS kind,
+  SELECT k.person_id, k.rule_id, k.subject, k.point, CASE WHEN w.part = 'sooner' THEN 6 ELSE 7 END AS section, w.seq AS line, 'condition' AS kind,
     w.label || ': ' || f.evidence AS label, f.from_on AS on_date, CASE WHEN f.fact IN ('last', 'falling') THEN f.value END AS value
   FROM keyed AS k
-  JOIN holding AS h ON h.person_id = k.person_id AND h.rule_id = k.rule_id
+  JOIN holding AS h ON h.person_id = k.person_id AND h.rule_id = k.rule_id AND h.subject = k.subject
   JOIN k_when AS w ON w.rule_id = h.rule_id AND w.part = h.part AND w.grp = h.grp
-  JOIN facts AS f ON f.person_id = k.person_id AND f.fact = w.fact AND f.subject = coalesce(w.subject, '')
+  JOIN facts AS f ON f.person_id = k.person_id AND f.fact = w.fact AND f.subject = CASE WHEN w.subject = '*' THEN k.subject ELSE coalesce(w.subject, '') END
   WHERE w.part = 'applies' OR (w.part = 'sooner' AND k.hastened)
   UNION ALL
-  SELECT k.person_id, k.rule_id, k.subject, k.point, 6 AS section,
+  SELECT k.person_id, k.rule_id, k.subject, k.point, 8 AS section,
     row_number() OVER (PARTITION BY k.person_id, k.rule_id, k.subject, k.point ORDER BY a.on_date, a.kind, a.label NULLS LAST) AS line,
     'answer' AS kind,
     a.kind || ' on ' || CAST(a.on_date AS VARCHAR) || CASE WHEN a.label IS NULL THEN '' ELSE ': ' || a.label END AS label,
@@ -67,7 +79,7 @@ reasons AS (
   JOIN (SELECT DISTINCT s.person_id, s.rule_id, s.subject, s.point, s.kind, s.on_date, s.label FROM answers AS s) AS a
     ON a.person_id = k.person_id AND a.rule_id = k.rule_id AND a.subject = k.subject AND a.point = k.point
   UNION ALL
-  SELECT k.person_id, k.rule_id, k.subject, k.point, 7 AS section, 1 AS line, 'owner' AS kind,
+  SELECT k.person_id, k.rule_id, k.subject, k.point, 9 AS section, 1 AS line, 'owner' AS kind,
     k.owner_label AS label, CAST(NULL AS DATE) AS on_date, CAST(NULL AS BIGINT) AS value
   FROM keyed AS k
 )

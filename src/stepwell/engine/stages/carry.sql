@@ -1,5 +1,5 @@
 -- carry: each event as a clamp x → min(high, max(low, x + shift)) from the end of the supply before it to its own end
--- reads   events
+-- reads   timeline
 -- gives   place (1, 2 ... by date), shift (days), low, high (day numbers from 1970-01-01)
 -- grain   person_id, substance, on_date
 -- rule    docs/engine.md 3: what is left over is carried, at most carry_cap_days; the first event has nothing before it; no end before that of a plan that has begun
@@ -12,7 +12,7 @@ WITH numbered AS (
     date_diff('day', DATE '1970-01-01', e.on_date) + e.days AS low,
     max(date_diff('day', DATE '1970-01-01', e.on_date) + e.plan_days) OVER (PARTITION BY e.person_id, e.substance ORDER BY e.on_date) AS plan_end,
     row_number() OVER (PARTITION BY e.person_id, e.substance ORDER BY e.on_date) AS place
-  FROM events AS e
+  FROM timeline AS e
 )
 SELECT
   n.person_id,

@@ -1,11 +1,11 @@
 -- licences: whether each medicine on register is used within its licence, and for what
--- reads   exposure, products, subjects, problems, medication_plans, k_condition_code, k_indication
+-- reads   listed, products, subjects, problems, medication_plans, k_condition_code, k_indication
 -- gives   licence (licensed | off-licence | unknown), indication (condition key or the plan's words), indication_from (plan | problem list), intended_end_on
 -- grain   person_id, substance
 -- rule    docs/engine.md 3; ruling 19: a reason stated on the plan decides, then the problem list
 WITH planned AS (
   SELECT e.person_id, e.substance, p.indication_code, trim(p.indication_text) AS trimmed_text, p.indication_text, p.code_system, p.intended_end_on
-  FROM exposure AS e
+  FROM listed AS e
   JOIN subjects AS s ON s.person_id = e.person_id
   JOIN medication_plans AS p ON p.subject_id = s.subject_id
   JOIN products AS d
@@ -14,6 +14,7 @@ WITH planned AS (
     AND d.code IS NOT DISTINCT FROM p.code
     AND d.term IS NOT DISTINCT FROM p.term
     AND d.term_name IS NOT DISTINCT FROM p.term_name
+    AND d.written_unit IS NOT DISTINCT FROM p.unit
   WHERE p.status = 'active' AND (p.started_on IS NULL OR p.started_on <= $as_of)
 ),
 stated AS (
@@ -29,13 +30,13 @@ stated AS (
   LEFT JOIN k_indication AS i ON i.substance = p.substance AND i.condition = k.condition
   GROUP BY p.person_id, p.substance
 ),
-listed AS (
+reasons AS (
   SELECT
     e.person_id,
     e.substance,
     min(CASE WHEN i.licence = 'licensed' THEN h.condition END) AS licensed_for,
     min(CASE WHEN i.licence = 'off-licence' THEN h.condition END) AS used_for
-  FROM exposure AS e
+  FROM listed AS e
   JOIN k_indication AS i ON i.substance = e.substance
   JOIN problems AS h ON h.person_id = e.person_id AND h.condition = i.condition
   GROUP BY e.person_id, e.substance
@@ -56,6 +57,6 @@ SELECT
     WHEN l.licensed_for IS NOT NULL OR l.used_for IS NOT NULL THEN 'problem list'
   END AS indication_from,
   t.intended_end_on
-FROM exposure AS e
+FROM listed AS e
 LEFT JOIN stated AS t ON t.person_id = e.person_id AND t.substance = e.substance
-LEFT JOIN listed AS l ON l.person_id = e.person_id AND l.substance = e.substance
+LEFT JOIN reasons AS l ON l.person_id = e.person_id AND l.substance = e.substance

@@ -1,8 +1,8 @@
--- medicines: one row per person and medicine on register at as_of
--- reads   exposure, regimens, suppliers, licences, owners
+-- medicines: one row per person and medicine on register at as_of, or long lapsed and not answered
+-- reads   listed, regimens, measures, suppliers, licences, owners
 -- gives   the contract's columns
 -- grain   person_id, substance
--- rule    docs/engine.md 3 and 8
+-- rule    docs/engine.md 3, 8 and 11
 SELECT
   e.person_id,
   e.substance,
@@ -14,10 +14,10 @@ SELECT
   r.daily_ug,
   r.dose_provenance,
   r.as_required,
-  NULL AS counted_ug,
-  NULL AS months,
-  NULL AS covered_percent,
-  NULL AS early_issues,
+  q.counted_ug,
+  q.months,
+  q.covered_percent,
+  q.early_issues,
   r.dose_text,
   r.term,
   s.supplied_by,
@@ -30,8 +30,9 @@ SELECT
   o.owner_role,
   o.owner_basis,
   o.owner_label
-FROM exposure AS e
+FROM listed AS e
 JOIN regimens AS r ON r.person_id = e.person_id AND r.substance = e.substance
+JOIN measures AS q ON q.person_id = e.person_id AND q.substance = e.substance
 JOIN suppliers AS s ON s.person_id = e.person_id AND s.substance = e.substance
 JOIN licences AS l ON l.person_id = e.person_id AND l.substance = e.substance
 JOIN owners AS o ON o.person_id = e.person_id AND o.substance = e.substance AND o.rule_id IS NULL

@@ -9,14 +9,14 @@ WITH asked AS (
 SELECT a.person_id, a.rule_id, a.subject, a.subject AS substance
 FROM asked AS a
 JOIN k_rule AS r ON r.rule_id = a.rule_id
-WHERE r.kind = 'licence' OR (r.kind IN ('monitor', 'review', 'result') AND coalesce(r.per, 'substance') <> 'class')
+WHERE r.kind IN ('licence', 'supply') OR (r.kind IN ('monitor', 'review', 'result', 'finding') AND coalesce(r.per, 'substance') <> 'class')
 UNION ALL
 SELECT a.person_id, a.rule_id, a.subject, e.substance
 FROM asked AS a
 JOIN k_rule AS r ON r.rule_id = a.rule_id
 JOIN k_set AS m ON m.set_name = r.set_name
 JOIN exposure AS e ON e.person_id = a.person_id AND e.substance = m.substance
-WHERE r.kind IN ('monitor', 'review', 'result') AND r.per = 'class'
+WHERE r.kind IN ('monitor', 'review', 'result', 'finding') AND r.per = 'class'
 UNION ALL
 SELECT DISTINCT a.person_id, a.rule_id, a.subject, s.substance
 FROM asked AS a

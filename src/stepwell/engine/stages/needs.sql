@@ -2,17 +2,17 @@
 -- reads   due, need_owners, agree, people, k_rule, k_point
 -- gives   the contract's columns, and hastened
 -- grain   person_id, rule_id, subject, point
--- rule    docs/engine.md 7, 8 and 10; ruling 6: a figure carries its own mark
+-- rule    docs/engine.md 7, 8, 10 and 13; ruling 6: a figure carries its own mark
 WITH owed AS (
   SELECT
-    d.person_id, d.rule_id, d.subject, d.point, d.state, d.base_on, d.opens_on, d.due_on, d.served_on, d.served_by, d.hastened,
+    d.person_id, d.rule_id, d.subject, d.point, d.state, d.base_on, d.opens_on, d.due_on, d.served_on, d.served_by, d.hastened, d.escalates_on,
     o.owner_org, o.owner_role, o.owner_basis, o.owner_label
   FROM due AS d
   JOIN need_owners AS o ON o.person_id = d.person_id AND o.rule_id = d.rule_id AND o.subject = d.subject
   UNION ALL
   SELECT
     a.person_id, a.rule_id, a.subject, 'ongoing' AS point, a.state, a.base_on, a.due_on AS opens_on, a.due_on,
-    CAST(NULL AS DATE) AS served_on, CAST(NULL AS VARCHAR) AS served_by, FALSE AS hastened,
+    CAST(NULL AS DATE) AS served_on, CAST(NULL AS VARCHAR) AS served_by, FALSE AS hastened, CAST(NULL AS DATE) AS escalates_on,
     coalesce(p.gp_org, 'nobody') AS owner_org, r.role AS owner_role, 'always' AS owner_basis, 'the practice brings the parties together' AS owner_label
   FROM agree AS a
   JOIN people AS p ON p.person_id = a.person_id
@@ -31,12 +31,12 @@ SELECT
   r.version AS rule_version,
   r.kind,
   r.title,
-  r.test,
+  CASE WHEN r.kind <> 'supply' THEN r.test END AS test,
   w.state,
   w.base_on AS anchor_on,
   w.opens_on,
   w.due_on,
-  w.due_on + r.escalate_days AS escalate_on,
+  coalesce(w.escalates_on, w.due_on + r.escalate_days) AS escalate_on,
   w.served_on,
   w.served_by,
   w.owner_org,

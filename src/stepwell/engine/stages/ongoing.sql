@@ -1,8 +1,8 @@
 -- ongoing: the point that goes on once a rule's chain is through
--- reads   points, scheduled, evidence, answers, holding
+-- reads   points, scheduled, evidence, answers, holding, people
 -- gives   due_on, served_on and served_by (the latest evidence), state (open | not applicable), hastened (a sooner interval was used)
 -- grain   person_id, rule_id, subject, point
--- rule    docs/engine.md 7: last evidence + interval, the anchor standing in for missing evidence; ruling 7
+-- rule    docs/engine.md 7: last evidence + interval, the anchor standing in for missing evidence; 15; rulings 7 and 16: those overdue when the practice began are spread over a year
 WITH waiting AS (
   SELECT DISTINCT s.person_id, s.rule_id, s.subject
   FROM scheduled AS s
@@ -30,21 +30,30 @@ since AS (
 fitting AS (
   SELECT
     s.*,
-    row_number() OVER (PARTITION BY s.person_id, s.rule_id, s.subject, s.point ORDER BY s.until_months NULLS LAST, s.seq) AS place
+    row_number() OVER (PARTITION BY s.person_id, s.rule_id, s.subject, s.point ORDER BY s.until_on NULLS LAST, s.seq) AS place
   FROM since AS s
-  WHERE s.until_months IS NULL OR s.from_on < add_months(s.base_on, s.until_months)
+  WHERE s.until_on IS NULL OR s.from_on < s.until_on
 ),
 dated AS (
   SELECT
     f.*,
-    add_months(f.from_on, coalesce(f.every_months, 0)) + coalesce(f.every_days, 0) AS usual_on,
+    CASE
+      WHEN f.served_on IS NULL AND f.first_due THEN f.due_on
+      ELSE add_months(f.from_on, coalesce(f.every_months, 0)) + coalesce(f.every_days, 0)
+    END AS usual_on,
     CASE
       WHEN h.person_id IS NOT NULL AND (f.sooner_months IS NOT NULL OR f.sooner_days IS NOT NULL)
         THEN add_months(f.from_on, coalesce(f.sooner_months, 0)) + coalesce(f.sooner_days, 0)
     END AS sooner_on
   FROM fitting AS f
-  LEFT JOIN holding AS h ON h.person_id = f.person_id AND h.rule_id = f.rule_id AND h.part = 'sooner'
+  LEFT JOIN holding AS h ON h.person_id = f.person_id AND h.rule_id = f.rule_id AND h.subject = f.subject AND h.part = 'sooner'
   WHERE f.place = 1
+),
+sooner AS (
+  SELECT
+    d.*,
+    CASE WHEN d.sooner_on < d.usual_on THEN d.sooner_on ELSE d.usual_on END AS then_on
+  FROM dated AS d
 ),
 waivers AS (
   SELECT DISTINCT a.person_id, a.rule_id, a.subject, a.point
@@ -54,10 +63,14 @@ waivers AS (
 SELECT
   d.person_id, d.rule_id, d.subject, d.point, d.base_on,
   coalesce(d.served_on + 1, d.base_on) AS opens_on,
-  CASE WHEN d.sooner_on < d.usual_on THEN d.sooner_on ELSE d.usual_on END AS due_on,
+  CASE
+    WHEN d.spread AND d.served_on IS NULL AND d.then_on < p.first_approved_on THEN p.first_approved_on + CAST((d.person_id * 7919) % 365 AS INTEGER)
+    ELSE d.then_on
+  END AS due_on,
   d.served_on,
   d.served_by,
   CASE WHEN w.person_id IS NOT NULL THEN 'not applicable' ELSE 'open' END AS state,
   coalesce(d.sooner_on < d.usual_on, FALSE) AS hastened
-FROM dated AS d
+FROM sooner AS d
+JOIN people AS p ON p.person_id = d.person_id
 LEFT JOIN waivers AS w ON w.person_id = d.person_id AND w.rule_id = d.rule_id AND w.subject = d.subject AND w.point = d.point

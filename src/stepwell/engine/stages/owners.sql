@@ -1,10 +1,10 @@
 -- owners: who looks after each medicine on register, and who owns each rule's line of it
--- reads   exposure, members, people, specialists, suppliers, lines_in_force, k_rule, k_substance
+-- reads   listed, members, people, specialists, suppliers, lines_in_force, k_rule, k_substance
 -- gives   owner_org (code or nobody), owner_role (of the line, else null), owner_basis (agreement | assertion | always | ruling), owner_label
 -- grain   person_id, substance, rule_id (null for the medicine itself)
 -- rule    docs/engine.md 8; rulings 1 and 2
 WITH asked AS (
-  SELECT e.person_id, e.substance, CAST(NULL AS VARCHAR) AS rule_id FROM exposure AS e
+  SELECT e.person_id, e.substance, CAST(NULL AS VARCHAR) AS rule_id FROM listed AS e
   UNION ALL
   SELECT DISTINCT m.person_id, m.substance, m.rule_id FROM members AS m
 ),
@@ -44,7 +44,7 @@ weighed AS (
     coalesce(k.specialist_initiated, FALSE) AS specialist_initiated,
     s.specialist_start AND $as_of < add_months(e.started_on, $specialist_months) AS recent_start
   FROM ruled AS q
-  JOIN exposure AS e ON e.person_id = q.person_id AND e.substance = q.substance
+  JOIN listed AS e ON e.person_id = q.person_id AND e.substance = q.substance
   JOIN people AS p ON p.person_id = q.person_id
   LEFT JOIN specialists AS t ON t.person_id = q.person_id
   LEFT JOIN suppliers AS s ON s.person_id = q.person_id AND s.substance = q.substance

@@ -1,6 +1,6 @@
 -- people: who a person is, which practice has them registered, and whether duties are owed for them
 -- reads   subjects, patients, organisations, registrations, approvals, k_pack
--- gives   birth_date, sex, death_date, gp_org (code, null when none), counted (alive and not deregistered), approved (gp_org has approved the pack)
+-- gives   birth_date, sex, death_date, gp_org (code, null when none), counted (alive and not deregistered), died_on and left_on (of who is not: death, end of the last registration), registered_on (start of the registration that gives gp_org), approved (gp_org has approved the pack), first_approved_on (gp_org's first approval of any version of it)
 -- grain   person_id
 -- rule    docs/engine.md 1; a practice's word goes before others'
 WITH practices AS (
@@ -54,6 +54,8 @@ registered AS (
   SELECT
     s.person_id,
     r.org_code,
+    r.started_on,
+    r.ended_on,
     CASE WHEN r.ended_on IS NULL OR r.ended_on > $as_of THEN 1 ELSE 0 END AS in_force,
     row_number() OVER (
       PARTITION BY s.person_id
@@ -69,7 +71,9 @@ practice_of AS (
   SELECT
     g.person_id,
     max(g.in_force) AS in_force,
-    max(CASE WHEN g.place = 1 AND g.in_force = 1 THEN g.org_code END) AS org_code
+    max(CASE WHEN g.place = 1 AND g.in_force = 1 THEN g.org_code END) AS org_code,
+    max(CASE WHEN g.place = 1 AND g.in_force = 1 THEN g.started_on END) AS registered_on,
+    max(g.ended_on) AS last_ended_on
   FROM registered AS g
   GROUP BY g.person_id
 ),
@@ -80,16 +84,20 @@ known AS (
     p.sex,
     p.death_date,
     CASE WHEN g.person_id IS NOT NULL THEN g.org_code ELSE coalesce(p.practice_code, p.gp_org_code) END AS gp_org,
-    (p.death_date IS NULL OR p.death_date > $as_of) AND coalesce(g.in_force, 1) = 1 AS counted
+    (p.death_date IS NULL OR p.death_date > $as_of) AND coalesce(g.in_force, 1) = 1 AS counted,
+    CASE WHEN p.death_date <= $as_of THEN p.death_date END AS died_on,
+    CASE WHEN g.in_force = 0 THEN g.last_ended_on END AS left_on,
+    g.registered_on
   FROM (SELECT DISTINCT s.person_id FROM subjects AS s) AS a
   LEFT JOIN persons AS p ON p.person_id = a.person_id
   LEFT JOIN practice_of AS g ON g.person_id = a.person_id
 ),
 approving AS (
-  SELECT DISTINCT v.org_code
+  SELECT v.org_code, bool_or(v.version = k.version) AS approved, min(v.approved_on) AS first_approved_on
   FROM approvals AS v
-  JOIN k_pack AS k ON k.pack = v.pack AND k.version = v.version
+  JOIN k_pack AS k ON k.pack = v.pack
   WHERE v.approved_on <= $as_of
+  GROUP BY v.org_code
 )
 SELECT
   n.person_id,
@@ -98,6 +106,10 @@ SELECT
   n.death_date,
   n.gp_org,
   n.counted,
-  v.org_code IS NOT NULL AS approved
+  n.died_on,
+  n.left_on,
+  n.registered_on,
+  coalesce(v.approved, FALSE) AS approved,
+  v.first_approved_on
 FROM known AS n
 LEFT JOIN approving AS v ON v.org_code = n.gp_org

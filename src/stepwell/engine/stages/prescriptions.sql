@@ -82,4 +82,5 @@ JOIN products AS p
   AND p.code IS NOT DISTINCT FROM r.code
   AND p.term IS NOT DISTINCT FROM r.term
   AND p.term_name IS NOT DISTINCT FROM r.term_name
+  AND p.written_unit IS NOT DISTINCT FROM r.unit
 JOIN people AS n ON n.person_id = r.person_id

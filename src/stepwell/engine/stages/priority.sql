@@ -2,7 +2,7 @@
 -- reads   needs, facts, k_priority
 -- gives   the contract's columns
 -- grain   person_id, reason
--- rule    docs/engine.md 10: only persons with an open need that is due
+-- rule    docs/engine.md 10 and 16: only persons with an open need that is due
 WITH late AS (
   SELECT
     n.person_id,
@@ -35,9 +35,22 @@ given AS (
     WHEN '<' THEN f.value < k.value
   END
 ),
+due_of_kind AS (
+  SELECT n.person_id, n.kind, count(*) AS needs
+  FROM needs AS n
+  WHERE n.state = 'open' AND n.due_on <= $as_of
+  GROUP BY n.person_id, n.kind
+),
+all_given AS (
+  SELECT g.* FROM given AS g
+  UNION ALL
+  SELECT d.person_id, k.reason, k.grp, k.label, k.cap, k.points * d.needs AS points
+  FROM due_of_kind AS d
+  JOIN k_priority AS k ON k.kind = 'needs' AND k.subject = d.kind
+),
 capped AS (
   SELECT g.person_id, g.reason, g.grp, g.label, CASE WHEN g.points > g.cap THEN g.cap ELSE g.points END AS points
-  FROM given AS g
+  FROM all_given AS g
 )
 SELECT c.person_id, c.reason, c.grp, c.label, c.points
 FROM capped AS c

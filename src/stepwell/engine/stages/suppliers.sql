@@ -1,5 +1,5 @@
 -- suppliers: who now supplies each medicine on register, and whether a specialist started it
--- reads   exposure, supply, people, subjects, letters
+-- reads   listed, supply, people, subjects, letters
 -- gives   supplied_by ("gp+trust"), supplier_orgs ("A81001+RX4", null when no code), first_org (smallest code), by_gp, specialist_start
 -- grain   person_id, substance
 -- rule    docs/engine.md 3 and 8: events of the last supplier_days and an elsewhere plan in force, else the latest event; ruling 1
@@ -8,7 +8,7 @@ WITH of_course AS (
     e.person_id, e.substance, e.started_on, e.last_event_on, s.on_date, s.supplier, s.org_code, s.plan_key,
     s.on_date >= e.started_on AND s.on_date > $as_of - CAST($supplier_days AS INTEGER)
       OR (s.plan_key IS NOT NULL AND s.on_date + CAST(s.days AS INTEGER) > $as_of) AS recent
-  FROM exposure AS e
+  FROM listed AS e
   JOIN supply AS s ON s.person_id = e.person_id AND s.substance = e.substance
 ),
 marked AS (
@@ -39,7 +39,7 @@ begun AS (
 ),
 written AS (
   SELECT DISTINCT e.person_id, e.substance
-  FROM exposure AS e
+  FROM listed AS e
   JOIN people AS p ON p.person_id = e.person_id
   JOIN subjects AS s ON s.person_id = e.person_id
   JOIN letters AS t ON t.subject_id = s.subject_id
