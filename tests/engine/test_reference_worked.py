@@ -66,6 +66,7 @@ def test_plans():
     (plan,) = rows("medication_plans", "alpha repeat plan from 2025-01-01 to 2026-01-01")
     assert (plan["kind"], plan["status"], plan["ended_on"], plan["elsewhere"]) == ("repeat", "active", date(2026, 1, 1), False)
     assert rows("medication_plans", "alpha plan from 2025-01-01 for sleep")[0]["kind"] == "unknown"
+    assert rows("medication_plans", "alpha 10 mg daily acute plan from 2025-01-01")[0]["dose_high_milli"] == 10_000
 
 
 def test_what_else_happens_to_people():

@@ -93,7 +93,8 @@ def _without_person(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _register(row: Mapping[str, Any], knowledge: Knowledge) -> dict[str, Any]:
     known = knowledge.registers.get(row["register"])
-    return {**_without_person(row), "label": known.label if known else row["register"], "substances": row["substances"].split("+")}
+    substances = row["substances"].split("+") if row["substances"] else []
+    return {**_without_person(row), "label": known.label if known else row["register"], "substances": substances}
 
 
 def _medicine(row: Mapping[str, Any], knowledge: Knowledge, as_of: date) -> dict[str, Any]:

@@ -27,7 +27,7 @@ MEDICINE RATE microgram/hour patch from DATE [to DATE] every N days [of N patche
     DOSE: N mg daily | when required | N mg when required (most in a day) | dose unreadable
     AMOUNT: N tablets | capsules | ml | patches ... [of N mg]
 MEDICINE [DOSE] prescribed elsewhere from DATE [confirmed DATE] [review DATE] [by trust | by private]
-MEDICINE [repeat | acute] plan from DATE [to DATE] [for CONDITION] [because "TEXT"] [intended to end DATE]
+MEDICINE [DOSE] [repeat | acute] plan from DATE [to DATE] [for CONDITION] [because "TEXT"] [intended to end DATE]
 TEST VALUE on DATE [by ORG] | TEST on DATE [by ORG] | typed TEST [VALUE] on DATE
 diagnosis CONDITION [on DATE] [ended DATE] | CONDITION on DATE (an observation: a fall, a pregnancy)
 agreement MEDICINE LINE: ORG from DATE [to DATE] | MEDICINE taken on by ORG from DATE [to DATE]
@@ -449,7 +449,7 @@ _READERS: list[tuple[str, Callable[[Reader, re.Match[str], str], bool]]] = [
         Reader.elsewhere,
     ),
     (
-        rf"{_NAME}(?: (?P<kind>repeat dispensing|repeat|acute))? plan {_FROM}(?: for (?P<condition>[\w-]+))?"
+        rf"{_NAME}(?: {_DOSE})?(?: (?P<kind>repeat dispensing|repeat|acute))? plan {_FROM}(?: for (?P<condition>[\w-]+))?"
         rf"(?: because \"(?P<text>[^\"]*)\")?(?: intended to end (?P<intended>{_DATE}))?",
         Reader.plan,
     ),

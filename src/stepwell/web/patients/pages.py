@@ -258,7 +258,7 @@ class PatientPage:
 
     def _on_a_register(self, person: PersonRecord) -> set[str]:
         """Medicines that put the person on a register or that a duty is about; the others matter for what they combine with."""
-        listed = {name for row in person.registers for name in row["substances"].split("+")}
+        listed = {name for row in person.registers for name in (row["substances"] or "").split("+")}
         for duty in self.duties:
             listed |= known.members(duty.duty.subject)
         return listed
