@@ -225,6 +225,46 @@ def link_subject(store: Store, subject_id: int, person_id: int, *, why: str, by:
         writer.commit()
 
 
+_APART = "not the person of record "
+
+
+def keep_apart(store: Store, subject_id: int, other_id: int, *, why: str, by: str, at: datetime) -> None:
+    """Decide that two records are of two people: `coding.match_queue` does not ask again.
+
+    Raises Refused when they are linked, or not here.
+    """
+    with store.importing() as writer:
+        links = store.table("links").to_pylist()
+        link, other = _in_force(links, subject_id), _in_force(links, other_id)
+        if link["person_id"] == other["person_id"]:
+            raise Refused("These records are linked to one person. Undo that link first.")
+        link["undone_at"], link["undone_why"] = at, why
+        row = _row(subject_id, link["person_id"], link["source"], link["local_id"], method=BY_PERSON, evidence="", at=at, by=by)
+        links.append(row | {"evidence": f"{_APART}{other_id}: {why}"})
+        writer.put_links(_table(links))
+        writer.commit()
+
+
+def kept_apart(links: pa.Table) -> set[tuple[int, int]]:
+    """Pairs of records a person decided to be of two people, by `keep_apart` or by undoing a link between them."""
+    found: set[tuple[int, int]] = set()
+    decided = links.filter(pc.equal(links["method"], BY_PERSON)).to_pylist()
+    for row in decided:
+        if row["evidence"].startswith(_APART):
+            found.add((row["subject_id"], int(row["evidence"].removeprefix(_APART).partition(":")[0])))
+    # A record taken away from a person is apart from all that were and are that person's.
+    taken = {row["subject_id"]: row["person_id"] for row in decided if row["undone_at"] is None}
+    members = links.filter(pc.is_in(links["subject_id"], pa.array(sorted(taken), pa.int64()))).to_pylist()
+    left = {(row["subject_id"], row["person_id"]) for row in members if row["person_id"] != taken[row["subject_id"]]}
+    if left:
+        persons = pa.array(sorted({person for _, person in left}), pa.int64())
+        by_person: dict[int, set[int]] = defaultdict(set)
+        for row in links.filter(pc.is_in(links["person_id"], persons)).to_pylist():
+            by_person[row["person_id"]].add(row["subject_id"])
+        found |= {(subject, other) for subject, person in left for other in by_person[person] if other != subject}
+    return found
+
+
 def _in_force(links: list[dict], subject_id: int) -> dict:
     found = next((row for row in links if row["subject_id"] == subject_id and row["undone_at"] is None), None)
     if found is None:
