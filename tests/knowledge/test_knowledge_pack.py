@@ -194,7 +194,7 @@ def test_long_acting_injections_are_not_the_oral_medicine(pack: knowledge.Knowle
 
 def test_names_do_not_take_another_ingredient_for_the_medicine(rows: dict[str, list[dict]]) -> None:
     names = {row["term_name"]: row["substance"] for row in rows["k_name"] if row["unit"] is None}
-    assert not {"paracetamol", "aspirin", "naloxone", "cyclizine", "kaolin"} & set(names)
+    assert not {"paracetamol", "naloxone", "cyclizine", "kaolin"} & set(names)
     assert names["lustral"] == "sertraline" and names["risperdal consta"] == "risperidone long-acting injection"
     assert names["co-codamol"] == "codeine" and names["priadel"] == "lithium" and names["zyprexa"] == "olanzapine"
     assert all(name == name.lower().strip() for name in names)
@@ -351,11 +351,14 @@ def test_lithium_level_intervals(rows: dict[str, list[dict]]) -> None:
 def test_bands_of_the_lithium_level_meet_and_do_not_overlap(rows: dict[str, list[dict]]) -> None:
     bands = {row["rule_id"]: row for row in rows["k_band"] if row["test"] == "lithium-level"}
     raised = {
-        value: [rule for rule, band in bands.items() if holds(band, value)] for value in (390, 400, 799, 800, 999, 1000, 1499, 1500, 3000)
+        value: [rule for rule, band in bands.items() if holds(band, value)]
+        for value in (390, 400, 590, 600, 799, 800, 999, 1000, 1499, 1500, 3000)
     }
     assert raised == {
         390: ["lithium.level-low"],
-        400: [],
+        400: ["lithium.level-below-optimum"],  # only in bipolar disorder
+        590: ["lithium.level-below-optimum"],
+        600: [],
         799: [],
         800: ["lithium.level-amber"],
         999: ["lithium.level-amber"],
