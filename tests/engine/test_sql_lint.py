@@ -8,6 +8,7 @@ import pytest
 import sqlglot
 
 from stepwell.engine import lint, stage_files
+from stepwell.engine.spark_sql import to_spark
 
 STAGES = stage_files.load()
 HEAD = "-- x: a stage\n-- reads   t, u\n-- gives   a\n-- grain   a\n-- rule    none\n"
@@ -20,7 +21,7 @@ def test_a_stage_is_portable(name: str) -> None:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_reads_in_spark(name: str) -> None:
-    sql = lint.to_spark(stage_files.render(STAGES[name].sql, {"as_of": date(2026, 6, 1), "step": 1}))
+    sql = to_spark(stage_files.render(STAGES[name].sql, {"as_of": date(2026, 6, 1), "step": 1}))
     assert sqlglot.parse_one(sql, read="spark").find(sqlglot.exp.Select)
 
 

@@ -28,7 +28,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--previous", type=Path, metavar="DIR", help="an earlier --out: duties go on from there, changes are listed")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the tables; made when it is not there")
     parser.add_argument("--knowledge", type=Path, metavar="DIR", help="another knowledge pack (default: the one that ships)")
-    parser.add_argument("--engine", choices=("duckdb", "reference"), default="duckdb", help="which engine (default: duckdb)")
+    parser.add_argument(
+        "--engine", choices=("duckdb", "spark", "reference"), default="duckdb", help="which engine computes it (default: duckdb)"
+    )
     parser.add_argument("--json", action="store_true", help="print the run as JSON")
 
 

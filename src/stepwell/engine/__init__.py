@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ENGINES", "Engine", "Evaluation", "Inputs", "evaluate", "run"]
 
-Engine = Literal["duckdb", "reference"]
-ENGINES: tuple[Engine, ...] = ("duckdb", "reference")
+Engine = Literal["duckdb", "spark", "reference"]
+ENGINES: tuple[Engine, ...] = ("duckdb", "spark", "reference")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Evaluation:
 def run(inputs: Inputs, as_of: date, engine: Engine = "duckdb", *, overrides: Mapping[str, str] | None = None) -> dict[str, pa.Table]:
     """Every table of the contract for tables in memory, sorted by all columns, nulls last.
 
-    `overrides` puts another SQL text in the place of a stage, so that a test can break one on purpose; DuckDB only.
+    `overrides` puts another SQL text in the place of a stage, so that a test can break one on purpose.
     """
     if engine == "reference":
         if overrides:
@@ -44,6 +44,10 @@ def run(inputs: Inputs, as_of: date, engine: Engine = "duckdb", *, overrides: Ma
         from stepwell.engine import reference
 
         return reference.evaluate(inputs, as_of)
+    if engine == "spark":
+        from stepwell.engine import spark
+
+        return spark.run(inputs, as_of, overrides=overrides)
     if engine != "duckdb":
         raise ValueError(f"no engine {engine!r}: {', '.join(ENGINES)}")
     from stepwell.engine import runner
@@ -67,7 +71,7 @@ def evaluate(
     person preparing fifty stages takes DuckDB longer than Python needs for everything (docs/adr).
 
     `workflow` holds workflow tables that stand in for the store's (for these people, when people are named).
-    `progress` hears each stage's name and seconds when stages are materialised.
+    `progress` hears each stage's name and seconds when stages are materialised. Refused when Spark is asked for and not there.
     """
     from stepwell.engine import runner
 
@@ -79,6 +83,10 @@ def evaluate(
     if engine == "duckdb" and person_ids is None:
         files = {name: store.files(name) for name in runner.READ if name not in stand_ins}
         tables = runner.session_for(k_tables, few=False).run_files(files, stand_ins, as_of, progress=progress)
+    elif engine == "spark":
+        from stepwell.engine import spark
+
+        tables = spark.evaluate(store, knowledge, as_of, person_ids=person_ids, workflow=stand_ins, progress=progress)
     else:
         rows = {name: store.table(name, person_ids) for name in runner.READ if name not in stand_ins} | stand_ins
         if engine == "duckdb":

@@ -143,8 +143,3 @@ def _reads(tree: exp.Expr, stage: Stage) -> list[str]:
     read = {table.name for table in tree.find_all(exp.Table)} - own
     said = {word.strip(" ,()") for word in stage.reads.replace("(", ",").split(",")}
     return [f"reads {name}, which its comment does not say" for name in sorted(read - said)]
-
-
-def to_spark(sql: str) -> str:
-    """The statement in Spark's dialect. SQLGlot's error when it knows that something cannot be carried over."""
-    return sqlglot.transpile(sql, read="duckdb", write="spark", unsupported_level=sqlglot.ErrorLevel.RAISE)[0]

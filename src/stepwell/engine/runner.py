@@ -154,7 +154,7 @@ def run_staged(
 
     before = Plan.build(values, 0, overrides).stages
     split = next(number for number, (name, _) in enumerate(before) if name == CARRY)
-    last_use = {name: max((n for n, (_, sql) in enumerate(before) if _mentions(sql, name)), default=-1) for name, _ in before}
+    last_use = {name: max((n for n, (_, sql) in enumerate(before) if mentions(sql, name)), default=-1) for name, _ in before}
     for number, (name, sql) in enumerate(before):
         make(name, sql)
         if number == split:
@@ -177,7 +177,7 @@ def _stage_sql(name: str, overrides: Mapping[str, str] | None) -> str:
     return (overrides or {}).get(name, stage_files.load()[name].sql)
 
 
-def _mentions(sql: str, name: str) -> bool:
+def mentions(sql: str, name: str) -> bool:
     return f"FROM {name} AS" in sql or f"JOIN {name} AS" in sql
 
 
