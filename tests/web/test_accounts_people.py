@@ -89,12 +89,12 @@ def test_the_demo_network_can_be_sown_twice():
     assert len(shown) == len({row.user_id for row in shown}) == len(services.demo_plan()["people"])
     assert all(row.user.persona.strip() for row in shown)
     pharmacist = next(row for row in shown if row.role == "pharmacist")
-    assert selectors.actor_for(pharmacist, date(2026, 1, 1)).covered == ("Z99001", "Z99002")
+    assert selectors.actor_for(pharmacist, date(2026, 1, 1)).covered == tuple(f"Z9900{number}" for number in range(1, 7))
 
 
 def test_the_demo_network_is_the_synthetic_network():
     synthetic = yaml.safe_load(resources.files("stepwell.records.synthetic").joinpath("data/organisations.yaml").read_text("utf-8"))
-    named = {row["code"]: row["name"] for row in [*synthetic["practices"], synthetic["trust"], synthetic["pcn"]]}
+    named = {row["code"]: row["name"] for row in [*synthetic["practices"], *synthetic["more"], synthetic["trust"], synthetic["pcn"]]}
     assert {code: row["name"] for code, row in services.demo_plan()["organisations"].items()} == named
 
 

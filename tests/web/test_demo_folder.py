@@ -94,7 +94,8 @@ def test_a_taken_port_is_told_before_anything_is_built(tmp_path: Path, capsys: p
 def test_staff_work_where_the_people_are() -> None:
     network = catalogue().network
     organisations = demo_plan()["organisations"]
-    codes = [(practice.code, practice.name) for practice in network.practices]
+    practices = [*network.practices, *network.more]
+    codes = [(practice.code, practice.name) for practice in practices]
     codes += [(network.trust.code, network.trust.name), (network.pcn.code, network.pcn.name)]
     assert sorted((code, row["name"]) for code, row in organisations.items()) == sorted(codes)
-    assert organisations[network.pcn.code]["covers"] == [practice.code for practice in network.practices]
+    assert organisations[network.pcn.code]["covers"] == [practice.code for practice in practices]

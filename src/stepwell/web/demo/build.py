@@ -100,10 +100,10 @@ def environment(folder: Path, as_of: date) -> None:
 
 
 def make_network(wanted: Wanted, as_of: date, say: Say) -> None:
-    """Synthetic people as FHIR, then into the store, organisation by organisation."""
+    """Synthetic people as their systems export them (EMIS, TPP, FHIR), then into the store, organisation by organisation."""
     people = wanted.folder / "people"
-    with step(say, f"made {wanted.patients:,} synthetic people in two practices and a trust"):
-        generate(wanted.patients, wanted.seed, as_of, people)
+    with step(say, f"made {wanted.patients:,} synthetic people"):
+        generate(wanted.patients, wanted.seed, as_of, people, format="mixed")
     store = Store.open(wanted.folder / "store", create=True)
     for folder in sorted(path for path in people.iterdir() if path.is_dir()):
         with step(say, f"imported the records of {folder.name}"):

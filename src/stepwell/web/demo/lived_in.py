@@ -21,7 +21,7 @@ from stepwell.web.agreements.services import Line, record_agreement
 from stepwell.web.core.actor import Actor
 from stepwell.web.ledger import services as ledger
 from stepwell.web.ledger.approvals import approve_pack
-from stepwell.web.ledger.evaluation import catch_up, request_evaluation
+from stepwell.web.ledger.evaluation import reevaluate_waiting, request_evaluation
 from stepwell.web.ledger.models import Duty, PersonRecord
 from stepwell.web.ledger.results import ResultEntry
 from stepwell.web.ledger.selectors import subject_of, visible_to
@@ -67,7 +67,7 @@ def _agreements(as_of: date) -> int:
         if terms is not None:
             _record(psychiatrist, record, substance, terms, as_of)
             recorded += 1
-    catch_up()  # once for all of them, instead of person by person
+    reevaluate_waiting()  # once for all of them, instead of person by person
     return recorded
 
 
