@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # Below any value: the largest of a day is a number when there is one.
 NO_VALUE = -(2**62)
-_READ = ("recorded_results", "k_set", "k_rule", "k_point", "k_test_code")
+_READ = ("recorded_results", "k_set", "k_rule", "k_point", "k_when", "k_test_code")
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,10 +168,11 @@ windows AS (
 lasts AS (SELECT person_id, rule_id, substance, max(day) AS day FROM evidence GROUP BY ALL),
 ongoing AS (
   SELECT a.*, p.point, CAST(coalesce(l.day, a.started_on) + to_months(p.every_months) AS DATE) + p.every_days AS due_on, l.day AS served_on,
-    row_number() OVER (PARTITION BY a.person_id, a.rule_id, a.substance ORDER BY p.until_months NULLS LAST) AS place
+    row_number() OVER (PARTITION BY a.person_id, a.rule_id, a.substance ORDER BY coalesce(p.until_months, p.until_days) IS NULL, p.until_months, p.until_days) AS place
   FROM asked a JOIN k_point p ON p.rule_id = a.rule_id AND p.kind = 'ongoing'
   LEFT JOIN lasts l ON l.person_id = a.person_id AND l.rule_id = a.rule_id AND l.substance = a.substance
-  WHERE p.until_months IS NULL OR coalesce(l.day, a.started_on) < a.started_on + to_months(p.until_months)
+  WHERE coalesce(p.until_months, p.until_days) IS NULL
+    OR coalesce(l.day, a.started_on) < CAST(a.started_on + to_months(coalesce(p.until_months, 0)) AS DATE) + coalesce(p.until_days, 0)
 )
 SELECT person_id, rule_id, substance AS subject, point, title, test, CASE WHEN served_on IS NOT NULL THEN 'met' WHEN $as_of >= lapses_on THEN 'lapsed' ELSE 'open' END AS state,
   due_on, served_on, gp_org AS owner_org, role AS owner_role
