@@ -31,6 +31,8 @@ PAGES = {
     "ledger:undo_event": "/events/{event}/undo",
     "ledger:record_results": "/patients/{person}/results",
     "ledger:approve_pack": "/knowledge",
+    "registers:list_registers": "/registers",
+    "registers:show_register": "/registers/antipsychotic",
     "patients:show_person": "/patients/{person}",
     "patients:search_people": "/search",
     "patients:show_reads": "/patients/{person}/who-looked",

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 class Permission(StrEnum):
     VIEW_WORKLIST = "view worklist"
+    VIEW_REGISTERS = "view registers"
     VIEW_PATIENT = "view patient"
     SEARCH_PATIENTS = "search patients"
     ACT_ON_DUTY = "act on duty"
@@ -23,6 +24,7 @@ class Permission(StrEnum):
 
 _WORDS = {
     Permission.VIEW_WORKLIST: "see the worklist",
+    Permission.VIEW_REGISTERS: "see the registers",
     Permission.VIEW_PATIENT: "open patient records",
     Permission.SEARCH_PATIENTS: "search for patients",
     Permission.ACT_ON_DUTY: "act on duties",

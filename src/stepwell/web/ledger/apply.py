@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from django.db import transaction
 
 from stepwell.engine.reconcile import Change, ChangeKind, Key, Mark, Need, Reason, applied, latest_by_key, reconcile, why_gone
@@ -57,6 +58,9 @@ class Evaluated:
     registers: dict[int, list[dict[str, Any]]]
     results: dict[int, list[dict[str, Any]]]
     priority: dict[int, list[dict[str, Any]]]
+    spells: dict[int, list[dict[str, Any]]]
+    totals: dict[int, list[dict[str, Any]]]
+    interactions: dict[int, list[dict[str, Any]]]
 
     @classmethod
     def of(
@@ -90,6 +94,10 @@ class Evaluated:
             registers=_grouped(tables["registers"]),
             results=_grouped(tables["results"]),
             priority=_grouped(tables["priority"]),
+            # A spell that lasts says no more than the register does.
+            spells=_grouped(tables["register_spells"].filter(pc.is_valid(tables["register_spells"]["left_on"]))),
+            totals=_grouped(tables["totals"]),
+            interactions=_grouped(tables["interactions"]),
         )
 
 
@@ -98,6 +106,16 @@ def _grouped(table: pa.Table) -> dict[int, list[dict[str, Any]]]:
     for row in table.to_pylist():
         found.setdefault(row.pop("person_id"), []).append(row)
     return found
+
+
+Keeper = Callable[[Evaluated, Collection[int]], None]
+_keepers: list[Keeper] = []
+
+
+def add_keeper(keeper: Keeper) -> None:
+    """Another area keeps something of each evaluation: called inside the transaction that reconciles these people."""
+    if keeper not in _keepers:
+        _keepers.append(keeper)
 
 
 @dataclass(slots=True)
@@ -129,6 +147,8 @@ def apply_batch(evaluated: Evaluated, person_ids: Collection[int], *, at: dateti
         _write_duties(evaluated, current, outcome, at)
         _write_records(evaluated, [records[person_id] for person_id in current], at)
         _write_relationships(evaluated, current)
+        for keep in _keepers:
+            keep(evaluated, current)
         _settle_pending(evaluated, current)
         outcome.people = len(current)
         return outcome

@@ -39,7 +39,7 @@ class Rule:
 
 @cache
 def _tables() -> Mapping[str, list[dict[str, Any]]]:
-    names = ("k_substance", "k_set", "k_register", "k_test", "k_rule", "k_point", "k_pack")
+    names = ("k_param", "k_substance", "k_set", "k_register", "k_test", "k_rule", "k_point", "k_pack")
     tables = knowledge.load().tables()
     return {name: tables[name].to_pylist() for name in names}
 
@@ -71,6 +71,11 @@ def pack_words() -> Pack:
     info = knowledge.load().info
     counts = {mark: sum(row["mark"] == mark for row in _tables()["k_rule"]) for mark in MARKS}
     return Pack(name, version, info.authors, info.reviewed, tuple((mark, MARKS[mark], n) for mark, n in counts.items() if n))
+
+
+def parameter(name: str) -> int:
+    """A versioned parameter of the knowledge base."""
+    return int(_index("k_param", "name")[name]["value"])
 
 
 def substances() -> frozenset[str]:
@@ -121,6 +126,47 @@ def registers() -> list[tuple[str, str]]:
     return sorted(((row["register"], row["label"]) for row in _tables()["k_register"]), key=lambda pair: pair[1].lower())
 
 
+@cache
+def register_label(register: str) -> str:
+    """The name of a register, or its key when the pack in use no longer has it."""
+    row = _index("k_register", "register").get(register)
+    return str(row["label"]) if row else register
+
+
+def register_row(register: str) -> Mapping[str, Any] | None:
+    return _index("k_register", "register").get(register)
+
+
+def register_rows() -> list[dict[str, Any]]:
+    """Registers in the order of the knowledge base."""
+    return _tables()["k_register"]
+
+
+@cache
+def register_kind(register: str) -> str:
+    """`medicine` or `condition`."""
+    row = _index("k_register", "register").get(register)
+    return str(row["kind"] or "medicine") if row else "medicine"
+
+
+@cache
+def register_members(register: str) -> frozenset[str]:
+    """The medicines that put a person on it; none for a condition."""
+    row = _index("k_register", "register").get(register)
+    return members(row["set_name"]) if row and row["set_name"] else frozenset()
+
+
+@cache
+def rule_points() -> Mapping[str, int]:
+    """Priority points of each rule while it is open."""
+    return {row["rule_id"]: row["points"] or 0 for row in _tables()["k_rule"]}
+
+
+@cache
+def rule_titles() -> Mapping[str, str]:
+    return {row["rule_id"]: row["title"] for row in _tables()["k_rule"]}
+
+
 @dataclass(frozen=True, slots=True)
 class Test:
     """`unit` is None for a review or a process; `sample` is what one visit can do together."""
@@ -155,13 +201,16 @@ def rule(rule_id: str, point: str) -> Rule | None:
     if row is None:
         return None
     ids, mark = knowledge.load().basis(rule_id, point)
-    sources = knowledge.load().sources
-    titles = tuple(f"{sources[key].title} ({key})" if key in sources else _own_source(key) for key in ids)
+    titles = tuple(source_title(key) for key in ids)
     entry = knowledge.load().rules.get(rule_id)
     return Rule(rule_id, row["title"], row["because"] or "", titles, mark, getattr(entry, "action", "") or "")
 
 
-def _own_source(key: str) -> str:
+def source_title(key: str) -> str:
+    """A source by title with its id; a mark that stands for a source in words."""
+    sources = knowledge.load().sources
+    if key in sources:
+        return f"{sources[key].title} ({key})"
     if key in ("P", "K"):
         return MARKS[key].capitalize()
     return key[:1].upper() + key[1:]

@@ -46,6 +46,19 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def dose_words(row: Mapping[str, Any]) -> str:
+    """The dose of a row of medicines: `10 mg a day`, `about 29 mg a day` where it was estimated, `2.5 mg a day, when required`;
+    empty when it is not known. An estimate has two figures: more would claim to know."""
+    value = row["daily_ug"]
+    if value is None:
+        return ""
+    about = ""
+    if row["dose_provenance"] == "estimated":
+        step = 10 ** max(0, len(str(value)) - 2)
+        about, value = "about ", (value + step // 2) // step * step
+    return f"{about}{clinician.mass(value)} a day{', when required' if row['as_required'] else ''}"
+
+
 def sentence(parts: Iterable[str]) -> str:
     """Parts joined by semicolons into one sentence."""
     text = "; ".join(part.strip().rstrip(".;") for part in parts if part and part.strip())
