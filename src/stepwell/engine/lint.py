@@ -2,17 +2,28 @@
 
 SQLGlot can lose meaning silently between dialects: an ordered `list()` loses its order, unknown functions pass through,
 `date + interval` differs in type, a cast of 1.5 to a whole number and a division by zero differ in value. So stages keep
-to the functions and forms below, and the same files run on DuckDB and, transpiled, on Spark (design.md, section 2).
+to the functions and forms below, and the same files run on DuckDB and, translated by `spark_sql.py`, on Spark.
+
+What Spark reads otherwise and `spark_sql.py` mends: `||` binds like + there, `lower`
+knows İ and the final Σ, `$` and `.` of a pattern stop at other line breaks, `add_months` takes no BIGINT, two
+`string_agg(DISTINCT …)` in one SELECT are an internal error. What no tree shows, and a stage must not do:
+
+- add a BIGINT to a date, or mix texts and numbers in UNION, CASE, coalesce or a comparison: say CAST;
+- cast a text to a number or a date: the two accept different texts;
+- compute with INTEGER where it may pass 2,147,483,647 (a literal is one): say CAST(… AS BIGINT); both stop there;
+- number or order rows by less than tells them apart: each engine then picks its own.
 """
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.tokens import TokenType
 
+from stepwell.engine.spark_sql import distinct_in_order
 from stepwell.engine.stage_files import Stage
 
 # Each of these has one meaning on both engines for the ways stages use it.
@@ -45,6 +56,8 @@ ALLOWED: tuple[type[exp.Expr], ...] = (
     exp.Year,
 )
 TYPES = {"BIGINT", "INT", "VARCHAR", "TEXT", "DATE"}
+# A pattern that means one thing to RE2 and to Java.
+_PATTERN = re.compile(r"\^?(?:[A-Za-z0-9 _\-(){},|?*+.]|\[[A-Za-z0-9 _\-]+\])*\$?")
 # Words of the language that the tokenizer takes for names.
 _WORDS = {"NULLS", "LAST", "PRECEDING", "FOLLOWING", "UNBOUNDED", "BY"}
 # Connectives are functions to SQLGlot, and mean the same everywhere.
@@ -94,6 +107,30 @@ def _forms(tree: exp.Expr) -> list[str]:
         found.append("a RANGE frame: use ROWS")
     if any(w.args.get("recursive") for w in tree.find_all(exp.With)):
         found.append("WITH RECURSIVE: Spark stops at 100 levels")
+    if tree.find(exp.Limit, exp.Offset, exp.Fetch):
+        found.append("LIMIT: number the rows by what tells them apart and filter outside")
+    if any(distinct.args.get("on") for distinct in tree.find_all(exp.Distinct)):
+        found.append("DISTINCT ON: number the rows by what tells them apart and filter outside")
+    found += [
+        "string_agg(DISTINCT v, …) ordered by something else: ORDER BY v, ascending"
+        for node in tree.find_all(exp.GroupConcat)
+        if node.find(exp.Distinct) and distinct_in_order(node) is None
+    ]
+    found += [
+        f"pattern {node.expression.sql('duckdb')}: only letters, digits, [ ] ( ) | {{n}} ? * + . with ^ first and $ last; the rest differs in Java"
+        for node in tree.find_all(exp.RegexpLike)
+        if not (isinstance(node.expression, exp.Literal) and _PATTERN.fullmatch(node.expression.name))
+    ]
+    found += [
+        f"{node.sql('duckdb')}: say what to take off, trim(x, ' '): DuckDB knows more spaces than Spark"
+        for node in tree.find_all(exp.Trim)
+        if node.expression is None
+    ]
+    found += [
+        f"{node.sql('duckdb')}: a backslash is an escape to Spark and a letter to DuckDB"
+        for node in tree.find_all(exp.Like, exp.ILike)
+        if any("\\" in literal.name for literal in node.find_all(exp.Literal))
+    ]
     found += [
         "GROUP_CONCAT without ORDER BY inside: its order is not defined"
         for node in tree.find_all(exp.GroupConcat)

@@ -8,13 +8,15 @@ from __future__ import annotations
 import sqlglot
 from sqlglot import exp
 
+# The two letters whose lower case is more than one letter, or another at the end of a word, to Spark but not to DuckDB.
+_ODD_CAPITALS, _THEIR_LOWER_CASE = "İΣ", "iσ"
 _OPERATORS = (exp.Binary, exp.Unary, exp.In, exp.Between)
 
 
 def to_spark(sql: str) -> str:
     """The statement in Spark's dialect. SQLGlot's error when it knows that something cannot be carried over."""
     tree = sqlglot.parse_one(sql, read="duckdb")
-    for mend in (_months, _patterns, _joined, _parentheses):
+    for mend in (_months, _patterns, _lowered, _joined, _parentheses):
         for node in list(tree.walk()):
             mend(node)
     return tree.sql("spark", unsupported_level=sqlglot.ErrorLevel.RAISE)
@@ -33,15 +35,30 @@ def _patterns(node: exp.Expr) -> None:
         node.set("expression", exp.Literal.string("(?d)" + (pattern[:-1] + r"\z" if pattern.endswith("$") else pattern)))
 
 
+def _lowered(node: exp.Expr) -> None:
+    if isinstance(node, exp.Lower):
+        node.set("this", exp.func("translate", node.this, exp.Literal.string(_ODD_CAPITALS), exp.Literal.string(_THEIR_LOWER_CASE)))
+
+
 def _joined(node: exp.Expr) -> None:
-    """Distinct values in order: LISTAGG(DISTINCT …) beside a second such aggregate is an internal error of Spark 4."""
+    """Distinct values in order: LISTAGG(DISTINCT …) beside a second such aggregate is an internal error of Spark 4.3."""
+    value = distinct_in_order(node)
+    if value is not None:
+        sorted_values = exp.func("sort_array", exp.func("collect_set", value.copy()))
+        joined = exp.func("array_join", sorted_values, node.args["separator"].copy())
+        any_value = exp.GT(this=exp.Count(this=value.copy()), expression=exp.Literal.number(0))
+        node.replace(exp.Case().when(any_value, joined))
+
+
+def distinct_in_order(node: exp.Expr) -> exp.Expr | None:
+    """The value of string_agg(DISTINCT value, separator ORDER BY value); None for anything else."""
     if not (isinstance(node, exp.GroupConcat) and isinstance(node.this, exp.Order) and isinstance(node.this.this, exp.Distinct)):
-        return
-    value = node.this.this.expressions[0]
-    sorted_values = exp.func("sort_array", exp.func("collect_set", value.copy()))
-    joined = exp.func("array_join", sorted_values, node.args["separator"].copy())
-    any_value = exp.GT(this=exp.Count(this=value.copy()), expression=exp.Literal.number(0))
-    node.replace(exp.Case().when(any_value, joined))
+        return None
+    values, orders = node.this.this.expressions, node.this.expressions
+    if len(values) != 1 or len(orders) != 1 or orders[0].args.get("desc") or orders[0].this != values[0]:
+        return None
+    value: exp.Expr = values[0]
+    return value
 
 
 def _parentheses(node: exp.Expr) -> None:

@@ -4,7 +4,7 @@
 -- grain   person_id, substance
 -- rule    docs/engine.md 3; ruling 19: a reason stated on the plan decides, then the problem list
 WITH planned AS (
-  SELECT e.person_id, e.substance, p.indication_code, trim(p.indication_text) AS trimmed_text, p.indication_text, p.code_system, p.intended_end_on
+  SELECT e.person_id, e.substance, p.indication_code, trim(p.indication_text, ' ') AS trimmed_text, p.indication_text, p.code_system, p.intended_end_on
   FROM listed AS e
   JOIN subjects AS s ON s.person_id = e.person_id
   JOIN medication_plans AS p ON p.subject_id = s.subject_id
