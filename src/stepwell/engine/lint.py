@@ -117,7 +117,7 @@ def _forms(tree: exp.Expr) -> list[str]:
         if node.find(exp.Distinct) and distinct_in_order(node) is None
     ]
     found += [
-        f"pattern {node.expression.sql('duckdb')}: only letters, digits, [ ] ( ) | {{n}} ? * + . with ^ first and $ last; the rest differs in Java"
+        f"pattern {node.expression.sql('duckdb')}: letters, digits, [] () | {{n}} ? * + . and ^ first, $ last; others differ in Java"
         for node in tree.find_all(exp.RegexpLike)
         if not (isinstance(node.expression, exp.Literal) and _PATTERN.fullmatch(node.expression.name))
     ]

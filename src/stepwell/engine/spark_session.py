@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import re
 import shutil
@@ -75,11 +76,14 @@ def _start() -> SparkSession:
     from pyspark.sql import SparkSession
 
     find_java()
+    # PySpark prints what Spark says of a failed statement, values and all, unless told not to.
+    logging.getLogger("SQLQueryContextLogger").disabled = True
+    logging.getLogger("DataFrameQueryContextLogger").disabled = True
     # Only this user may read it: shuffles that do not fit into memory are spilled here.
     folder = Path(tempfile.mkdtemp(prefix="stepwell-spark-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    logging = folder / "log4j2.properties"
-    logging.write_text(_LOGGING, encoding="utf-8")
+    silence = folder / "log4j2.properties"
+    silence.write_text(_LOGGING, encoding="utf-8")
     conf = SparkConf(loadDefaults=False).setAll(
         [
             ("spark.app.name", "stepwell"),
@@ -87,7 +91,7 @@ def _start() -> SparkSession:
             ("spark.driver.memory", MEMORY),
             ("spark.driver.host", "127.0.0.1"),
             ("spark.driver.bindAddress", "127.0.0.1"),
-            ("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={logging.as_uri()}"),
+            ("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={silence.as_uri()}"),
             ("spark.ui.enabled", "false"),
             ("spark.ui.showConsoleProgress", "false"),
             ("spark.local.dir", str(folder)),
