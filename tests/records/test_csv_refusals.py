@@ -6,6 +6,7 @@ import csv
 import gzip
 import hashlib
 import io
+import json
 import random
 from collections.abc import Callable
 from datetime import date, datetime
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from csv_builders import Emis, Extract, Tpp
+from fhir_builders import Fhir
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -231,14 +233,49 @@ def test_the_same_row_twice_counts_once(tmp_path: Path, bring: Bring, store: Sto
     assert [row["value_milli"] for row in store.refresh().table("observations").to_pylist()] == [141_000]
 
 
-def test_two_kinds_of_input_at_once(tmp_path: Path, bring: Bring) -> None:
-    folder = emis_of().write(tmp_path / "emis")
-    (folder / "Patient.ndjson").write_text("{}\n")
-    with pytest.raises(Unusable, match="both CSV and FHIR"):
-        bring(folder)
-    assert bring(folder, format="emis").rejected == 0
+def network_of_two(folder: Path) -> Path:
+    """A practice that sends an extract, and a trust that sends FHIR, of one person."""
+    emis = emis_of()
+    emis.rows["Admin_Patient"][0]["NhsNumber"] = "9990000018"
+    emis.write(folder / "A82001")
+    fhir = Fhir()
+    trust = folder / "RX1"
+    trust.mkdir()
+    lines = [
+        fhir.organisation("RX1", "NHS trust"),
+        fhir.patient("t1", "RX1", nhs="9990000018"),
+        fhir.issue("x1", "t1"),
+        {"resourceType": "Patient"},
+    ]
+    (trust / "all.ndjson").write_text("\n".join(json.dumps(line) for line in lines))
+    return folder
+
+
+def test_practices_in_csv_and_a_trust_in_fhir_are_one_import(tmp_path: Path, bring: Bring, store: Store) -> None:
+    folder = network_of_two(tmp_path / "network")
+    report = bring(folder)
+    assert (report.format, report.rejected, report.store_version) == ("fhir and emis", 1, 1)
+    assert {source: counts["accepted"] for source, counts in report.by_source.items()} == {"A82001": 10, "RX1": 3}
+    store.refresh()
+    links = store.table("links").to_pylist()
+    assert len(links) == 2
+    assert len({row["person_id"] for row in links}) == 1
+    assert [row["import_id"] for row in store.table("rejects").to_pylist()] == [report.import_id]
+    again = bring(folder)
+    assert (again.new, again.superseded, again.unchanged) == (0, 0, 13)
+    assert bring(folder, format="emis").unchanged == 10
     with pytest.raises(Refused, match="extract of emis, not of tpp"):
         bring(folder, format="tpp")
+
+
+def test_when_one_of_two_kinds_cannot_be_used_neither_is(tmp_path: Path, bring: Bring, store: Store) -> None:
+    folder = network_of_two(tmp_path / "network")
+    file = folder / "A82001" / "CareRecord_Observation.csv"
+    file.write_text(file.read_text().replace("CodeId", "Something", 1))
+    with pytest.raises(Unusable, match="nearest table is CareRecord_Observation"):
+        bring(folder)
+    assert store.version == Store.open(store.path).version == 0
+    assert store.table("patients").num_rows == 0
 
 
 def test_values_over_several_lines(tmp_path: Path, bring: Bring, store: Store) -> None:

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -204,7 +205,10 @@ class Store:
         with self._locked(self.path, manifests.LOCK_IMPORT, wait_seconds):
             self.refresh()
             manifests.sweep(self.path, self.manifest, manifests.RECORDS)
-            yield RecordWriter(self)
+            try:
+                yield RecordWriter(self)
+            finally:
+                self.refresh()
 
     def put_workflow(self, tables: Mapping[str, pa.Table], *, person_ids: Collection[int] | None) -> int:
         """Replace the rows of these workflow tables for these persons, or all of them when None. Returns the version.
@@ -299,6 +303,13 @@ class RecordWriter:
         """Replace the whole table `links` (it is append-only: give the old rows too)."""
         for bucket in range(self.store.manifest.buckets):
             self.put("links", "", bucket, links.filter(_in_bucket(links["person_id"], bucket, self.store.manifest.buckets)))
+
+    def settle(self) -> None:
+        """Let this writer's store show what was put so far, as if it were in force: what follows is put on top of it. See `commit`."""
+        manifest = self.store.manifest
+        kept = [part for part in manifest.parts if part.key not in self._changes]
+        added = [part for part in self._changes.values() if part is not None]
+        self.store._use(msgspec.structs.replace(manifest, parts=tuple(sorted((*kept, *added), key=lambda part: part.key))))
 
     def commit(self) -> int:
         """Switch, atomically. Returns the version in force: the old one when nothing changed."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from stepwell.records.importers.report import Unusable
 
 # A line longer than this is refused without being held in memory. Bytes.
 MAX_LINE = 64 * 1024 * 1024
+_BLOCK = 1024 * 1024
 _LINES = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
 _WHOLE = (".json", ".json.gz")
 
@@ -80,12 +82,15 @@ def find(path: Path) -> list[File]:
     return found
 
 
-def read(files: list[File], digest: hashlib._Hash | None = None) -> Iterator[Document]:
-    """Every document. Unusable when a file cannot be read to its end. `digest` takes in every byte."""
+def read(files: list[File], digest: hashlib._Hash | None = None, *only: re.Pattern[bytes]) -> Iterator[Document]:
+    """Every document. Unusable when a file cannot be read to its end. `digest` takes in every byte.
+
+    With patterns, lines that match none of them may be passed over: what is wanted is looked for in many lines at once.
+    """
     for file in files:
         try:
             with _open(file.path) as handle:
-                yield from _lines(file, handle, digest) if file.by_line else _whole(file, handle, digest)
+                yield from _lines(file, handle, digest, only) if file.by_line else _whole(file, handle, digest)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise Unusable(f"{file.name} is cut short or damaged ({error}). Transfer it again; nothing was imported.") from error
         except OSError as error:
@@ -100,29 +105,52 @@ def _open(path: Path) -> IO[bytes]:
     return gzip.GzipFile(fileobj=handle) if packed or (path.name.endswith(".gz") and path.stat().st_size) else handle  # type: ignore[return-value]
 
 
-def _lines(file: File, handle: IO[bytes], digest: hashlib._Hash | None) -> Iterator[Document]:
-    number = 0
+def _lines(file: File, handle: IO[bytes], digest: hashlib._Hash | None, only: tuple[re.Pattern[bytes], ...]) -> Iterator[Document]:
+    unit, name, number, first = file.unit, file.name, 0, True
     while True:
-        raw = handle.readline(MAX_LINE)
-        if not raw:
+        # Whole lines, many at once; a line that does not end in a block is read to its end.
+        block = handle.read(_BLOCK)
+        if not block:
             return
-        number += 1
-        if len(raw) == MAX_LINE and not raw.endswith(b"\n"):
-            whole = hashlib.sha256(raw)
-            while raw and not raw.endswith(b"\n"):
-                raw = handle.readline(MAX_LINE)
-                whole.update(raw)
-            if digest:
-                digest.update(whole.digest())
-            yield Document(file.unit, file.name, number, b"", sha256=whole.hexdigest())
-            continue
+        if block[-1:] != b"\n":
+            block += handle.readline(MAX_LINE)
+            if len(block) > MAX_LINE and block[-1:] != b"\n" and block.rfind(b"\n") < len(block) - MAX_LINE:
+                yield from _too_long(file, handle, digest, block, number)
+                number += block.count(b"\n") + 1
+                continue
         if digest:
-            digest.update(raw)
-        if number == 1:
-            raw = raw.removeprefix(b"\xef\xbb\xbf")
-        raw = raw.strip()
-        if raw:
-            yield Document(file.unit, file.name, number, raw)
+            digest.update(block)
+        if first:
+            block, first = block.removeprefix(b"\xef\xbb\xbf"), False
+        if only and not any(pattern.search(block) for pattern in only):
+            number += block.count(b"\n")
+            continue
+        lines = block.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        for raw in lines:
+            number += 1
+            if text := raw.strip():
+                yield Document(unit, name, number, text)
+
+
+def _too_long(file: File, handle: IO[bytes], digest: hashlib._Hash | None, block: bytes, number: int) -> Iterator[Document]:
+    """The lines of a block whose last is too long to be held: that one only by its hash."""
+    head, _, raw = block.rpartition(b"\n")
+    if head:
+        if digest:
+            digest.update(head + b"\n")
+        for line in head.split(b"\n"):
+            number += 1
+            if text := line.strip():
+                yield Document(file.unit, file.name, number, text)
+    whole = hashlib.sha256(raw)
+    while raw and not raw.endswith(b"\n"):
+        raw = handle.readline(MAX_LINE)
+        whole.update(raw)
+    if digest:
+        digest.update(whole.digest())
+    yield Document(file.unit, file.name, number + 1, b"", sha256=whole.hexdigest())
 
 
 def _whole(file: File, handle: IO[bytes], digest: hashlib._Hash | None) -> Iterator[Document]:

@@ -1,7 +1,7 @@
 """FHIR resources as typed structs: R4 and GP Connect STU3, only the elements this product reads.
 
 Two tagged unions on `resourceType`, because a few elements change type between the releases. Unknown keys are skipped;
-`modifierExtension` and `implicitRules` must not be and are checked on the raw text (`stepwell.records.importers.run`).
+`modifierExtension` and `implicitRules` must not be and are checked on the raw text (`stepwell.records.importers.context`).
 Source: hl7.org/fhir/R4, hl7.org/fhir/STU3, GP Connect Access Record Structured profiles.
 """
 

@@ -38,7 +38,7 @@ class _Waiting:
 
 class People:
     def __init__(self, files: list[documents.File], practice: str | None, source: str | None, format_: str, today: date) -> None:
-        self._files, self._practice, self._source, self._format, self._today = files, practice, source, format_, today
+        self.files, self._practice, self._source, self._format, self._today = files, practice, source, format_, today
         self._units: dict[str, Unit] = {}
         self._claims: dict[Where, patients.Claim] = {}
         self._bundled: dict[Where, set[str] | None] = {}
@@ -89,7 +89,7 @@ class People:
     def read(self) -> None:
         """Go through the input once. Raises Unusable when a file cannot be read to its end."""
         waiting: list[_Waiting] = []
-        for document in documents.read(self._files, self.digest):
+        for document in documents.read(self.files, self.digest, _INDEXED, _DELETE):
             if _DELETE.search(document.raw):
                 self.deletions = True
             if not _INDEXED.search(document.raw):

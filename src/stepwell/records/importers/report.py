@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -32,6 +33,11 @@ class _Group:
         self.message = self.message or message
         if len(self.examples) < EXAMPLES:
             self.examples.append(example)
+
+    def join(self, other: _Group) -> None:
+        self.count += other.count
+        self.message = self.message or other.message
+        self.examples += other.examples[: EXAMPLES - len(self.examples)]
 
 
 @dataclass
@@ -71,6 +77,23 @@ class ImportReport:
 
     def count(self, source: str, what: str, number: int = 1) -> None:
         self.by_source.setdefault(source, Counter())[what] += number
+
+    def join(self, other: ImportReport) -> None:
+        """Take in what another reading of the same import did."""
+        for name in ("read", "new", "unchanged", "superseded", "removed"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.not_used.update(other.not_used)
+        for source, counts in other.by_source.items():
+            self.by_source.setdefault(source, Counter()).update(counts)
+        for table, count in other.rows.items():
+            self.rows[table] = self.rows.get(table, 0) + count
+        for mine, theirs in ((self._rejected, other._rejected), (self._flags, other._flags)):
+            for name, group in theirs.items():
+                mine.setdefault(name, _Group()).join(group)
+        self.import_id = hashlib.sha256(f"{self.import_id} {other.import_id}".encode()).hexdigest()[:16]
+        self.format = f"{self.format} and {other.format}"
+        if other.scope != self.scope:
+            self.scope = f"{self.scope} and {other.scope}"
 
     def flag_count(self, what: str) -> int:
         return self._flags[what].count if what in self._flags else 0

@@ -68,17 +68,11 @@ class Source:
         return "cp1252" if self.found.dialect == "tpp" else "utf-8"
 
 
-def is_extract(path: Path) -> bool:
-    """Whether there is a CSV file at or under `path`."""
+def under(path: Path) -> list[Path]:
+    """CSV files at or under `path`, by name."""
     if path.is_file():
-        return path.name.lower().endswith(SUFFIXES)
-    return any(True for _ in _under(path))
-
-
-def _under(path: Path) -> Iterator[Path]:
-    for file in sorted(path.rglob("*")):
-        if file.is_file() and file.name.lower().endswith(SUFFIXES) and not file.name.startswith("."):
-            yield file
+        return [path] if path.name.lower().endswith(SUFFIXES) else []
+    return [each for each in sorted(path.rglob("*")) if each.is_file() and each.name.lower().endswith(SUFFIXES) and each.name[0] != "."]
 
 
 def find(path: Path, staging: Path, digest: hashlib._Hash) -> tuple[list[Source], bool | None]:
@@ -86,7 +80,7 @@ def find(path: Path, staging: Path, digest: hashlib._Hash) -> tuple[list[Source]
 
     `digest` takes in every byte. Unusable when a file cannot be read to its end, or is no table that is known.
     """
-    paths = [path] if path.is_file() else list(_under(path))
+    paths = under(path)
     if not paths:
         raise Unusable(f"No .csv file in {path}. Give the folder the extract was written to.")
     if all(each.stat().st_size == 0 for each in paths):

@@ -14,7 +14,6 @@ from stepwell.records.importers.extracts.people import People
 from stepwell.records.importers.extracts.session import Session, name
 from stepwell.records.importers.report import ImportReport, Place
 from stepwell.records.importers.values import Fault
-from stepwell.records.schema import TABLES
 
 # Refusals of a patient that are no fault of the row: counted as not used, with all that belongs to the person.
 _LEFT_OUT = {people.WITHHELD: "confidential", people.TEST_PATIENT: "test patient"}
@@ -25,7 +24,7 @@ class Refusals:
 
     def __init__(self, session: Session, report: ImportReport, found: People, known: set[str], today: date) -> None:
         self._session, self._report, self._people, self._known, self._today = session, report, found, known, today
-        self._rows: list[dict[str, Any]] = []
+        self.rows: list[dict[str, Any]] = []
         self.withheld: set[str] = set()
 
     def judge(self, kind: Table, rows: list[tuple[int, str | None, str, str | None]]) -> None:
@@ -75,12 +74,4 @@ class Refusals:
     def refuse(self, fault: Fault, source: Source, line: int, *, table: str, key: str | None, digest: str) -> None:
         self._report.reject(fault.reason, fault.message, Place(source.name, line, table, key), fault.path)
         place = {"file": source.name, "line": line, "resource_type": table, "native_id": key}
-        self._rows.append(place | {"path": fault.path, "message": fault.message, "raw_sha256": digest})
-
-    def table(self) -> pa.Table | None:
-        """The canonical table of rejects; None when nothing was refused."""
-        if not self._rows:
-            return None
-        return pa.Table.from_pylist(
-            [row | {"import_id": self._report.import_id} for row in self._rows], schema=TABLES["rejects"].arrow_schema()
-        )
+        self.rows.append(place | {"path": fault.path, "message": fault.message, "raw_sha256": digest})

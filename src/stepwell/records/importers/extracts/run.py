@@ -1,11 +1,10 @@
-"""One import of an extract, from files to the switched store; see `importers.run` for the promise it keeps."""
+"""One import of an extract, from files to parts beside the store; `importers.run` puts them in force."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 from stepwell.records.importers.extracts import codes, details, files, merge, people
 from stepwell.records.importers.extracts.files import Source
@@ -14,11 +13,12 @@ from stepwell.records.importers.extracts.joins import Joins
 from stepwell.records.importers.extracts.merge import Merger, Reach
 from stepwell.records.importers.extracts.refusals import Refusals
 from stepwell.records.importers.extracts.session import Session, quoted, sql
+from stepwell.records.importers.options import Options
 from stepwell.records.importers.report import ImportReport, Place, Unusable
 from stepwell.records.importers.scope import DELTA, FULL, PATIENTS
 from stepwell.records.people import Linker
 from stepwell.records.schema import TABLES
-from stepwell.records.store import RecordWriter, Store, clear_folder
+from stepwell.records.store import RecordWriter
 
 # Canonical table → the tables of each dialect that tell it, in the order in which later ones need earlier ones.
 _PERSONS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -45,59 +45,39 @@ _LAST = {_ENTRY: "requests", "SRPrimaryCareMedication": "medication_issues"}
 _STATE = "_kind VARCHAR, _row BIGINT, _key VARCHAR, _gone BOOLEAN, _withheld BOOLEAN, _fault VARCHAR, _recorded_on DATE"
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the command says; see `importers.run.run_import`."""
+class ExtractRun:
+    """One import of an extract, from files to parts beside the store. `suspect`: files to be gone through line by line."""
 
-    practice: str | None
-    source: str | None
-    format: str
-    scope: str
-    today: date
-    now: datetime
-
-
-def run(path: Path, store: Store, asked: Asked) -> ImportReport:
-    """Bring the extract at `path` into `store`. Raises Unusable, and leaves the store alone, when it cannot be used."""
-    suspect: set[Path] = set()
-    while True:
-        try:
-            return _once(path, store, asked, suspect)
-        except files.Disagreement as found:
-            suspect.add(found.path)
-
-
-def _once(path: Path, store: Store, asked: Asked, suspect: set[Path]) -> ImportReport:
-    with store.importing() as writer:
-        folder = writer.staging
-        session = Session(folder, asked.today, asked.source)
-        try:
-            return _Extract(path, session, writer, asked, folder=folder, suspect=suspect).finish()
-        finally:
-            session.close()
-            clear_folder(folder)
-
-
-class _Extract:
-    def __init__(self, path: Path, session: Session, writer: RecordWriter, asked: Asked, *, folder: Path, suspect: set[Path]) -> None:
-        self.session, self.writer, self.asked, self.store = session, writer, asked, writer.store
+    def __init__(self, path: Path, writer: RecordWriter, options: Options, suspect: set[Path]) -> None:
+        self._path, self._suspect = path, suspect
+        self.writer, self.options, self.store = writer, options, writer.store
+        self.folder = writer.staging
+        self.session = Session(self.folder, options.today, options.source)
         self.report = ImportReport()
+        self.refused: list[dict[str, Any]] = []
+
+    def close(self) -> None:
+        self.session.close()
+
+    def _begin(self) -> None:
+        """Learn what the files are and who the people in them are."""
+        session, options, path = self.session, self.options, self._path
         digest = hashlib.sha256()
-        self.sources, said_delta = files.find(path, folder, digest)
+        self.sources, said_delta = files.find(path, self.folder, digest)
         for source in self.sources:
-            source.suspect |= source.original in suspect
+            source.suspect |= source.original in self._suspect
         dialects = sorted({each.found.dialect for each in self.sources})
-        if asked.format not in ("auto", *dialects) or (asked.format != "auto" and len(dialects) > 1):
-            raise Unusable(f"The input is an extract of {' and '.join(dialects)}, not of {asked.format}. Leave --format out.")
+        if options.format not in ("auto", *dialects) or (options.format != "auto" and len(dialects) > 1):
+            raise Unusable(f"The input is an extract of {' and '.join(dialects)}, not of {options.format}. Leave --format out.")
         self.report.format = " and ".join(dialects)
-        self.people = people.read(session, self.sources, self.store, asked.practice, asked.today)
+        self.people = people.read(session, self.sources, self.store, options.practice, options.today)
         if self.people.elsewhere and not self.people.sources:
             raise Unusable(
-                f"Every record in this input is held by {', '.join(sorted(self.people.elsewhere))}; the import is for {asked.practice}. "
+                f"Every record in this input is held by {', '.join(sorted(self.people.elsewhere))}; the import is for {options.practice}. "
                 "Give the right --practice, or --source auto."
             )
         self.known = self.people.sources or set(self.store.sources())
-        self.known |= {each for each in (asked.practice, asked.source) if each}
+        self.known |= {each for each in (options.practice, options.source) if each}
         if not any(session.count(each) or each.broken for each in self.sources):
             raise Unusable("The input holds no row. Export it again and check that the transfer was complete.")
         if not self.known:
@@ -105,17 +85,18 @@ class _Extract:
                 "It cannot be told whose record this is: the organisation of no patient is known. Import the tables of patients and "
                 "organisations too, or say --source."
             )
-        self.linker = Linker(writer, asked.now, self.known)
+        self.linker = Linker(self.writer, options.now, self.known)
         self.linker.assign(self.people.identities())
         people.tell(session, self.people, self.linker.subjects)
         self.reach = self._reach(said_delta)
         self.report.scope = self.reach.kind
-        digest.update(repr((asked.practice, asked.source, asked.format, self.reach.kind)).encode())
+        digest.update(repr((options.practice, options.source, options.format, self.reach.kind)).encode())
         self.report.import_id = digest.hexdigest()[:16]
-        self.refusals = Refusals(session, self.report, self.people, self.known, asked.today)
-        self.merger = Merger(session, writer, self.report, self.reach, self.refusals.withheld)
+        self.refusals = Refusals(session, self.report, self.people, self.known, options.today)
+        self.merger = Merger(session, self.writer, self.report, self.reach, self.refusals.withheld)
 
-    def finish(self) -> ImportReport:
+    def finish(self) -> None:
+        self._begin()
         codes.remember(self.session, self.store)
         try:
             self._not_used()
@@ -129,16 +110,12 @@ class _Extract:
         self._check_loss()
         self._tell()
         self.linker.save()
-        rejects = self.refusals.table()
-        if rejects is not None:
-            self.writer.put("rejects", self.report.import_id, 0, rejects)
-        self.report.store_version = self.writer.commit()
-        return self.report
+        self.refused = self.refusals.rows
 
     # What the input is
 
     def _reach(self, said_delta: bool | None) -> Reach:
-        kind, subjects = self.asked.scope, self.linker.subjects
+        kind, subjects = self.options.scope, self.linker.subjects
         if kind == "auto":
             delta = said_delta
             if delta is None:
@@ -315,7 +292,7 @@ class _Extract:
 
     def _check_loss(self) -> None:
         """An extract of part of a record looks like a full one; whoever means it can say so."""
-        if self.asked.scope != "auto" or self.reach.kind != FULL:
+        if self.options.scope != "auto" or self.reach.kind != FULL:
             return
         for source, count in self.merger.gone.items():
             if count > 20 and count * 2 > self.merger.before[source]:
