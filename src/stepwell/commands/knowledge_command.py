@@ -21,11 +21,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         description="Run it after a code list, or a medicine's BNF prefixes, names or forms, were changed.",
     )
     products.add_argument("path", nargs="?", type=Path, help="folder that holds pack.yaml (default: the pack that ships with Stepwell)")
-    check.add_argument("--json", action="store_true", help="print entries, without_source, by_mark and errors as JSON")
+    check.add_argument(
+        "--json", action="store_true", help="print entries, without_source, by_mark, errors and what became of the evidence as JSON"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from stepwell.knowledge import DATA
+    from stepwell.knowledge import DATA, check_evidence
     from stepwell.knowledge.check import check, counts
     from stepwell.knowledge.pack import read
     from stepwell.knowledge.remake import remake
@@ -37,6 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     raw = read(arguments.path or DATA)
     faults = check(raw)
     entries, without, by_mark = counts(raw)
+    differences, tally = ([], None) if faults else check_evidence.of_pack(raw.root)
+    bad = bool(faults or differences)
     if arguments.json:
         report = {
             "pack": raw.info.name if raw.info else None,
@@ -45,12 +49,19 @@ def run(arguments: argparse.Namespace) -> int:
             "without_source": without,
             "by_mark": by_mark,
             "errors": [fault._asdict() for fault in faults],
+            "evidence": tally._asdict() if tally else None,
+            "unaccounted": [difference._asdict() for difference in differences],
         }
         print(json.dumps(report, indent=2, ensure_ascii=False))
-        return 1 if faults else 0
+        return 1 if bad else 0
     for fault in faults:
         print(f"{raw.root / fault.file}:{fault.line}: {fault.message}")
+    for difference in differences:
+        print(f"{raw.root / 'evidence' / difference.table}.csv: '{difference.row}': {difference.message}")
     name = f"{raw.info.name} {raw.info.version} ({raw.info.reviewed})" if raw.info else "no name"
     marks = ", ".join(f"{mark} {count}" for mark, count in by_mark.items() if count)
     print(f"{name}: {entries} entries ({marks}), {without} without a source, {len(faults)} {'fault' if len(faults) == 1 else 'faults'}")
-    return 1 if faults else 0
+    if tally:
+        told = f"{tally.rows} rows of evidence: {tally.accounted} in the pack, {tally.left_out} left out with a reason, {tally.kept} kept"
+        print(f"{told} as tables, {len(differences)} {'difference' if len(differences) == 1 else 'differences'}")
+    return 1 if bad else 0

@@ -22,7 +22,12 @@ WEAKEST_FIRST = "PKSDCV"  # a row with several marks counts as its weakest part 
 
 
 class Described(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One table of evidence.yaml. `columns`: column → the kind of entry its figures belong to."""
+    """One table of evidence.yaml.
+
+    `columns`: column → the figure of an entry it must equal (`check_evidence`); `medicine` is the column that names the medicine.
+    `numbers`: columns whose numbers must stand in the entries that accounting.csv names. `unmarked`: why some rows have no mark (they
+    count as P).
+    """
 
     table: str
     title: str
@@ -31,6 +36,9 @@ class Described(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     mark: str
     rows: Literal["accounting", "table"] = "table"
     columns: dict[str, str] = {}
+    medicine: str = "substance"
+    numbers: list[str] = []
+    unmarked: str = ""
     kept: str = ""
 
 

@@ -1,0 +1,101 @@
+# ruff: noqa: E501
+"""Acceptance line 6: every figure of the evidence is in the pack or left out with a reason, and a rendered page shows each figure of a
+medicine, test and rule with its source id and mark."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stepwell import knowledge
+from stepwell.cli import main
+from stepwell.knowledge import check_evidence, evidence
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    """A copy of the pack that ships, to be broken."""
+    return Path(shutil.copytree(knowledge.DATA, tmp_path / "pack"))
+
+
+def _change(pack: Path, file: str, old: str, new: str) -> None:
+    path = pack / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text, f"{old!r} is not in {file}"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def _report(pack: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict]:
+    capsys.readouterr()
+    status = main(["knowledge", "check", str(pack), "--json"])
+    return status, json.loads(capsys.readouterr().out)
+
+
+def _told(pack: Path, capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str, str]]:
+    status, report = _report(pack, capsys)
+    assert status == 1
+    assert not report["errors"]
+    return [(found["table"], found["row"], found["message"]) for found in report["unaccounted"]]
+
+
+def test_every_row_is_in_the_pack_or_left_out_with_a_reason(pack, capsys):
+    status, report = _report(pack, capsys)
+    assert report["unaccounted"] == []
+    assert status == 0
+    counted = report["evidence"]
+    tables = evidence.packaged()
+    assert counted["rows"] == sum(len(table.rows) for table in tables.values()) > 1000
+    assert counted["rows"] == counted["accounted"] + counted["left_out"] + counted["kept"]
+    kept = {table.name for table in tables.values() if table.about.rows == "table" and not table.about.columns}
+    assert counted["kept"] == sum(len(tables[name].rows) for name in kept)
+    assert all(tables[name].about.kept for name in kept)
+
+
+def test_every_table_brought_in_is_described_and_read():
+    files = {path.stem for path in (knowledge.DATA / "evidence").glob("*.csv")} - {"accounting"}
+    assert files == evidence.packaged().keys()
+
+
+def test_a_row_that_is_forgotten_is_told(pack, capsys):
+    path = pack / "evidence" / "accounting.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    forgotten = next(row for row in rows if row[:2] == ["thresholds_and_actions", "lithium level | >=1.5 or toxic signs at any level"])
+    rows.remove(forgotten)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    assert [(table, row) for table, row, _ in _told(pack, capsys)] == [tuple(forgotten[:2])]
+
+
+BROKEN = [
+    # a figure of the pack, or of the table, that is not the other's
+    ("maximum", "medicines/eight.yaml", "max_daily: {mg: 20,", "max_daily: {mg: 25,", "antipsychotics", "olanzapine", "the pack says 25"),
+    ("factor", "evidence/ome_factors.csv", "oxycodone,oral,1.5,", "oxycodone,oral,2.0,", "ome_factors", "oxycodone | oral", "the pack says 1.5"),
+    ("patch", "patches.yaml", "micrograms_an_hour: 75", "micrograms_an_hour: 57", "ome_patches", "fentanyl | 75", "the pack says"),
+    ("equivalent", "loads.yaml", "medicine: temazepam, equals: 10", "medicine: temazepam, equals: 20", "benzodiazepine_equivalents", "temazepam", "says 20"),
+    ("points", "loads.yaml", "medicine: paroxetine, points: 3", "medicine: paroxetine, points: 1", "anticholinergic_burden", "paroxetine", "says 1"),
+    ("window", "medicines/long-acting.yaml", "window: {early: 2 days, late: 5 days", "window: {early: 2 days, late: 9 days", "long_acting_injections", None, "the pack says 9"),
+    ("band", "rules/lithium.yaml", "band: {test: calcium, over: 2.6}", "band: {test: calcium, over: 2.8}", "thresholds_and_actions", "calcium (lithium) | adjusted >2.6", "2.6"),
+    ("code", "evidence/antipsychotics.csv", "0402010A0", "0402010ZZ", "antipsychotics", "amisulpride", "the pack says 0402010A0"),
+    ("dose line", "evidence/dose_thresholds.csv", "opioid,OME,300,", "opioid,OME,310,", "dose_thresholds", "opioid | OME | 310", "not accounted for"),
+    ("source", "evidence/lithium_interactions.csv", ",S10,V", ",S010,V", "lithium_interactions", None, "'S010' is not a source"),
+    ("entry", "evidence/accounting.csv", "rule lithium.level-toxic", "rule lithium.level-toxics", "thresholds_and_actions", None, "is no entry"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "old", "new", "table", "row", "words"), [case[1:] for case in BROKEN], ids=[case[0] for case in BROKEN])
+def test_a_figure_that_differs_is_told_with_its_row(pack, capsys, file, old, new, table, row, words):  # noqa: PLR0917
+    _change(pack, file, old, new)
+    told = _told(pack, capsys)
+    assert any(found[0] == table and row in (None, found[1]) and words in found[2] for found in told), told
+
+
+def test_a_reason_is_a_sentence_and_an_account_names_something():
+    for account in evidence.accounts(knowledge.DATA):
+        assert account.entries or len(account.left_out) > 10, account
+        for written in account.entries:
+            assert check_evidence.entry(knowledge.load(), written) is not None
