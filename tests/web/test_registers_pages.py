@@ -159,3 +159,32 @@ def test_owners_of_a_register_are_those_of_its_medicines(world):
     world.agree_lithium("Iris")
     row = Membership.objects.get(person_id=world.ids["Iris"], register="lithium")
     assert f"|{TRUST}|" in row.owners
+
+
+def test_the_patient_page_tells_totals_with_their_parts_and_line(world):
+    page = text(world.client("gp").get(f"/patients/{world.ids['Omar']}"))
+    plain = re.sub(r"<[^>]+>", "", page)
+    assert "oral morphine 124 mg a day: codeine (with co-codamol) 24 mg + morphine 100 mg" in plain
+    assert "at or above 120 mg" in plain and "Structured medication review for 120 mg or more of oral morphine a day" in plain
+    assert "Taken together" in plain and "Opioid since 10-Jan-2024" in plain
+
+
+def test_interactions_stand_beside_the_medicines_with_action_source_and_mark(world):
+    row = Interaction.objects.filter(person_id=world.ids["Omar"]).exclude(severity="moderate").first()
+    page = re.sub(r"<[^>]+>", "", text(world.client("gp").get(f"/patients/{world.ids['Omar']}")))
+    from stepwell.web.ledger import known_loads
+
+    about = known_loads.interaction(row.interaction)
+    assert f"{row.severity} with " in page
+    for words in (about.harm, about.action, f"Mark {about.mark}: {about.mark_words}", row.interaction):
+        assert words in page, words
+
+
+def test_the_parts_of_every_total_add_up_to_it(world):
+    from stepwell.web.ledger import known_loads
+    from stepwell.web.ledger.models import PersonRecord
+
+    for load in Load.objects.filter(unknown=0):
+        medicines = {row["substance"]: row for row in PersonRecord.objects.get(pk=load.person_id).medicines}
+        about = known_loads.loads()[load.load]
+        assert sum(about.contribution(name, medicines[name]["counted_ug"]) for name in load.parts.split("+")) == load.value

@@ -29,6 +29,8 @@ KINDS = {
     "monitor": "Tests and checks",
     "review": "Reviews",
     "result": "Results to act on",
+    "finding": "Findings",
+    "supply": "Supply: nobody or two prescribe",
     "combination": "Combinations",
     "licence": "Off-licence use",
     "agree": "Agree who",

@@ -21,7 +21,10 @@ _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _PLAIN_POINTS = ("ongoing", "once", "trigger", "agree")
 _POINT_WORDS = {"baseline": "at the start"}
 # What is late of a duty that asks for something: a test or a review is itself late.
-_ASKED = {"agree": ": answer", "licence": ": answer", "result": ": action", "combination": ": action"}
+_ASKED = {
+    "agree": ": answer", "licence": ": answer", "supply": ": answer",
+    "result": ": action", "combination": ": action", "finding": ": action",
+}  # fmt: skip
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -46,17 +49,22 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def dose_words(row: Mapping[str, Any]) -> str:
-    """The dose of a row of medicines: `10 mg a day`, `about 29 mg a day` where it was estimated, `2.5 mg a day, when required`;
-    empty when it is not known. An estimate has two figures: more would claim to know."""
+def daily_dose(row: Mapping[str, Any]) -> str:
+    """The amount a day of a row of medicines: `10 mg`, `about 29 mg` where it was estimated; empty when it is not known. An
+    estimate has two figures: more would claim to know."""
     value = row["daily_ug"]
     if value is None:
         return ""
-    about = ""
-    if row["dose_provenance"] == "estimated":
-        step = 10 ** max(0, len(str(value)) - 2)
-        about, value = "about ", (value + step // 2) // step * step
-    return f"{about}{clinician.mass(value)} a day{', when required' if row['as_required'] else ''}"
+    if row["dose_provenance"] != "estimated":
+        return clinician.mass(value)
+    step = 10 ** max(0, len(str(value)) - 2)
+    return f"about {clinician.mass((value + step // 2) // step * step)}"
+
+
+def dose_words(row: Mapping[str, Any]) -> str:
+    """`10 mg a day`, `2.5 mg a day, when required`; empty when the dose is not known."""
+    dose = daily_dose(row)
+    return f"{dose} a day{', when required' if row['as_required'] else ''}" if dose else ""
 
 
 def sentence(parts: Iterable[str]) -> str:
@@ -136,9 +144,14 @@ class DutyPresenter:
     def what(self) -> str:
         """The title, with the point of a first-year schedule, and the medicine where the title has no room for it."""
         duty = self.duty
-        if duty.kind in ("agree", "licence"):
+        if duty.kind in ("agree", "licence", "supply") or (duty.kind == "finding" and self._is_of_one_medicine):
             return f"{duty.title} ({self.medicine})"
         return f"{duty.title} ({self.point})" if self.point and self.point not in duty.title else duty.title
+
+    @property
+    def _is_of_one_medicine(self) -> bool:
+        """A medicine that the title does not name: the same finding may be open for two."""
+        return self.duty.subject in known.substances() and self.medicine not in self.duty.title.lower()
 
     @property
     def point(self) -> str:

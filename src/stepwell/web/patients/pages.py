@@ -8,13 +8,14 @@ from typing import Any
 
 from stepwell.web.agreements.models import Agreement, AgreementStatus
 from stepwell.web.core.actor import Actor
-from stepwell.web.core.formatting import clinician
+from stepwell.web.core.formatting import clinician, count
 from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import known
 from stepwell.web.ledger.models import Duty, PersonRecord
 from stepwell.web.ledger.pages import ActBar, Banner
-from stepwell.web.ledger.presenters import NOBODY, DutyPresenter, Visit, capital, dates, in_words, visit
+from stepwell.web.ledger.presenters import NOBODY, DutyPresenter, Visit, capital, daily_dose, dates, dose_words, in_words, visit
 from stepwell.web.ledger.worklist import SOON
+from stepwell.web.patients.together import Together
 
 _WAITING = "Duties are being worked out again; they may not show it yet."
 _DONE = {
@@ -38,6 +39,7 @@ _LICENCE = {
     "off-licence": ("off-licence", "amber"),
     "unknown": ("licence not known", "grey"),
 }
+ALL_DAYS = 100  # percent
 _NO_INDICATION = "indication not recorded"
 
 
@@ -53,10 +55,14 @@ class MedicinePresenter:
         self.duties = [duty for duty in duties if row["substance"] in known.members(duty.duty.subject)]
 
     @property
+    def substance(self) -> str:
+        return str(self.row["substance"])
+
+    @property
     def line(self) -> Any:
-        dose = clinician.mass(self.row["daily_ug"]) if self.row["daily_ug"] is not None else None
+        dose = daily_dose(self.row)
         how = "when required" if self.row["as_required"] else "a day" if dose else ""
-        return clinician.medicine_line(known.medicine(self.row["substance"]), dose=dose, frequency=how)
+        return clinician.medicine_line(known.medicine(self.row["substance"]), dose=dose or None, frequency=how)
 
     @property
     def written(self) -> str:
@@ -102,6 +108,22 @@ class MedicinePresenter:
     @property
     def since(self) -> date | None:
         return _day(self.row["started_on"])
+
+    @property
+    def duration(self) -> str:
+        """How long the course has lasted."""
+        return clinician.span(self.since, self.on) if self.since else ""
+
+    @property
+    def supply_notes(self) -> list[str]:
+        """What the record shows of its supply, where there is something to tell."""
+        found = []
+        early, covered = self.row.get("early_issues") or 0, self.row.get("covered_percent")
+        if early:
+            found.append(count(early, "early issue"))
+        if covered is not None and covered < ALL_DAYS:
+            found.append(f"supply covers {covered} % of the days")
+        return found
 
     @property
     def whose(self) -> str:
@@ -241,10 +263,12 @@ class PatientPage:
         duties: Iterable[Duty],
         closed: Iterable[Duty],
         agreements: Iterable[Agreement],
+        together: Together,
         actor: Actor,
         on: date,
         names: Mapping[str, str],
     ) -> None:
+        self.together = together
         self.person, self.actor, self.on, self.names = person, actor, on, names
         self.banner = Banner(person, on)
         self.duties = [DutyPresenter(duty, actor, on, names) for duty in duties]
@@ -255,6 +279,7 @@ class PatientPage:
         self.also = known.marked(", ".join(self._in_short(row) for row in person.medicines if row["substance"] not in shown))
         self.may_agree = actor.may(Permission.AGREE_OWNERS)
         self.may_record = actor.may(Permission.RECORD_RESULT)
+        self.may_see_registers = actor.may(Permission.VIEW_REGISTERS)
 
     def _on_a_register(self, person: PersonRecord) -> set[str]:
         """Medicines that put the person on a register or that a duty is about; the others matter for what they combine with."""
@@ -265,8 +290,7 @@ class PatientPage:
 
     @staticmethod
     def _in_short(row: Mapping[str, Any]) -> str:
-        dose = clinician.mass(row["daily_ug"]) + " a day" if row["daily_ug"] is not None else ""
-        return " ".join(part for part in (known.medicine(row["substance"]), dose) if part)
+        return " ".join(part for part in (known.medicine(row["substance"]), dose_words(row)) if part)
 
     # What is due now, or soon enough to plan; the rest is told in a line.
     def _now(self, whose: str) -> list[DutyPresenter]:

@@ -18,6 +18,8 @@ from stepwell.web.ledger.pages import Banner
 from stepwell.web.patients import selectors
 from stepwell.web.patients.forms import SearchForm
 from stepwell.web.patients.pages import SAID, PatientPage
+from stepwell.web.patients.together import Together
+from stepwell.web.registers import selectors as registers
 
 
 @require_safe
@@ -34,6 +36,12 @@ def show_person(request: HttpRequest, person_id: int) -> HttpResponse:
         duties=ledger.open_duties_of(person_id),
         closed=ledger.closed_duties_of(person_id, on),
         agreements=list(agreements.agreements_of(person_id)),
+        together=Together(
+            person.medicines,
+            loads=registers.loads_of(person_id),
+            interactions=registers.interactions_of(person_id),
+            registers=registers.registers_of(person_id),
+        ),
         actor=actor,
         on=on,
         names=accounts.organisation_names(),
