@@ -34,12 +34,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from stepwell.records.importers import run_import
     from stepwell.records.importers.report import Unusable
-    from stepwell.records.importers.run import size
+    from stepwell.records.importers.run import buckets_for, size
     from stepwell.records.store import Store
 
     existed = arguments.store.exists()
     try:
-        store = Store.open(arguments.store, create=True, buckets=_buckets(size(arguments.path, arguments.format)))
+        store = Store.open(arguments.store, create=True, buckets=buckets_for(size(arguments.path, arguments.format)))
         report = run_import(
             arguments.path,
             store,
@@ -57,15 +57,6 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     print(json.dumps(report.to_json(), indent=2) if arguments.json else in_words(report))
     return 0
-
-
-# A new store: (more bytes than this to import, parts that every table of an organisation is kept in). Small parts are quick to
-# rewrite, many small files are slow to write.
-_BUCKETS = ((100_000_000, 16), (20_000_000, 8), (0, 4))
-
-
-def _buckets(size: int) -> int:
-    return next(buckets for least, buckets in _BUCKETS if size >= least)
 
 
 def _remove_empty(path: Path) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import msgspec
 
 from stepwell.records.importers.fhir import CodeableConcept, Medication, Reference, Resource
-from stepwell.records.importers.references import Holder, Org, Unit, kind_of
+from stepwell.records.importers.references import Holder, Org, Subject, Unit, kind_of
 from stepwell.records.importers.values import Fault, ref_key
 
 Rows = list[tuple[str, dict[str, Any]]]
@@ -20,13 +19,6 @@ _contained = msgspec.json.Decoder(Medication).decode
 
 class NotUsed(Exception):
     """This resource is well formed and gives no row; the argument is what to count it under."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    subject_id: int
-    source: str
-    org_code: str | None
 
 
 class Context:

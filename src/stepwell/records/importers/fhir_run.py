@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -47,6 +49,20 @@ _MAPPERS: dict[type, Mapper] = {
     fhir.DocumentReference: clinical.document,
     fhir.Composition: clinical.composition,
 }
+
+
+_STORED = (*RECORD_TABLES, "organisations", "originals")
+# Parts that may wait to be written while the next bucket is merged.
+_UNDER_WAY = 24
+
+
+@dataclass
+class _Tally:
+    """Over all buckets, by source: deletions that met something, resources that went, resources there were."""
+
+    deleted: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
+    gone: Counter[str] = field(default_factory=Counter)
+    before: Counter[str] = field(default_factory=Counter)
 
 
 class FhirRun:
@@ -227,19 +243,8 @@ class FhirRun:
         for table, row in rows:
             row["_seq"] = self._seq
             self.staging.add(source, bucket, table, row)
-        original = {
-            "subject_id": subject,
-            "source": source,
-            "native_id": context.native_id,
-            "version": context.version,
-            "resource_type": type_,
-            "raw": text,
-            "_file": document.file,
-            "_line": document.line,
-            "_path": path,
-            "_seq": self._seq,
-        }
-        self.staging.add(source, bucket, "originals", original)
+        found = (subject, source, context.native_id, context.version, type_, text, document.file, document.line, path, self._seq)
+        self.staging.add_original(source, bucket, found)
         self._accepted[source] += 1
         if self.scope.kind == DELTA:
             self.scope.touched[source].add((type_, context.native_id))
@@ -288,17 +293,22 @@ class FhirRun:
         return found or (self.sources if len(self.sources) == 1 else set())
 
     def _find_subject(self, unit: Unit, key: str) -> Subject | Holder | None:
+        known = unit.subjects.get(key)
+        if known is not None:
+            return known
         holder = unit.patient(key)
         if holder is not None:
             if holder.refused:
                 return holder
-            return Subject(self.linker.subjects[(holder.source, holder.local_id)], holder.source, holder.org_code)
+            found = Subject(self.linker.subjects[(holder.source, holder.local_id)], holder.source, holder.org_code)
+            unit.subjects[key] = found
+            return found
         local = key.removeprefix("Patient/").removeprefix("urn:uuid:")
         where = self._sources_of(unit) or self.sources
-        found = [(self.linker.subjects[(source, local)], source) for source in sorted(where) if (source, local) in self.linker.subjects]
-        if len(found) != 1:
+        named = [(self.linker.subjects[(source, local)], source) for source in sorted(where) if (source, local) in self.linker.subjects]
+        if len(named) != 1:
             return None
-        subject, source = found[0]
+        subject, source = named[0]
         return Subject(subject, source, None if source.startswith("unknown-") else source)
 
     def _find_medication(self, source: str, key: str) -> CodeableConcept | None:
@@ -420,39 +430,45 @@ class FhirRun:
         keys |= {
             (source, subject % self.buckets) for (source, _), subject in self.linker.subjects.items() if subject in self.scope.replaced
         }
-        deleted: dict[str, set[tuple[str, str]]] = defaultdict(set)
-        gone: Counter[str] = Counter()
-        before: Counter[str] = Counter()
-        tables = (*RECORD_TABLES, "organisations", "originals")
-        for source, bucket in sorted(keys):
-            staged = self.staging.tables((source, bucket))
-            old = {name: self.store.read_part(part, name) for name in tables if (part := self.store.part(name, source, bucket))}
-            if not staged and not old:
-                continue
-            merged = merge.merge(source, staged, old, self.scope)
-            self._take_late(source, staged, merged)
-            self.report.new += merged.new
-            self.report.unchanged += merged.unchanged
-            self.report.superseded += merged.superseded
-            for what in ("new", "unchanged", "superseded"):
-                self.report.count(source, what, getattr(merged, what))
-            deleted[source] |= merged.present & self.scope.deleted[source]
-            gone[source] += merged.removed
-            before[source] += old["originals"].num_rows if "originals" in old else 0
-            for type_, native_id in merged.conflicts:
-                message = "The later content was taken. A source should change the version when it changes the content."
-                self.report.flag("same id and version, different content", message, Place("", 0, type_, native_id))
-            if merged.degraded:
-                self.report.count(source, "degraded medicines", merged.degraded)
-            for name, rows in merged.tables.items():
-                self.writer.put(name, source, bucket, rows)
-                if name != "originals":
-                    self.report.rows[name] = self.report.rows.get(name, 0) + rows.num_rows
+        tally = _Tally()
+        writing: deque[Future[None]] = deque()
+        with ThreadPoolExecutor(2) as pool:
+            for source, bucket in sorted(keys):
+                self._merge_part(source, bucket, tally, lambda *part: writing.append(pool.submit(self.writer.put, *part)))
+                while len(writing) > _UNDER_WAY:
+                    writing.popleft().result()
+            for each in writing:
+                each.result()
         for source, markers in self.scope.deleted.items():
-            self.report.superseded += len(deleted[source])
-            self.report.unchanged += len(markers - deleted[source])
-        self.report.removed = gone.total()
-        self._check_loss(gone, before)
+            self.report.superseded += len(tally.deleted[source])
+            self.report.unchanged += len(markers - tally.deleted[source])
+        self.report.removed = tally.gone.total()
+        self._check_loss(tally.gone, tally.before)
+
+    def _merge_part(self, source: str, bucket: int, tally: _Tally, put: Callable[[str, str, int, pa.Table], object]) -> None:
+        staged = self.staging.tables((source, bucket))
+        old = {name: self.store.read_part(part, name) for name in _STORED if (part := self.store.part(name, source, bucket))}
+        if not staged and not old:
+            return
+        merged = merge.merge(source, staged, old, self.scope)
+        self._take_late(source, staged, merged)
+        self.report.new += merged.new
+        self.report.unchanged += merged.unchanged
+        self.report.superseded += merged.superseded
+        for what in ("new", "unchanged", "superseded"):
+            self.report.count(source, what, getattr(merged, what))
+        tally.deleted[source] |= merged.present & self.scope.deleted[source]
+        tally.gone[source] += merged.removed
+        tally.before[source] += old["originals"].num_rows if "originals" in old else 0
+        for type_, native_id in merged.conflicts:
+            message = "The later content was taken. A source should change the version when it changes the content."
+            self.report.flag("same id and version, different content", message, Place("", 0, type_, native_id))
+        if merged.degraded:
+            self.report.count(source, "degraded medicines", merged.degraded)
+        for name, rows in merged.tables.items():
+            put(name, source, bucket, rows)
+            if name != "originals":
+                self.report.rows[name] = self.report.rows.get(name, 0) + rows.num_rows
 
     def _take_late(self, source: str, staged: dict[str, pa.Table], merged: merge.Merged) -> None:
         if not merged.late:

@@ -54,6 +54,13 @@ class Holder:
     refused: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    subject_id: int
+    source: str
+    org_code: str | None
+
+
 _URN = "urn:uuid:"
 
 
@@ -77,6 +84,9 @@ class Unit:
     aliases: dict[str, str] = field(default_factory=dict)
     # GP Connect: tables whose section this Bundle holds.
     sections: set[str] = field(default_factory=set)
+    # References that were followed before: to patients, and to organisations.
+    subjects: dict[str, Subject] = field(default_factory=dict)
+    followed: dict[str, Org] = field(default_factory=dict)
 
     def index(self, resource: Resource, key: str | None, full_url: str | None = None) -> None:
         """Remember what other resources may refer to."""
@@ -98,8 +108,12 @@ class Unit:
         """The organisation a reference names, directly or through a role; None when it names none we know."""
         if reference is None:
             return None
-        named = self._org_by_key(reference.reference, 0) if reference.reference else None
-        if named is not None and named.code:
+        text = reference.reference
+        if text in self.followed:
+            return self.followed[text]
+        named = self._org_by_key(text, 0) if text else None
+        if named is not None and named.code and text:
+            self.followed[text] = named
             return named
         code = ods_code((reference.identifier,)) if reference.identifier else None
         return Org(code, clean(reference.display), kind_of(code)) if code else named

@@ -72,6 +72,16 @@ def size(path: str | Path, format: str = "auto") -> int:
     return sum(file.stat().st_size for file in [*files, *(extract_files.under(path) if extract else ())])
 
 
+# A new store: (bytes to import from which on, parts that every table of an organisation is kept in). Small parts are quick to rewrite,
+# many small files are slow to write.
+_BUCKETS = ((1_000_000_000, 16), (200_000_000, 8), (0, 4))
+
+
+def buckets_for(size: int) -> int:
+    """How many buckets to make a new store with (`Store.open`), when this many bytes are to be imported into it."""
+    return next(buckets for least, buckets in _BUCKETS if size >= least)
+
+
 def _holds(path: Path, format: str) -> tuple[bool, bool]:
     """Whether FHIR files, and whether CSV files are to be read at `path`."""
     if format in _EXTRACTS:

@@ -38,6 +38,7 @@ def _schemas() -> dict[str, pa.Schema]:
 
 
 SCHEMAS = _schemas()
+_RAW = SCHEMAS["originals"].names.index("raw")
 _PICK = {name: itemgetter(*schema.names) for name, schema in SCHEMAS.items()}
 
 Key = tuple[str, int]
@@ -54,10 +55,13 @@ class Staging:
     def add(self, source: str, bucket: int, table: str, row: dict[str, Any]) -> None:
         """`row` has every column of the staged table. KeyError names the first it lacks."""
         self._rows[(source, bucket)][table].append(_PICK[table](row))
-        if table == "originals":
-            self._held += len(row["raw"])
-            if self._held > _SPILL:
-                self._spill()
+
+    def add_original(self, source: str, bucket: int, row: tuple[Any, ...]) -> None:
+        """A resource as received, with the columns of the staged table in order."""
+        self._rows[(source, bucket)]["originals"].append(row)
+        self._held += len(row[_RAW])
+        if self._held > _SPILL:
+            self._spill()
 
     def keys(self) -> set[Key]:
         return set(self._rows) | set(self._files)
