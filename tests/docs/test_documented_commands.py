@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FEWER = {"--patients 2000": "--patients 60", "FOLDER": "var/people"}
+FEWER = {"--patients 2000": "--patients 60", "FOLDER": "var/people", "bench engine": "bench patient --patients 300 --people 5"}
+ISSUES = "patient,medicine,date,days,dose\n1,sertraline,2026-01-01,28,50\n1,sertraline,2026-01-29,28,50\n"
 
 
 def commands_of(page: str) -> list[str]:
@@ -26,7 +27,8 @@ def commands_of(page: str) -> list[str]:
 @pytest.mark.slow
 def test_the_commands_of_readme_and_running_guide(tmp_path: Path) -> None:
     readme, running = commands_of("README.md"), commands_of("docs/guide/running.md")
-    assert len(readme) == 6
+    assert len(readme) == 8
+    (tmp_path / "issues.csv").write_text(ISSUES, encoding="utf-8")
     assert [shlex.split(command)[1] for command in running] == ["import", "manage", "manage"]
     # The audit trail lives in the database that `running.md` makes.
     order = [command for command in readme if "audit" not in command] + running + [command for command in readme if "audit" in command]
