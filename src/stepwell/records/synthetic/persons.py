@@ -88,7 +88,7 @@ def make_people(world: World, place: Place, as_of: int) -> People:
     died = np.where((going < rates.deceased * (age / 55.0) ** 3 * 0.6) & (when > born), when, -1)
     moved = np.where((going > 1 - rates.moved) & (when > born) & (died < 0), when, -1)
     leaves = np.where(died >= 0, died, np.where(moved >= 0, moved, as_of))
-    registered = np.maximum(born + 1, np.minimum(as_of - leaving.between(420, 9000, size), leaves - 30))
+    registered = np.maximum(np.minimum(born + 1, as_of), np.minimum(as_of - leaving.between(420, 9000, size), leaves - 30))
     home = dice(world, place, _HOME)
     number = place.first + np.arange(size)
     words: dict[str, Any] = _names(world, dice(world, place, _NAMES), size, female=female, age=age) | _home(world, home, size)
