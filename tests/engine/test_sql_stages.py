@@ -39,12 +39,12 @@ COLUMNS = {
     "events": "person_id BIGINT, substance VARCHAR, on_date DATE, days BIGINT, daily_ug BIGINT, trust INTEGER, as_required BOOLEAN, "
     "issued BOOLEAN, plan_days BIGINT",
     "timeline": "person_id BIGINT, substance VARCHAR, on_date DATE, days BIGINT, daily_ug BIGINT, trust INTEGER, as_required BOOLEAN, "
-    "issued BOOLEAN, plan_days BIGINT, is_stay BOOLEAN",
+    "issued BOOLEAN, plan_days BIGINT, is_stay BOOLEAN, redosed BOOLEAN",
     "points": "person_id BIGINT, rule_id VARCHAR, subject VARCHAR, point VARCHAR, seq INTEGER, kind VARCHAR, base_on DATE, "
     "opens_on DATE, closes_on DATE, due_on DATE, lapses_on DATE",
     "evidence": "person_id BIGINT, rule_id VARCHAR, subject VARCHAR, point VARCHAR, on_date DATE, kind VARCHAR, rank INTEGER",
     "readings": "person_id BIGINT, test VARCHAR, on_date DATE, value_milli BIGINT, words VARCHAR, number VARCHAR, unit VARCHAR, "
-    "from_latest BIGINT, numeric_from_latest BIGINT",
+    "is_latest BOOLEAN, is_latest_number BOOLEAN",
     "subjects": "subject_id BIGINT, person_id BIGINT",
 }
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -52,7 +52,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "doses": {"person_id": 1, "substance": "a", "on_date": AS_OF, "supplier": "gp", "as_required": False, "dose_status": "none"},
     "supply": {"person_id": 1, "substance": "a", "supplier": "gp", "as_required": False, "trust": 1},
     "events": {"person_id": 1, "substance": "a", "trust": 1, "as_required": False, "issued": True},
-    "timeline": {"person_id": 1, "substance": "a", "trust": 1, "as_required": False, "issued": True, "is_stay": False},
+    "timeline": {"person_id": 1, "substance": "a", "trust": 1, "as_required": False, "issued": True, "is_stay": False, "redosed": False},
     "points": {"person_id": 1, "rule_id": "r", "subject": "a", "kind": "chain"},
     "evidence": {"person_id": 1, "rule_id": "r", "subject": "a", "kind": "result", "rank": 3},
 }
@@ -346,7 +346,7 @@ def test_numbers_are_worded_without_trailing_zeros() -> None:
 )
 def test_egfr_falls_by_fifteen_or_by_a_quarter_into_another_band(series: list[tuple[int, int]], drop: int | None) -> None:
     readings = [
-        {"person_id": 1, "test": "egfr", "on_date": day(on), "value_milli": value, "numeric_from_latest": len(series) - place}
+        {"person_id": 1, "test": "egfr", "on_date": day(on), "value_milli": value, "is_latest_number": place == len(series) - 1}
         for place, (on, value) in enumerate(series)
     ]
     bench = Bench(readings=readings, k_category=[{"test": "egfr", "low_milli": edge} for edge in (15_000, 30_000, 45_000, 60_000)])

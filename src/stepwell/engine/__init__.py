@@ -64,6 +64,7 @@ def evaluate(
     workflow: Mapping[str, pa.Table] | None = None,
     engine: Engine | Literal["auto"] = "auto",
     progress: Progress | None = None,
+    outputs: Collection[str] | None = None,
 ) -> Evaluation:
     """Evaluate the store, or these people of it.
 
@@ -71,18 +72,22 @@ def evaluate(
     person preparing fifty stages takes DuckDB longer than Python needs for everything (docs/adr).
 
     `workflow` holds workflow tables that stand in for the store's (for these people, when people are named).
-    `progress` hears each stage's name and seconds when stages are materialised. Refused when Spark is asked for and not there.
+    `outputs` names the tables of the contract that are wanted: only they are given, and only the stages they need are run.
+    `progress` hears each stage's name and seconds when stages are materialised (once for every portion of people). Refused when Spark is asked for and not there.
     """
     from stepwell.engine import runner
+    from stepwell.engine.contract import TABLES
 
     k_tables = knowledge.tables()
+    wanted = tuple(TABLES) if outputs is None else tuple(outputs)
+    if unknown := set(wanted) - set(TABLES):
+        raise ValueError(f"no table {', '.join(sorted(unknown))}: there are {', '.join(TABLES)}")
     few = person_ids is not None and len(person_ids) <= runner.FUSED_PEOPLE
     if engine == "auto":
         engine = "reference" if few else "duckdb"
     stand_ins = dict(workflow or {})
     if engine == "duckdb" and person_ids is None:
-        files = {name: store.files(name) for name in runner.READ if name not in stand_ins}
-        tables = runner.session_for(k_tables, few=False).run_files(files, stand_ins, as_of, progress=progress)
+        tables = _everybody(store, k_tables, as_of, stand_ins, progress, wanted)
     elif engine == "spark":
         from stepwell.engine import spark
 
@@ -90,9 +95,32 @@ def evaluate(
     else:
         rows = {name: store.table(name, person_ids) for name in runner.READ if name not in stand_ins} | stand_ins
         if engine == "duckdb":
-            tables = runner.session_for(k_tables, few=few).run(rows, as_of, progress=progress)
+            tables = runner.session_for(k_tables, few=few).run(rows, as_of, progress=progress, wanted=wanted)
         else:
             tables = run(Inputs(rows, {}, k_tables), as_of, engine)
     pack = k_tables["k_pack"].to_pylist()
     name, version = (pack[0]["pack"], pack[0]["version"]) if pack else ("", "")
-    return Evaluation(tables, as_of, store.version, name, version)
+    return Evaluation({each: tables[each] for each in TABLES if each in wanted}, as_of, store.version, name, version)
+
+
+def _everybody(
+    store: Store,
+    k_tables: dict[str, pa.Table],
+    as_of: date,
+    stand_ins: Mapping[str, pa.Table],
+    progress: Progress | None,
+    wanted: Collection[str],
+) -> dict[str, pa.Table]:
+    """DuckDB, portion by portion."""
+    from stepwell.engine import runner
+    from stepwell.engine.contract import TABLES
+    from stepwell.engine.portions import portions
+
+    session = runner.session_for(k_tables, few=False)
+    found: dict[str, list[pa.Table]] = {name: [TABLES[name].arrow_schema().empty_table()] for name in wanted}
+    for portion in portions(store):
+        files = {name: paths for name, paths in portion.files.items() if name in runner.READ and name not in stand_ins}
+        tables = session.run_files(files, {"links": portion.links, **stand_ins}, as_of, progress=progress, wanted=wanted)
+        for name in wanted:
+            found[name].append(tables[name])
+    return {name: pa.concat_tables(parts) for name, parts in found.items()}

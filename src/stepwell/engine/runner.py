@@ -50,6 +50,21 @@ FUSED_PEOPLE = 20
 # date + months with the last day of shorter months, as add_months of Spark and Oracle.
 _MACRO = "CREATE OR REPLACE TEMP MACRO add_months(d, n) AS CAST(d + to_months(CAST(n AS INTEGER)) AS DATE)"
 
+# What sorts a table of the contract as all its columns would: its grain, no two rows are equal in it.
+KEYS = {
+    "courses": "person_id, substance, course",
+    "medicines": "person_id, substance",
+    "registers": "person_id, register",
+    "register_spells": "person_id, register, entered_on",
+    "totals": "person_id, load",
+    "interactions": "person_id, interaction",
+    "results": "person_id, test, effective_on, value_milli, comparator",
+    "facts": "person_id, fact, subject",
+    "needs": "person_id, rule_id, subject, point",
+    "because": "person_id, rule_id, subject, point, seq",
+    "priority": "person_id, reason",
+}
+
 Progress = Callable[[str, float], None]
 Values = Mapping[str, date | int | None]
 
@@ -71,12 +86,16 @@ _FOR_FEW = (
 )
 
 
+# Every answer is sorted at the end.
+_FOR_MANY = ("SET preserve_insertion_order = false",)
+
+
 def connect(*, few: bool = False) -> duckdb.DuckDBPyConnection:
     """An in-memory database with the one macro that the stages use; `few` sets it up for the fused statement."""
     connection = duckdb.connect()
     connection.execute(_MACRO)
     connection.execute("SET enable_progress_bar = false")
-    for setting in _FOR_FEW if few else ():
+    for setting in _FOR_FEW if few else _FOR_MANY:
         connection.execute(setting)
     return connection
 
@@ -88,15 +107,20 @@ class Plan:
     stages: tuple[tuple[str, str], ...]
 
     @classmethod
-    def build(cls, values: Values, passes: int, overrides: Mapping[str, str] | None = None) -> Plan:
-        """`passes` of the carry-over serve 2^passes events of one person and substance. `overrides`: stage → other SQL (tests)."""
+    def build(
+        cls, values: Values, passes: int, overrides: Mapping[str, str] | None = None, outputs: Collection[str] = tuple(TABLES)
+    ) -> Plan:
+        """What `outputs` need. `passes` of the carry-over serve 2^passes events of one person and substance.
+
+        `overrides`: stage → other SQL (tests).
+        """
         overrides = dict(overrides or {})
         known = stage_files.load()
         if unknown := set(overrides) - set(known):
             raise ValueError(f"no stage {', '.join(sorted(unknown))}; there are {', '.join(known)}")
         sql = {name: overrides.get(name, stage.sql) for name, stage in known.items()}
         built: list[tuple[str, str]] = []
-        for name in stage_files.ORDER:
+        for name in stage_files.needed(outputs):
             if name == CARRY and passes:
                 built.append((f"{CARRY}_0", stage_files.render(sql[CARRY], values)))
                 for number in range(passes):
@@ -122,12 +146,13 @@ def _columns(table: Table) -> str:
     return ", ".join(f"CAST({c.name} AS {c.type}) AS {c.name}" for c in table.columns)
 
 
-def run_fused(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, pa.Table]:
+def run_fused(connection: duckdb.DuckDBPyConnection, plan: Plan, wanted: Collection[str] = tuple(TABLES)) -> dict[str, pa.Table]:
     """One statement; every output comes back as one list, since a statement has one result."""
     parts = ",\n".join(f"{name} AS MATERIALIZED (\n{sql}\n)" for name, sql in plan.stages)
-    outputs = ",\n".join(f"(SELECT list(o) FROM (SELECT {_columns(table)} FROM {name}) AS o) AS {name}" for name, table in TABLES.items())
+    tables = {name: table for name, table in TABLES.items() if name in wanted}
+    outputs = ",\n".join(f"(SELECT list(o) FROM (SELECT {_columns(table)} FROM {name}) AS o) AS {name}" for name, table in tables.items())
     answer = connection.sql(f"WITH {parts}\nSELECT {outputs}").to_arrow_table()
-    return {name: _sorted(_unpacked(answer[name], table), table) for name, table in TABLES.items()}
+    return {name: _sorted(_unpacked(answer[name], table), table) for name, table in tables.items()}
 
 
 def _unpacked(column: pa.ChunkedArray, table: Table) -> pa.Table:
@@ -140,9 +165,16 @@ def _sorted(rows: pa.Table, table: Table) -> pa.Table:
 
 
 def run_staged(
-    connection: duckdb.DuckDBPyConnection, values: Values, overrides: Mapping[str, str] | None = None, progress: Progress | None = None
+    connection: duckdb.DuckDBPyConnection,
+    values: Values,
+    overrides: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+    wanted: Collection[str] = tuple(TABLES),
 ) -> dict[str, pa.Table]:
-    """Each stage into a temporary table, dropped once no later stage reads it. `progress` gets each stage's name and seconds."""
+    """Each stage that `wanted` needs into a temporary table, dropped once no later stage reads it.
+
+    `progress` gets each stage's name and seconds.
+    """
     made: list[str] = []
 
     def make(name: str, sql: str) -> None:
@@ -152,22 +184,26 @@ def run_staged(
         if progress:
             progress(name, perf_counter() - begun)
 
-    before = Plan.build(values, 0, overrides).stages
-    split = next(number for number, (name, _) in enumerate(before) if name == CARRY)
+    before = Plan.build(values, 0, overrides, wanted).stages
     last_use = {name: max((n for n, (_, sql) in enumerate(before) if mentions(sql, name)), default=-1) for name, _ in before}
     for number, (name, sql) in enumerate(before):
         make(name, sql)
-        if number == split:
+        if name == CARRY:
             longest = connection.execute(f"SELECT coalesce(max(place), 0) FROM {CARRY}").fetchone()
             for pass_number in range(passes_for(longest[0] if longest else 0)):
                 text = stage_files.render(_stage_sql(CARRY_PASS, overrides), {**values, "step": 2**pass_number})
                 make(CARRY, text)
         for old, use in last_use.items():
-            if use == number and old not in TABLES:
+            if use == number and old not in wanted:
                 connection.execute(f"DROP TABLE IF EXISTS {old}")
     outputs = {}
-    for name, table in TABLES.items():
-        outputs[name] = connection.sql(f"SELECT {_columns(table)} FROM {name} ORDER BY ALL").to_arrow_table().cast(table.arrow_schema())
+    for name in (each for each in TABLES if each in wanted):
+        begun = perf_counter()
+        rows = connection.sql(f"SELECT {_columns(TABLES[name])} FROM {name} ORDER BY {KEYS[name]}").to_arrow_table()
+        outputs[name] = rows.cast(TABLES[name].arrow_schema())
+        connection.execute(f"DROP TABLE {name}")
+        if progress:
+            progress(f"{name}, sorted", perf_counter() - begun)
     for name in dict.fromkeys(made):
         connection.execute(f"DROP TABLE IF EXISTS {name}")
     return outputs
@@ -201,14 +237,15 @@ class Session:
         *,
         overrides: Mapping[str, str] | None = None,
         progress: Progress | None = None,
+        wanted: Collection[str] = tuple(TABLES),
     ) -> dict[str, pa.Table]:
         """The outputs for these records and workflow tables (missing ones are empty), all in memory; fused in a session for few."""
         values = values_of(self.k_param, as_of)
         given = {name: _conformed(tables.get(name), INPUTS[name]) for name in READ}
         with self._registered(given):
             if not self.few:
-                return run_staged(self.connection, values, overrides, progress)
-            return run_fused(self.connection, Plan.build(values, passes_for(_most_events(given)), overrides))
+                return run_staged(self.connection, values, overrides, progress, wanted)
+            return run_fused(self.connection, Plan.build(values, passes_for(_most_events(given)), overrides, wanted), wanted)
 
     def run_files(
         self,
@@ -218,6 +255,7 @@ class Session:
         *,
         overrides: Mapping[str, str] | None = None,
         progress: Progress | None = None,
+        wanted: Collection[str] = tuple(TABLES),
     ) -> dict[str, pa.Table]:
         """The outputs for whole Parquet files, `tables` standing in for those named in it."""
         given = {name: _conformed(tables.get(name), INPUTS[name]) for name in READ if name in tables or not files.get(name)}
@@ -228,7 +266,7 @@ class Session:
                     columns = ", ".join(INPUTS[name].names)
                     paths = ", ".join("'" + path.replace("'", "''") + "'" for path in files[name])
                     self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT {columns} FROM read_parquet([{paths}])")
-                return run_staged(self.connection, values_of(self.k_param, as_of), overrides, progress)
+                return run_staged(self.connection, values_of(self.k_param, as_of), overrides, progress, wanted)
             finally:
                 for name in viewed:
                     self.connection.execute(f"DROP VIEW IF EXISTS {name}")

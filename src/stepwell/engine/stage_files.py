@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -118,6 +118,25 @@ def load() -> dict[str, Stage]:
     folder = resources.files("stepwell.engine") / "stages"
     names = [*ORDER[: ORDER.index(CARRY) + 1], CARRY_PASS, *ORDER[ORDER.index(CARRY) + 1 :]]
     return {name: parse(name, (folder / f"{name}.sql").read_text(encoding="utf-8")) for name in names}
+
+
+def reads(name: str) -> set[str]:
+    """Inputs and stages that a stage reads, from its contract."""
+    return {part.strip().split(" ")[0] for part in load()[name].reads.split(",")}
+
+
+def needed(names: Collection[str]) -> tuple[str, ...]:
+    """These stages and all that they read, in the order they run. ValueError for a stage there is not."""
+    if unknown := set(names) - set(ORDER):
+        raise ValueError(f"no stage {', '.join(sorted(unknown))}; there are {', '.join(ORDER)}")
+    wanted: set[str] = set()
+    ahead = list(names)
+    while ahead:
+        name = ahead.pop()
+        if name not in wanted:
+            wanted.add(name)
+            ahead += [each for each in reads(name) if each in ORDER]
+    return tuple(name for name in ORDER if name in wanted)
 
 
 def placeholders(sql: str) -> set[str]:

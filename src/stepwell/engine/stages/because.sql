@@ -59,7 +59,7 @@ reasons AS (
     v.on_date, v.value_milli AS value
   FROM keyed AS k
   LEFT JOIN k_test AS t ON t.test = k.test
-  LEFT JOIN readings AS v ON v.person_id = k.person_id AND v.test = k.test AND v.from_latest = 1
+  LEFT JOIN readings AS v ON v.person_id = k.person_id AND v.test = k.test AND v.is_latest
   WHERE k.test IS NOT NULL
   UNION ALL
   SELECT k.person_id, k.rule_id, k.subject, k.point, CASE WHEN w.part = 'sooner' THEN 6 ELSE 7 END AS section, w.seq AS line, 'condition' AS kind,

@@ -88,7 +88,7 @@ WHERE c.members > 0 AND e.person_id IS NULL
 UNION ALL
 SELECT r.person_id, 'last' AS fact, r.test AS subject, r.value_milli AS value, r.on_date AS from_on, r.words AS evidence
 FROM readings AS r
-WHERE r.numeric_from_latest = 1 AND r.value_milli IS NOT NULL
+WHERE r.is_latest_number
 UNION ALL
 SELECT
   f.person_id, 'falling' AS fact, 'egfr' AS subject, f.drop_milli AS value, f.on_date AS from_on,

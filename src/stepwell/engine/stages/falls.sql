@@ -6,7 +6,7 @@
 WITH latest AS (
   SELECT r.person_id, r.on_date, r.value_milli, r.number, r.unit
   FROM readings AS r
-  WHERE r.test = 'egfr' AND r.numeric_from_latest = 1 AND r.value_milli IS NOT NULL
+  WHERE r.test = 'egfr' AND r.is_latest_number
 ),
 dropped AS (
   SELECT l.person_id, l.on_date, l.value_milli, l.number, l.unit, max(r.value_milli) AS highest_milli

@@ -9,15 +9,21 @@ WITH rates AS (
   WHERE d.plan_key IS NULL AND d.rate_ug IS NOT NULL AND d.on_date > $as_of - CAST($rate_days AS INTEGER)
   GROUP BY d.person_id, d.substance
 ),
+of_course AS (
+  SELECT
+    c.person_id, c.substance, e.started_on, c.on_date, c.ends_on, c.ended_before, c.issued,
+    max(c.ends_on) OVER (PARTITION BY c.person_id, c.substance ORDER BY c.on_date ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS covered_to
+  FROM listed AS e
+  JOIN chains AS c ON c.person_id = e.person_id AND c.substance = e.substance AND c.course = e.course
+),
 spans AS (
   SELECT
-    e.person_id, e.substance,
+    c.person_id, c.substance,
     greatest(c.on_date, coalesce(c.covered_to, c.on_date), $as_of - CAST($covered_days AS INTEGER)) AS from_on,
     least(c.ends_on, $as_of) AS to_on,
     c.issued AND c.on_date > add_months($as_of, 0 - $early_months)
-      AND date_diff('day', c.on_date, CASE WHEN c.on_date > e.started_on THEN c.ended_before END) > $early_days AS is_early
-  FROM listed AS e
-  JOIN chains AS c ON c.person_id = e.person_id AND c.substance = e.substance AND c.course = e.course
+      AND date_diff('day', c.on_date, CASE WHEN c.on_date > c.started_on THEN c.ended_before END) > $early_days AS is_early
+  FROM of_course AS c
 ),
 covered AS (
   SELECT

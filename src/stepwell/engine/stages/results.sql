@@ -46,13 +46,17 @@ roads AS (
   FROM recorded_results AS t
   JOIN (SELECT DISTINCT s.person_id FROM subjects AS s) AS p ON p.person_id = t.person_id
   WHERE t.effective_on <= $as_of
+),
+once AS (
+  SELECT DISTINCT r.person_id, r.test, r.effective_on, r.value_milli, r.comparator, r.source
+  FROM roads AS r
 )
 SELECT
-  r.person_id,
-  r.test,
-  r.effective_on,
-  r.value_milli,
-  r.comparator,
-  CAST(count(DISTINCT r.source) AS INTEGER) AS roads
-FROM roads AS r
-GROUP BY r.person_id, r.test, r.effective_on, r.value_milli, r.comparator
+  o.person_id,
+  o.test,
+  o.effective_on,
+  o.value_milli,
+  o.comparator,
+  CAST(count(*) AS INTEGER) AS roads
+FROM once AS o
+GROUP BY o.person_id, o.test, o.effective_on, o.value_milli, o.comparator

@@ -1,21 +1,29 @@
 -- timeline: events with stays in hospital among them
 -- reads   events, admissions
--- gives   as events, and is_stay (nothing but a stay on that day); a stay joins the event of its day, whose days are then the larger
+-- gives   as events, with is_stay (nothing but a stay on that day; a stay joins the event of its day, whose days are then the larger) and redosed (another daily dose than the event before, both by an instruction)
 -- grain   person_id, substance, on_date
--- rule    docs/engine.md 11
+-- rule    docs/engine.md 3 and 11: a stay has no dose, so it neither changes one nor stands between two
+WITH compared AS (
+  SELECT
+    e.*,
+    lag(e.daily_ug, 1) OVER (PARTITION BY e.person_id, e.substance ORDER BY e.on_date) AS daily_ug_before,
+    lag(e.trust, 1) OVER (PARTITION BY e.person_id, e.substance ORDER BY e.on_date) AS trust_before
+  FROM events AS e
+)
 SELECT
-  e.person_id,
-  e.substance,
-  e.on_date,
-  CASE WHEN a.days > e.days THEN a.days ELSE e.days END AS days,
-  e.daily_ug,
-  e.trust,
-  e.as_required,
-  e.issued,
-  e.plan_days,
-  FALSE AS is_stay
-FROM events AS e
-LEFT JOIN admissions AS a ON a.person_id = e.person_id AND a.substance = e.substance AND a.on_date = e.on_date
+  c.person_id,
+  c.substance,
+  c.on_date,
+  CASE WHEN a.days > c.days THEN a.days ELSE c.days END AS days,
+  c.daily_ug,
+  c.trust,
+  c.as_required,
+  c.issued,
+  c.plan_days,
+  FALSE AS is_stay,
+  coalesce(c.daily_ug <> c.daily_ug_before AND c.trust <= 2 AND c.trust_before <= 2, FALSE) AS redosed
+FROM compared AS c
+LEFT JOIN admissions AS a ON a.person_id = c.person_id AND a.substance = c.substance AND a.on_date = c.on_date
 UNION ALL
 SELECT
   a.person_id,
@@ -27,7 +35,8 @@ SELECT
   FALSE AS as_required,
   FALSE AS issued,
   CAST(NULL AS BIGINT) AS plan_days,
-  TRUE AS is_stay
+  TRUE AS is_stay,
+  FALSE AS redosed
 FROM admissions AS a
 LEFT JOIN events AS e ON e.person_id = a.person_id AND e.substance = a.substance AND e.on_date = a.on_date
 WHERE e.person_id IS NULL
