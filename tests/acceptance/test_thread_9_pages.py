@@ -34,6 +34,7 @@ PAGES = {
     "registers:list_registers": "/registers",
     "registers:show_register": "/registers/antipsychotic",
     "patients:show_person": "/patients/{person}",
+    "patients:show_trends": "/patients/{person}/trends",
     "patients:search_people": "/search",
     "patients:show_reads": "/patients/{person}/who-looked",
     "agreements:record_agreement": "/patients/{person}/agreements/new",

@@ -173,7 +173,11 @@ class DutyPresenter:
     @property
     def late(self) -> str:
         """` is 4 months overdue`, the end of the heading; empty before it is due."""
-        return f"{_ASKED.get(self.duty.kind, '')} is {self.due_text}" if self.is_due else ""
+        if not self.is_due:
+            return ""
+        # A finding that a test or a review settles is named by it: that is itself late.
+        asked = "" if self.duty.kind == "finding" and self.duty.test else _ASKED.get(self.duty.kind, "")
+        return f"{asked} is {self.due_text}"
 
     @property
     def due_text(self) -> str:

@@ -82,8 +82,8 @@ class InteractionPresenter:
     def medicines(self) -> Markup:
         return Markup(" + ").join(clinician.drug(known.medicine(name)) for name in self.substances)
 
-    def others(self, substance: str) -> str:
-        return ", ".join(known.medicine(name) for name in self.substances if name != substance)
+    def others(self, substance: str) -> list[str]:
+        return [known.medicine(name) for name in self.substances if name != substance]
 
 
 class RegisterLine:
@@ -123,7 +123,9 @@ class Together:
         return bool(self.over or self.under or self.interactions or self.moderate)
 
     def warnings(self, substance: str) -> list[tuple[str, str]]:
-        """Beside a medicine: with what it is not safe, the moderate ones left out. Words and tone of a tag."""
-        return [
-            (f"{each.severity} with {each.others(substance)}", each.tone) for each in self.interactions if substance in each.substances
-        ]  # fmt: skip
+        """Beside a medicine: with what it is not safe, one tag a severity, the moderate ones left out. Words and tone."""
+        found: dict[str, dict[str, None]] = {}
+        for each in self.interactions:
+            if substance in each.substances:
+                found.setdefault(each.severity, {}).update(dict.fromkeys(each.others(substance)))
+        return [(f"{severity} with {', '.join(others)}", SEVERITIES[severity]) for severity, others in found.items()]

@@ -15,10 +15,12 @@ from stepwell.web.core.actor import Actor
 from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.pages import Banner
+from stepwell.web.ledger.presenters import DutyPresenter
 from stepwell.web.patients import selectors
 from stepwell.web.patients.forms import SearchForm
 from stepwell.web.patients.pages import SAID, PatientPage
 from stepwell.web.patients.together import Together
+from stepwell.web.patients.trends import TrendsPage, history_of, years_of
 from stepwell.web.registers import selectors as registers
 
 
@@ -53,6 +55,26 @@ def show_person(request: HttpRequest, person_id: int) -> HttpResponse:
         "said": SAID.get(request.GET.get("said", ""), ""),
     }
     return render(request, "patients/patient.jinja", context)
+
+
+@require_safe
+def show_trends(request: HttpRequest, person_id: int) -> HttpResponse:
+    """Results over time, with the bands of this person's medicines; `?years=` says how far back."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    person = ledger.find_person(person_id)
+    if person is None:
+        raise Http404
+    gate.open_patient(actor, ledger.subject_of(person_id), what="trends")
+    on, names = clock.today(), accounts.organisation_names()
+    page = TrendsPage(
+        history_of(person_id, on),
+        sex=person.sex,
+        taken=[row["substance"] for row in person.medicines],
+        duties=[DutyPresenter(duty, actor, on, names) for duty in ledger.open_duties_of(person_id)],
+        on=on,
+        years=years_of(request.GET.get("years", "")),
+    )
+    return render(request, "patients/trends.jinja", {"page": page, "banner": Banner(person, on)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
