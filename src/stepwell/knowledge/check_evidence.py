@@ -182,7 +182,8 @@ def _leaves(value: Any) -> Iterator[str]:
 # Columns that are an entry's own figure.
 
 
-def _medicine(known: Knowledge, row: Row, account: Account | None, table: Evidence) -> model.Medicine | None:
+def medicine_of(known: Knowledge, table: Evidence, row: Row, account: Account | None) -> model.Medicine | None:
+    """The medicine a row is about: the one that accounting.csv names, else the one its medicine column names."""
     named = [written.partition(" ")[2] for written in (account.entries if account else ()) if written.startswith("medicine ")]
     return known.substances.get(named[0] if named else row.figures.get(table.about.medicine, ""))
 
@@ -225,7 +226,7 @@ MEDICINE_FIGURES: Mapping[str, Callable[[model.Medicine], float | None]] = {
 def _columns(known: Knowledge, table: Evidence, row: Row, account: Account | None) -> Iterator[Difference]:
     if not table.about.columns:
         return
-    medicine = _medicine(known, row, account, table)
+    medicine = medicine_of(known, table, row, account)
     kinds = table.about.columns
     if medicine is None and all(kind.split(" ")[0] in ("medicine", "set", "load") and kind != ANY_CODE for kind in kinds.values()):
         if not all(row.figures[column].strip() in NO_FIGURE for column in kinds):
@@ -280,8 +281,12 @@ def _set_fault(known: Knowledge, kind: str, written: str, medicine: model.Medici
     return ""
 
 
+def patch_key(row: Row) -> str:
+    return f"{row.figures['substance']} patch {row.figures['microgram_per_h']}"
+
+
 def _patch_fault(known: Knowledge, row: Row, kind: str, written: str) -> str:
-    key = f"{row.figures['substance']} patch {row.figures['microgram_per_h']}"
+    key = patch_key(row)
     patch = known.patches.get(key)
     if patch is None:
         return f"the pack has no patch '{key}'"
