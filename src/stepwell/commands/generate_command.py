@@ -26,6 +26,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="of the practices: fhir (default), gpconnect, emis, tpp, mixed (EMIS and TPP in turn); the trust sends FHIR. "
         "store: no files to import but a store, for benches",
     )
+    parser.add_argument(
+        "--truth",
+        action="store_true",
+        help="also write what is really so of everybody (courses, owners, what is due, what was taken): into a folder beside --out, "
+        "of the same name with -truth, as Parquet and CSV",
+    )
     parser.add_argument("--json", action="store_true", help="print the manifest: counts, achieved against target")
 
 
@@ -44,6 +50,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     as_of = day(arguments.as_of)
     manifest = generate(arguments.patients, arguments.seed, as_of, arguments.out, format=arguments.format, practices=arguments.practices)
+    beside = arguments.out.with_name(arguments.out.name + "-truth")
+    if arguments.truth:
+        from stepwell import knowledge
+        from stepwell.records.synthetic.truth import write_network
+
+        write_network(arguments.patients, arguments.seed, as_of, beside, knowledge.load(), practices=arguments.practices)
     if arguments.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode() + "\n")
         return 0
@@ -54,6 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"a store in {arguments.out}; use it with: stepwell evaluate --store {arguments.out}")
     else:
         print(f"written to {arguments.out}; bring it in with: stepwell import {arguments.out} --source auto")
+    if arguments.truth:
+        print(f"the truth about these people is in {beside}; keep it away from what is imported")
     return 0
 
 

@@ -7,12 +7,24 @@ was in the cupboard, who looked after it and what fell due is noted; the engine 
 
 from __future__ import annotations
 
-from stepwell.records.synthetic.truth.compare import Agreement, Disagreement, Together, compare, together
+from stepwell.records.synthetic.truth.compare import (
+    APART,
+    MIXED,
+    UNEXPLAINED,
+    Agreement,
+    Disagreement,
+    Together,
+    compare,
+    together,
+)
 from stepwell.records.synthetic.truth.files import Truth, write, write_network
 from stepwell.records.synthetic.truth.real import RealAgreement, against_life
 from stepwell.records.synthetic.truth.simulate import Simulation
 
 __all__ = [
+    "APART",
+    "MIXED",
+    "UNEXPLAINED",
     "Agreement",
     "Disagreement",
     "RealAgreement",
