@@ -17,6 +17,7 @@ from typing import IO
 
 import msgspec
 
+from stepwell.records.importers import bulk
 from stepwell.records.importers.fhir import Head, decode_head
 from stepwell.records.importers.report import Unusable
 
@@ -74,7 +75,10 @@ def find(path: Path) -> list[File]:
         ]
         if any(file.by_line for file in found):
             # Bulk Data and our own generator put a list of the files beside them; it holds no record.
-            found = [file for file in found if file.path.name != "manifest.json"]
+            exports = bulk.find(path)
+            for listed, export in exports.items():
+                bulk.check(export, listed.parent, {file.path.name for file in found if file.path.parent == listed.parent})
+            found = [file for file in found if file.path.name != "manifest.json" and file.path not in exports]
         if not found:
             raise Unusable(f"No .json or .ndjson file in {path}. Give the folder the export was written to.")
     if all(file.path.stat().st_size == 0 for file in found):

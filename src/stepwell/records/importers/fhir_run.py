@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from stepwell.records.importers import clinical, documents, fhir, medicines, merge, patients
+from stepwell.records.importers import bulk, clinical, documents, fhir, medicines, merge, patients
 from stepwell.records.importers.context import Context, NotUsed, Rows, Subject, refuse_modifiers
 from stepwell.records.importers.documents import Document
 from stepwell.records.importers.fhir import CodeableConcept
@@ -93,6 +93,9 @@ class FhirRun:
         people = self.people
         if people.deletions:
             return DELTA
+        told = bulk.scope(people.exports)
+        if told is not None:
+            return told
         if people.loose_patients:
             return FULL if people.folder else PATIENTS
         return PATIENTS if people.bundle_patients else DELTA
@@ -508,6 +511,10 @@ class FhirRun:
             self.report.flag(
                 notice.what, notice.message, places.get((notice.source, notice.local_id), Place("", 0, "Patient", notice.local_id))
             )
+        errors = sum(len(export.error) for export in self.people.exports)
+        if errors:
+            message = "The exporting system could not give all it was asked for (see its files of errors): the record may be incomplete."
+            self.report.flag("the export reports errors", message, Place("", 0), errors)
         degraded = sum(counts["degraded medicines"] for counts in self.report.by_source.values())
         if degraded:
             message = "Plans and issues of which only text is left. They wait to be coded by hand."

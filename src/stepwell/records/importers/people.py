@@ -10,7 +10,7 @@ from datetime import date
 
 import msgspec
 
-from stepwell.records.importers import documents, fhir, patients
+from stepwell.records.importers import bulk, documents, fhir, patients
 from stepwell.records.importers.context import refuse_modifiers
 from stepwell.records.importers.documents import Document
 from stepwell.records.importers.references import Holder, Unit, kind_of
@@ -48,6 +48,8 @@ class People:
         self.held_elsewhere: set[str] = set()
         self.digest = hashlib.sha256()
         self.folder = any(file.by_line for file in files) and len({file.unit for file in files} | {file.name for file in files}) > 2
+        # Lists of files that Bulk Data exports of the input brought.
+        self.exports: list[bulk.Export] = []
         self.deletions = self.loose_patients = self.bundle_patients = False
 
     @property

@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from stepwell.errors import Refused
-from stepwell.records.importers import documents
+from stepwell.records.importers import bulk, documents
 from stepwell.records.importers.extracts import files as extract_files
 from stepwell.records.importers.extracts.run import ExtractRun
 from stepwell.records.importers.fhir_run import FhirRun
@@ -113,6 +113,7 @@ def _import(path: Path, store: Store, options: Options, suspect: set[Path]) -> I
 
 def _fhir_people(path: Path, options: Options) -> People:
     people = People(documents.find(path), options.practice, options.source, options.format, options.today)
+    people.exports = list(bulk.find(path).values()) if path.is_dir() else []
     people.read()
     if people.held_elsewhere and not people.sources:
         raise Unusable(
