@@ -56,6 +56,7 @@ class World:
         self.store = Store.open(settings.STORE, create=True, buckets=4)
         self.today = today
         self.people: dict[str, list[str]] = {}
+        self.as_written: dict[str, str] = {}
         self.ids: dict[str, int] = {}
         self.members = _staff()
 
@@ -75,6 +76,7 @@ class World:
         )
         tables = dict(inputs.records)
         tables["patients"] = self._named(tables["patients"])
+        tables["medication_issues"] = self._uncoded(tables["medication_issues"])
         tables["organisations"] = pa.Table.from_pylist([_organisation(*row) for row in ((PRACTICE, "practice"), (TRUST, "trust"))])
         with self.store.importing() as writer:
             buckets = self.store.manifest.buckets
@@ -95,6 +97,15 @@ class World:
     def more(self, name: str, *sentences: str) -> None:
         """Something more is known of one person."""
         self.tell({name: [*self.people[name], *sentences]})
+
+    def _uncoded(self, issues: pa.Table) -> pa.Table:
+        """`as_written`: person → the text that stands in the record instead of the coded medicine."""
+        terms = {self.ids[name]: term for name, term in self.as_written.items()}
+        rows = issues.to_pylist()
+        for row in rows:
+            if term := terms.get(row["subject_id"] // 10):
+                row.update(code=None, code_system=None, term=term, term_name=term.split()[0].lower(), strength_ug=50_000, unit="tablet")
+        return pa.Table.from_pylist(rows, schema=issues.schema)
 
     def _named(self, patients: pa.Table) -> pa.Table:
         names = {self.ids[name]: name for name in self.people}

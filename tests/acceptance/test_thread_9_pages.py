@@ -14,6 +14,9 @@ from django.urls import get_resolver
 from ledger_world import PRACTICE, TODAY, TRUST, World
 from stepwell.web.agreements.models import Agreement
 from stepwell.web.agreements.services import Line
+from stepwell.web.coding import selectors as coding
+from stepwell.web.coding import services as coding_services
+from stepwell.web.coding.models import CodingEvent
 from stepwell.web.ledger import services
 from stepwell.web.ledger.models import Duty, DutyEvent
 
@@ -31,8 +34,14 @@ PAGES = {
     "ledger:undo_event": "/events/{event}/undo",
     "ledger:record_results": "/patients/{person}/results",
     "ledger:approve_pack": "/knowledge",
+    "library:list_entries": "/library",
+    "library:show_entry": "/library/rule/antipsychotic.weight",
+    "library:show_evidence": "/library/evidence/interactions",
     "registers:list_registers": "/registers",
     "registers:show_register": "/registers/antipsychotic",
+    "coding:list_products": "/coding",
+    "coding:decide_product": "/coding/{product}",
+    "coding:undo_decision": "/coding/decisions/{decision}/undo",
     "patients:show_person": "/patients/{person}",
     "patients:show_trends": "/patients/{person}/trends",
     "patients:search_people": "/search",
@@ -64,12 +73,17 @@ IRIS = [
 @pytest.fixture
 def world(transactional_db, settings, tmp_path):
     world = World(settings, tmp_path)
-    world.tell({"Iris": IRIS})
+    world.as_written = {"Bo": "Sertralin 50mg tablets", "Cy": "Lithum 400mg tablets"}
+    world.tell(
+        {"Iris": IRIS, "Bo": ["sertraline 50 mg daily from 2025-04-01 every 28 days"], "Cy": ["sertraline 50 mg daily on 2026-04-01"]}
+    )
     world.catch_up()
     terms = {"between_org": PRACTICE, "and_org": TRUST, "lines": [Line("all", TRUST)], "label": "Northside CMHT monitors"}
     agreed = TODAY - timedelta(400)
     services.record_agreement(world.actor("gp"), world.ids["Iris"], substance="lithium", agreed_on=agreed, from_on=agreed, **terms)
     services.acknowledge(world.actor("gp"), _duty().pk)
+    first = coding.products_for(world.actor("gp"))[0]
+    coding_services.decide(world.actor("gp"), first["key"], substance=first["suggestions"][0]["substance"], why="Plainly a slip")
     return world
 
 
@@ -85,6 +99,8 @@ def addresses(world):
         "event": DutyEvent.objects.get(kind="acknowledged").pk,
         "person": world.ids["Iris"],
         "agreement": Agreement.objects.get().pk,
+        "product": coding.products_for(world.actor("gp"))[0]["key"],
+        "decision": CodingEvent.objects.get().pk,
     }
     return {name: address.format(**numbers) for name, address in PAGES.items()}
 

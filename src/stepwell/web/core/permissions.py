@@ -13,6 +13,7 @@ class Permission(StrEnum):
     ACT_ON_DUTY = "act on duty"
     RECORD_RESULT = "record result"
     AGREE_OWNERS = "agree owners"
+    DECIDE_CODING = "decide coding"
     APPROVE_KNOWLEDGE = "approve knowledge"
     VIEW_AUDIT = "view audit"
 
@@ -30,6 +31,7 @@ _WORDS = {
     Permission.ACT_ON_DUTY: "act on duties",
     Permission.RECORD_RESULT: "record results",
     Permission.AGREE_OWNERS: "agree who owns a medicine",
+    Permission.DECIDE_CODING: "decide what a medicine on record is",
     Permission.APPROVE_KNOWLEDGE: "approve a knowledge pack",
     Permission.VIEW_AUDIT: "see the audit trail",
 }

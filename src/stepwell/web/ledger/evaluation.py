@@ -99,6 +99,23 @@ def reevaluate(person_id: int) -> bool:
     return False
 
 
+def evaluate_again(person_ids: Collection[int]) -> bool:
+    """Bring several people up to date together, after a write about them has committed. False when some have to be tried again."""
+    ids = sorted(person_ids)
+    if not ids:
+        return True
+    try:
+        store = open_store()
+        evaluated, _ids = evaluate_people(store, clock.today(), ids)
+        for start in range(0, len(ids), BATCH):
+            apply_batch(evaluated, ids[start : start + BATCH], at=clock.now())
+        publish(store, ids)
+    except Exception:  # the write stands; each person's pending row is the retry
+        log.exception("evaluation of several people failed; it will be tried again")
+        return False
+    return not PendingEvaluation.objects.filter(person_id__in=ids).exists()
+
+
 def _postpone(person_id: int, error: str) -> None:
     with transaction.atomic():
         row = PendingEvaluation.objects.select_for_update().filter(person_id=person_id).first()

@@ -1,0 +1,36 @@
+"""What people decided about medicines that the record does not identify. Rows are events: a decision, or that one was undone."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from stepwell.web.core.append_only import AppendOnlyModel
+
+
+class CodingEvent(AppendOnlyModel):
+    """A decision about a code, or about a term where the record has no code. `substance` empty: not a medicine of interest.
+
+    `undoes` names the decision that this row takes back; such a row decides nothing itself. Of several decisions about one
+    code or term the latest that was not undone holds. `term` is as the record has it; it is compared in lower case.
+    """
+
+    code_system = models.CharField(max_length=20, blank=True)
+    code = models.CharField(max_length=40, blank=True)
+    term = models.TextField(blank=True)
+    substance = models.CharField(max_length=100, blank=True)
+    strength_ug = models.BigIntegerField(null=True)
+    unit = models.CharField(max_length=20, blank=True)
+    people = models.IntegerField(default=0)
+    why = models.TextField()
+    at = models.DateTimeField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    role = models.CharField(max_length=40)
+    org_code = models.CharField(max_length=20)
+    undoes = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="undone_by")
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"coding event {self.pk}"

@@ -1,0 +1,78 @@
+"""Medicines that the record does not identify: the queue, a decision, taking one back."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from stepwell.errors import Refused
+from stepwell.web.coding import selectors, services
+from stepwell.web.coding.forms import DecisionForm
+from stepwell.web.coding.pages import QueuePage, event_words
+from stepwell.web.core import gate
+from stepwell.web.core.access import OrganisationSubject
+from stepwell.web.core.actor import Actor
+from stepwell.web.core.declare import no_patient_data
+from stepwell.web.core.permissions import Permission
+from stepwell.web.ledger.forms import ReasonForm, refuse
+
+FORM_METHODS = ["GET", "HEAD", "POST"]
+
+
+def _actor(request: HttpRequest) -> Actor:
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    gate.require(actor, Permission.DECIDE_CODING, OrganisationSubject(actor.organisation))
+    return actor
+
+
+@no_patient_data
+@require_safe
+def list_products(request: HttpRequest) -> HttpResponse:
+    """`?reason=` and `?page=`; products and numbers only, no person."""
+    actor = _actor(request)
+    page = QueuePage(selectors.products_for(actor), selectors.decisions_of(actor), request.GET)
+    return render(request, "coding/queue.jinja", {"page": page})
+
+
+@no_patient_data
+@require_http_methods(FORM_METHODS)
+def decide_product(request: HttpRequest, key: str) -> HttpResponse:
+    actor = _actor(request)
+    product = selectors.product_for(actor, key)
+    if product is None:
+        raise Http404
+    form = DecisionForm(request.POST if request.method == "POST" else None, product=dict(product))
+    if request.method == "POST" and form.is_valid():
+        try:
+            done = services.decide(
+                actor, key, substance=form.substance, strength_ug=form.strength_ug, unit=form.unit, why=form.cleaned_data["why"]
+            )
+            return _back("decided", done)
+        except Refused as refusal:
+            refuse(form, refusal)
+    others = len(set(product["sources"]) - set(actor.organisations))
+    context = {"form": form, "product": product, "others": others}
+    return render(request, "coding/decide.jinja", context, status=422 if form.errors else 200)
+
+
+@no_patient_data
+@require_http_methods(FORM_METHODS)
+def undo_decision(request: HttpRequest, event_id: int) -> HttpResponse:
+    actor = _actor(request)
+    event = selectors.event_for(actor, event_id)
+    if event is None or hasattr(event, "undone_by"):
+        raise Http404
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            return _back("undone", services.undo(actor, event_id, why=form.cleaned_data["why"]))
+        except Refused as refusal:
+            refuse(form, refusal)
+    return render(request, "coding/undo.jinja", {"form": form, "told": event_words(event)}, status=422 if form.errors else 200)
+
+
+def _back(said: str, done: services.Decided) -> HttpResponse:
+    waiting = "" if done.up_to_date else "-waiting"
+    return redirect(f"{reverse('coding:list_products')}?said={said}{waiting}&people={done.people}")
