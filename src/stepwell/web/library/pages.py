@@ -78,6 +78,16 @@ class EntryPage:
         return KINDS[self.kind][0]
 
     @property
+    def kind_words(self) -> str:
+        return KINDS[self.kind][1].lower()
+
+    @property
+    def told_sources(self) -> list[Link]:
+        """Every source of the timetable once, with its title."""
+        links = [link for group in (*self.line_sources, *self.line_windows) for link in group]
+        return list({link.text: link for link in links}.values())
+
+    @property
     def needs_approval(self) -> bool:
         return self.pending and bool(self.item.mark) and self.item.mark != "V"
 
@@ -159,13 +169,7 @@ class Shown:
         if window := medicine.window:
             early = f"{words.span(window.early)} early to " if window.early else ""
             page.figures.append(self.figure("On time", f"{early}{words.span(window.late)} late", window))
-        for licence in medicine.licences:
-            label = f"{'Licensed' if licence.licence == 'licensed' else 'Off licence'} in"
-            page.figures.append(
-                self.figure(
-                    label, self.catalogue.label("condition", licence.condition), licence, link=address("condition", licence.condition)
-                )
-            )
+        page.figures += self._licences(medicine)
         if medicine.no_licences:
             page.figures.append(self.figure("Licences", medicine.no_licences.none_because, medicine.no_licences))
         if rated := medicine.ratings:
@@ -173,12 +177,23 @@ class Shown:
             page.figures.append(self.figure("Side effects, 0 to 3", ", ".join(shown), rated))
         for load in self.known.loads.values():
             self._part(page, load, medicine.medicine)
-        page.sections.append(Section("Rules", self._rules(self.catalogue.rules_about(medicine.medicine))))
+        about = self.catalogue.rules_about(medicine.medicine)
+        for kind in dict.fromkeys(words.kind(rule) for rule in about):
+            page.sections.append(Section(f"Rules: {kind.lower()}", self._rules([rule for rule in about if words.kind(rule) == kind])))
         classes = sorted(name for name in page.item.classes if name in self.known.sets)
         page.sections.append(Section("Classes", [self.link("set", name) for name in classes], len(classes) > 12))
         page.sections += self._interactions(medicine.medicine)
         forms = [self.link("medicine", key) for key in self.known.substances if key.startswith(f"{medicine.medicine} (")]
         page.sections += [Section("Other forms", forms)] if forms else []
+
+    def _licences(self, medicine: model.Medicine) -> Iterable[Figure]:
+        """Conditions that stand on the same source, mark and note share a line."""
+        together: dict[tuple[str, str, str, str], list[model.Licence]] = {}
+        for licence in medicine.licences:
+            together.setdefault((licence.licence, " ".join(licence.source), licence.mark, licence.note), []).append(licence)
+        for (kind, *_), licences in together.items():
+            names = ", ".join(self.catalogue.label("condition", licence.condition) for licence in licences)
+            yield self.figure("Licensed in" if kind == "licensed" else "Off licence in", names, licences[0])
 
     def _injection(self, page: EntryPage, given: model.Injection) -> None:
         between = " to ".join(words.span(part) for part in (given.shortest, given.longest) if part)
@@ -239,6 +254,9 @@ class Shown:
         page.lede = rule.because + (f" {rule.action}" if rule.action else "")
         names = [name for name in (rule.set, rule.set_b, rule.set_c) if name]
         page.facts.append(("Kind", words.kind(rule)))
+        if rule.band:
+            test = self.known.tests[rule.band.test]
+            page.facts.append(("Answers", words.band(rule, test.label, test.unit)))
         page.facts.append(("For people on", " together with ".join(self.catalogue.set_label(name) for name in names)))
         if rule.applies:
             page.groups.append(("Only for", words.any_of(rule.applies)))

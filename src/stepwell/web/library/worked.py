@@ -38,9 +38,17 @@ def worked_for(rule_id: str) -> list[Worked]:
         if rule_id not in spec.rules:
             continue
         for person in spec.people:
-            owed = [line for line in person.owed if rule_id in line.replace(":", " ").split()]
+            owed = [_said(line, rule_id) for line in person.owed if rule_id in line.replace(":", " ").split()]
             if owed or spec.rules == [rule_id]:
                 found.append(
                     Worked(spec.title, spec.as_of.isoformat(), person.name, person.happened, owed or ["nothing is owed"], person.note)
                 )
     return found
+
+
+def _said(line: str, rule_id: str) -> str:
+    """A line of a spec without the rule's name, which the page already bears."""
+    if line.startswith("not "):
+        rest = line.removeprefix("not ").replace(rule_id, "", 1).strip(" ,")
+        return f"not owed: {rest}" if rest else "not owed"
+    return line.replace(rule_id, "", 1).strip(" :")
