@@ -119,8 +119,10 @@ def _readable(file: Path, name: str, copy: Path, digest: hashlib._Hash) -> tuple
             plain = also.enter_context(open(copy, "wb")) if packed else None
             for chunk in iter(lambda: reader.read(_CHUNK), b""):
                 digest.update(chunk)
-                returns += chunk.count(b"\r")
-                ends += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
+                if found := chunk.count(b"\r"):
+                    returns += found
+                    ends += chunk.count(b"\r\n")
+                ends += last == b"\r" and chunk[:1] == b"\n"
                 last = chunk[-1:]
                 if plain is not None:
                     plain.write(chunk)

@@ -41,16 +41,27 @@ class Joins:
     def entries(self) -> None:
         """`entries`: observations that problems and referrals speak of. `here`: they come with this input."""
         # Problems of the store whose observation comes again are renewed with it.
+        self._db.execute(f"CREATE OR REPLACE TABLE asked AS {_SPEAKING} UNION SELECT native_id FROM ({self.stored('conditions')})")
         self._db.execute(
-            f"CREATE OR REPLACE TABLE entries AS WITH asked AS ({_SPEAKING} UNION SELECT native_id FROM ({self.stored('conditions')})) "
-            "SELECT source, native_id, org_code, code, code_system, term, effective_on, _recorded_on AS recorded_on, true AS here "
-            "FROM m_observations SEMI JOIN asked USING (native_id) WHERE _fault IS NULL AND NOT _gone AND NOT _withheld "
-            "QUALIFY row_number() OVER (PARTITION BY source, native_id ORDER BY _row DESC) = 1"
+            """
+            CREATE OR REPLACE TABLE entries AS
+            WITH found AS MATERIALIZED (
+              SELECT source, native_id, org_code, code, code_system, term, effective_on, _recorded_on AS recorded_on, true AS here, _row
+              FROM m_observations SEMI JOIN asked USING (native_id)
+              WHERE _fault IS NULL AND NOT _gone AND NOT _withheld
+            )
+            SELECT * EXCLUDE (_row) FROM found QUALIFY row_number() OVER (PARTITION BY source, native_id ORDER BY _row DESC) = 1
+            """
         )
         self._db.execute(
-            "INSERT INTO entries BY NAME SELECT source, native_id, org_code, code, code_system, term, effective_on, "
-            f"CAST(NULL AS DATE) AS recorded_on, false AS here FROM ({self.stored('observations')}) AS o WHERE native_id IN ({_SPEAKING}) "
-            "AND NOT EXISTS (FROM m_observations AS m WHERE m.native_id = o.native_id AND m.source = o.source AND m._fault IS NULL)"
+            f"""
+            INSERT INTO entries BY NAME
+            WITH named AS (SELECT DISTINCT native_id FROM ({_SPEAKING})),
+            old AS (SELECT o.* FROM ({self.stored("observations")}) AS o SEMI JOIN named USING (native_id)),
+            again AS (SELECT source, native_id FROM m_observations AS m SEMI JOIN old USING (native_id) WHERE _fault IS NULL)
+            SELECT source, native_id, org_code, code, code_system, term, effective_on, CAST(NULL AS DATE) AS recorded_on, false AS here
+            FROM old ANTI JOIN again USING (source, native_id)
+            """
         )
 
     def renewed(self) -> None:
