@@ -62,6 +62,8 @@ class Catalogue:
     used_by: Mapping[tuple[str, str], tuple[Item, ...]]
     """(kind, key) → entries that name it."""
     evidence_of: Mapping[tuple[str, str], tuple[Became, ...]]
+    became: Mapping[tuple[str, int], tuple[tuple[str, str], ...]]
+    """(table, row number) → the entries it became."""
     accounts: Mapping[tuple[str, str], evidence.Account]
     codes: Mapping[tuple[str, str], Counter[str]]
     """(kind, key) → number of codes by code system."""
@@ -105,15 +107,18 @@ def catalogue() -> Catalogue:
     tables, accounts = evidence.packaged(), evidence.accounts(knowledge.DATA)
     by_row = {(account.table, account.row): account for account in accounts}
     became: dict[tuple[str, str], list[Became]] = {}
+    targets: dict[tuple[str, int], tuple[tuple[str, str], ...]] = {}
     for table in tables.values():
         for number, row in enumerate(table.rows, start=1):
-            for target in _targets(known, table, row, by_row.get((table.name, row.key))):
+            targets[table.name, number] = tuple(_targets(known, table, row, by_row.get((table.name, row.key))))
+            for target in targets[table.name, number]:
                 became.setdefault(target, []).append(Became(table.name, table.about.title, row, number))
     return Catalogue(
         known,
         items,
         {target: tuple(users.values()) for target, users in used.items()},
         {target: tuple(rows) for target, rows in became.items()},
+        targets,
         by_row,
         _codes(known),
     )
@@ -151,8 +156,8 @@ def _names(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
             yield from _names(part, field)
     elif isinstance(value, dict):
         yield from _names(list(value), "medicine" if field == "leaves_out" else "")
-    elif isinstance(value, str) and (kind := _FIELDS.get(field)):
-        yield kind, value
+    elif isinstance(value, str) and field in _FIELDS:
+        yield _FIELDS[field], value
 
 
 # field of an entry → kind of the entry it names
@@ -178,7 +183,7 @@ def _codes(known: Knowledge) -> dict[tuple[str, str], Counter[str]]:
 
 
 def _item(known: Knowledge, kind: str, key: str, entry: Any) -> Item:
-    title, about, classes, more, minor = getattr(entry, "label", key), "", frozenset[str](), "", False
+    title, about, classes, more, minor = str(getattr(entry, "label", key)), "", frozenset[str](), "", False
     containing = {name for name, members in known.members.items() if key in members and name in known.sets} if kind == "medicine" else set()
     match entry:
         case model.Medicine():
@@ -197,7 +202,7 @@ def _item(known: Knowledge, kind: str, key: str, entry: Any) -> Item:
             about, classes = entry.harm, frozenset(entry.sets)
             more = " ".join(medicine for name in entry.sets for medicine in known.members.get(name, ()))
         case model.Test():
-            about = entry.unit or ""
+            about = str(entry.unit or "")
         case model.Parameter():
             title, about = key.replace("_", " "), entry.meaning
         case model.Codelist():

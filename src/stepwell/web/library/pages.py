@@ -256,7 +256,7 @@ class Shown:
         page.facts.append(("Kind", words.kind(rule)))
         if rule.band:
             test = self.known.tests[rule.band.test]
-            page.facts.append(("Answers", words.band(rule, test.label, test.unit)))
+            page.facts.append(("Acts on", words.band(rule, test.label, test.unit)))
         page.facts.append(("For people on", " together with ".join(self.catalogue.set_label(name) for name in names)))
         if rule.applies:
             page.groups.append(("Only for", words.any_of(rule.applies)))
@@ -290,7 +290,7 @@ class Shown:
         page.sections.append(Section("Classes", [self.set_link(name) for name in names]))
         if rule.test:
             page.sections.append(Section("Done by", [self.link("test", rule.test)]))
-        members = sorted({medicine for name in names for medicine in self.known.members.get(name, ())})
+        members = sorted({medicine for name in names for medicine in self.known.members.get(name, ())} - set(names))
         page.sections.append(Section("Medicines", [self.link("medicine", name) for name in members], len(members) > 12))
 
     def _test(self, page: EntryPage, test: model.Test) -> None:
@@ -482,28 +482,9 @@ class EvidencePage:
         self.rows = []
         for number, row in enumerate(table.rows, start=1):
             account = shown.catalogue.accounts.get((table.name, row.key))
-            links = [shown.link(*entry.split(" ", 1)) for entry in (account.entries if account else ())]
-            reason = account.left_out if account else ""
-            if not account:
-                medicine = next((m for m in self._medicines(shown, number, table)), None)
-                links = [medicine] if medicine else []
-                reason = (
-                    "" if medicine else f"kept as a table: {table.about.kept}" if table.about.kept else "checked against the pack's codes"
-                )
-            self.rows.append(
-                (
-                    number,
-                    row,
-                    [(name, row.figures[name]) for name in self.columns if row.figures[name]],
-                    shown.sources(row.sources),
-                    links,
-                    reason,
-                )
-            )
-        self.marks = [(mark, words_) for mark, words_ in MARKS.items() if any(row.mark == mark for row in table.rows)]
-
-    @staticmethod
-    def _medicines(shown: Shown, number: int, table: Any) -> Iterable[Link]:
-        for (kind, key), rows in shown.catalogue.evidence_of.items():
-            if any(became.table == table.name and became.number == number for became in rows):
-                yield shown.link(kind, key)
+            links = [shown.link(kind, key) for kind, key in shown.catalogue.became[table.name, number]]
+            kept = f"kept as a table: {table.about.kept}" if table.about.kept else "the codes are those of medicines of the pack"
+            reason = account.left_out if account else "" if links else kept
+            cells = [(name, row.figures[name]) for name in self.columns if row.figures[name]]
+            self.rows.append((number, row, cells, shown.sources(row.sources), links, reason, bool(account) and not links))
+        self.marks = [(mark, told) for mark, told in MARKS.items() if any(row.mark == mark for row in table.rows)]

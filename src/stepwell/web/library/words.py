@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from stepwell.knowledge import model
 from stepwell.knowledge.model import length
 
-_START = {"start": "the start", "change": "the start or a change of dose", "trigger": "what brings it about"}
+_START = {"start": "the start", "change": "the start or a change of dose", "trigger": "it is found", "result": "the result"}
 _KIND = {
     "monitor": "Monitoring",
     "review": "Review",
@@ -67,7 +67,7 @@ def moment(text: str | None, anchor: str) -> str:
     days = length(text).approximate_days
     after = _START[anchor]
     if days == 0:
-        return f"on the day of {after}"
+        return "at once" if anchor in ("trigger", "result") else f"on the day of {after}"
     if days < -36_000:
         return "any time before"
     return f"{span(text)} {'before' if days < 0 else 'after'} {after}"
@@ -78,7 +78,9 @@ def timetable(rule: model.Rule) -> list[Line]:
 
 
 def _line(rule: model.Rule, point: model.Point) -> Line:
-    anchor = point.anchor or "start"
+    anchor: str = point.anchor or "start"
+    if anchor == "trigger" and rule.kind == "result":
+        anchor = "result"
     if point.kind == "ongoing":
         when = f"every {span(point.every)}" if point.every else "until it is answered"
         if point.sooner:
@@ -104,7 +106,7 @@ def _line(rule: model.Rule, point: model.Point) -> Line:
     return Line(
         point.point,
         when or "when it is found",
-        f"from {moment(point.opens, anchor)}" if point.opens else "",
+        f"from {moment(point.opens, anchor)}" if point.opens and moment(point.opens, anchor) != "at once" else "",
         ends,
         tuple(basis.source if basis else rule.source),
         basis.mark if basis else rule.mark,
