@@ -32,7 +32,9 @@ class Book:
         self.sets_of: dict[str, set[str]] = {
             name: {row["set_name"] for row in each} for name, each in grouped(rows["k_set"], "substance").items()
         }
-        self.register_sets = [row["set_name"] for row in rows["k_register"] if row["kind"] != "condition"]
+        self.medicine_registers = [row for row in rows["k_register"] if row["kind"] != "condition"]
+        self.register_sets = [row["set_name"] for row in self.medicine_registers]
+        self.bands = grouped(rows["k_band"], "rule_id")
         self.products = grouped(rows["k_product"], "code_system", "code")
         self.names = grouped(rows["k_name"], "term_name")
         self.patches = {(row["substance"], row["strength_ug"]): row for row in rows["k_patch"]}

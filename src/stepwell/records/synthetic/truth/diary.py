@@ -111,8 +111,9 @@ class Reading:
     def __init__(self, book: Book, row: Row, substance: str, strength: int | None, unit: str | None) -> None:
         self.book, self.row, self.strength, self.unit = book, row, strength, unit
         self.patch = book.patches.get((substance, strength)) if unit == "patch" else None
-        # A patch is worn all the time, whatever the row says of "when required"; then its instruction says nothing.
-        told = row["dose_status"] in READ and not (self.patch and row["as_required"])
+        # "When required" tells a ceiling, not a habit: such an instruction is not read.
+        told = row["dose_status"] in READ and not row["as_required"]
+        # A patch is worn all the time, whatever the row says.
         self.as_required = bool(row["as_required"]) and self.patch is None
         self.high = row["dose_high_milli"] if told and row["dose_unit"] is not None and (row["dose_high_milli"] or 0) > 0 else None
         self.quantity = row["quantity_milli"] if (row["quantity_milli"] or 0) > 0 else None

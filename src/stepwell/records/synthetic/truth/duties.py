@@ -13,7 +13,7 @@ from typing import Any
 from stepwell.records.synthetic.truth.book import Book, Row
 from stepwell.records.synthetic.truth.calendar import later
 
-KINDS = ("monitor", "review", "licence", "supply")
+KINDS = ("monitor", "review", "licence", "supply", "combination", "finding", "result", "agree")
 
 
 @dataclass(frozen=True, order=True)
@@ -34,6 +34,15 @@ class Clock:
 
     start: date
     change: date
+    trigger: date | None = None
+    """What raised the duty, where something did: then the rule counts from there."""
+
+    @property
+    def anchor(self) -> date:
+        return self.trigger or self.start
+
+    def of(self, point: Row) -> date:
+        return {"change": self.change, "trigger": self.anchor}.get(point["anchor"], self.start)
 
 
 class Schedule:
@@ -41,7 +50,7 @@ class Schedule:
 
     def __init__(self, rule: Row, book: Book, clock: Clock, done: set[date], *, as_of: date, sooner: Callable[[], bool]) -> None:
         self.rule, self.as_of, self.clock, self.sooner = rule, as_of, clock, sooner
-        since = later(clock.start, -(rule["lookback_months"] or 0))
+        since = later(clock.anchor, -(rule["lookback_months"] or 0))
         self.done = sorted(day for day in done if since <= day <= as_of)
         self.points = book.points.get(rule["rule_id"], [])
 
@@ -50,10 +59,10 @@ class Schedule:
         months, days = point[f"{what}_months"], point[f"{what}_days"]
         if months is None and days is None:
             return None
-        return later(self.clock.change if point["anchor"] == "change" else self.clock.start, months, days)
+        return later(self.clock.of(point), months, days)
 
     def _begin(self, point: Row) -> date:
-        return self._from(point, "from") or (self.clock.change if point["anchor"] == "change" else self.clock.start)
+        return self._from(point, "from") or self.clock.of(point)
 
     def waiting(self) -> list[tuple[str, str, date]]:
         """Point, state and due day of everything there is to say today."""
@@ -98,8 +107,8 @@ class Schedule:
 
     def _ongoing(self, points: list[Row]) -> list[tuple[str, str, date]]:
         last = self.done[-1] if self.done else None
-        counted = last or self.clock.start
         for point in sorted(points, key=lambda each: self._from(each, "until") or date.max):
+            counted = last or self.clock.of(point)
             if counted >= (self._from(point, "until") or date.max):
                 continue
             first = self._from(point, "due") if last is None else None

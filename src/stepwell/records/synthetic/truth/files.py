@@ -55,7 +55,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
 }
 """people: whose each record is. courses: by the stated definitions; `ends_on` the first day not covered, `days` with something in
-the cupboard. owners: of each medicine on register. due: of the rules for monitoring and review. agreements, taken: what really was."""
+the cupboard. owners: of each medicine on register. due: of every rule. agreements, taken: what really was."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ class Owners:
     def __init__(self, diary: Diary, book: Book, as_of: date, practice: str | None) -> None:
         self.book, self.as_of, self.practice = book, as_of, practice
         self.letters = signs(diary, practice, as_of)
+        self.lines = diary.agreements
         self.agreed = [row for row in diary.agreements if row["from_on"] <= as_of and (row["to_on"] is None or row["to_on"] > as_of)]
         self.specialist = self._specialist(diary)
 
@@ -43,6 +44,10 @@ class Owners:
             return NOBODY
         last = max(day for day, _ in issued)
         return min(org for day, org in issued if day == last)
+
+    def ended(self, substance: str) -> list[date]:
+        """Days from which lines about that medicine were no longer in force."""
+        return [row["to_on"] for row in self.lines if row["substance"] == substance and row["to_on"] and row["to_on"] <= self.as_of]
 
     def of_medicine(self, medicine: Medicine) -> str:
         return self._agreed(medicine.substance, ("prescribe", "all")) or self._by_ruling(medicine)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import product
 
 from stepwell.records.synthetic.truth.book import Book, Row
 from stepwell.records.synthetic.truth.calendar import later
-from stepwell.records.synthetic.truth.cupboard import Course, Habits, class_starts, walk
+from stepwell.records.synthetic.truth.cupboard import Course, Habits, walk
 from stepwell.records.synthetic.truth.diary import Diary, admissions, practice_of, supplies
 from stepwell.records.synthetic.truth.duties import Clock, Due, Schedule
 from stepwell.records.synthetic.truth.facts import Facts
-from stepwell.records.synthetic.truth.owners import Owners
+from stepwell.records.synthetic.truth.owners import NOBODY, Owners
+from stepwell.records.synthetic.truth.results import first_of_run
 from stepwell.records.synthetic.truth.shelf import Medicine, Shelf
 
 
@@ -36,54 +38,104 @@ def tell(diary: Diary, book: Book, as_of: date) -> PersonTruth:
     truth.courses = [(substance, course) for substance, courses in walked.items() for course in courses]
     if not counted:
         return truth
-    truth.medicines = Shelf(diary, book, as_of, walked, supplied).medicines()
+    shelf = Shelf(diary, book, as_of, walked, supplied)
+    truth.medicines = shelf.medicines()
     owners = Owners(diary, book, as_of, practice)
     for medicine in truth.medicines.values():
         medicine.owner = owners.of_medicine(medicine)
     on = {name: each for name, each in truth.medicines.items() if not each.long_lapsed}
-    truth.due = _Duties(Facts(diary, book, as_of, on), truth.medicines, walked, owners).all()
+    truth.due = _Duties(Facts(diary, shelf, on), truth.medicines, owners).all()
     return truth
 
 
 class _Duties:
     """The rules that hold for one person, and what each has waiting."""
 
-    def __init__(self, facts: Facts, medicines: dict[str, Medicine], walked: dict[str, list[Course]], owners: Owners) -> None:
-        self.facts, self.medicines, self.walked, self.owners = facts, medicines, walked, owners
+    def __init__(self, facts: Facts, medicines: dict[str, Medicine], owners: Owners) -> None:
+        self.facts, self.medicines, self.owners = facts, medicines, owners
         self.book, self.as_of, self.on = facts.book, facts.as_of, facts.on
 
     def all(self) -> list[Due]:
+        """Duties of every rule; who must agree is asked last, when it is known what nobody owns."""
         found: list[Due] = []
         for rule in self.book.rules:
-            of_set = self.book.members.get(rule["set_name"], set())
-            members = [each for name, each in sorted(self.on.items()) if name in of_set]
+            members = self._among(rule["set_name"])
             if rule["kind"] == "supply":
+                of_set = self.book.members.get(rule["set_name"], set())
                 for each in (self.medicines[name] for name in sorted(self.medicines) if name in of_set):
                     found += self._two_suppliers(rule, each) if rule["about"] == "both" else self._nobody(rule, each)
-            elif rule["kind"] == "licence":
+            elif rule["kind"] == "combination":
+                found += self._together(rule)
+            elif members and rule["kind"] == "result":
+                found += self._after_result(rule, members)
+            elif members and rule["per"] == "class" and rule["kind"] != "agree":
+                clock = Clock(self.facts.class_start(rule["set_name"]), max(each.changed_on for each in members))
+                found += self._waiting(rule, rule["set_name"], clock, members)
+            elif rule["kind"] in ("monitor", "review", "licence", "finding"):
                 for each in members:
-                    if each.meant_to_end_on is None and not self._licensed(each):
-                        found += self._waiting(rule, each.substance, _own_clock(each), [each])
-            elif rule["kind"] in ("monitor", "review") and members:
-                if rule["per"] == "class":
-                    found += self._waiting(rule, rule["set_name"], self._class_clock(rule["set_name"], members), members)
-                else:
-                    for each in members:
-                        found += self._waiting(rule, each.substance, _own_clock(each), [each])
+                    if rule["kind"] != "licence" or (each.meant_to_end_on is None and not self._licensed(each)):
+                        found += self._waiting(rule, each.substance, Clock(each.course.started_on, each.changed_on), [each])
+        ownerless = {due.subject for due in found if due.state == "open" and due.owner_org == NOBODY}
+        for rule in (rule for rule in self.book.rules if rule["kind"] == "agree"):
+            for each in self._among(rule["set_name"]):
+                if each.substance in ownerless or each.owner == NOBODY:
+                    found += self._agree(rule, each)
         return found
 
-    def _class_clock(self, name: str, members: list[Medicine]) -> Clock:
-        courses = [course for each in self.book.members[name] for course in self.walked.get(each, [])]
-        starts = class_starts(courses, self.book.figure["stop_gap_days"])
-        return Clock(starts[-1], max(_own_clock(each).change for each in members))
+    def _among(self, name: str) -> list[Medicine]:
+        return [each for substance, each in sorted(self.on.items()) if substance in self.book.members.get(name, set())]
 
     def _waiting(self, rule: Row, subject: str, clock: Clock, members: list[Medicine]) -> list[Due]:
-        if self.as_of < later(clock.start, rule["after_months"], rule["after_days"]) or not self._concerns(rule, subject):
+        if rule["kind"] == "finding":
+            since = self.facts.met(rule, "applies", subject)
+            if since is None:
+                return []
+            clock.trigger = max([clock.start, *since])
+        if self.as_of < later(clock.anchor, rule["after_months"], rule["after_days"]) or not self._concerns(rule, subject):
             return []
         done = set(self.facts.values.get(rule["test"], {}))
         schedule = Schedule(rule, self.book, clock, done, as_of=self.as_of, sooner=lambda: self.facts.holds(rule, "sooner", False, subject))
-        owner = self.owners.of_class(rule, members) if rule["per"] == "class" else self.owners.of_duty(rule, members[0])
+        owner = self._owner(rule, members)
         return [Due(rule["rule_id"], subject, point, state, day, owner) for point, state, day in schedule.waiting()]
+
+    def _owner(self, rule: Row, members: list[Medicine]) -> str:
+        one = rule["kind"] != "combination" and rule["per"] != "class"
+        return self.owners.of_duty(rule, members[0]) if one else self.owners.of_class(rule, members)
+
+    def _together(self, rule: Row) -> list[Due]:
+        """Medicines of each set at once, no medicine standing for two."""
+        names = [rule[name] for name in ("set_name", "set_b", "set_c") if rule[name] is not None]
+        sides = [self._among(name) for name in names]
+        if not any(len({each.substance for each in chosen}) == len(chosen) for chosen in product(*sides)):
+            return []
+        members = list({each.substance: each for side in sides for each in side}.values())
+        start = max(min(each.course.started_on for each in side) for side in sides)
+        return self._waiting(rule, "+".join(names), Clock(start, max(each.changed_on for each in members)), members)
+
+    def _after_result(self, rule: Row, members: list[Medicine]) -> list[Due]:
+        """The last result lies in the band: the duty counts from the first of the unbroken run of such results."""
+        band = self.book.bands[rule["rule_id"]][0]
+        first = first_of_run(band, rule, self.facts.values.get(band["test"], {}), [each.course.started_on for each in members], self.book)
+        if first is None:
+            return []
+        subject, about = rule["set_name"], members
+        if rule["per"] != "class":
+            about = [min(members, key=lambda each: (each.course.started_on, each.substance))]
+            subject = about[0].substance
+        if self.as_of < later(first, rule["after_months"], rule["after_days"]) or not self._concerns(rule, subject):
+            return []
+        done = set(self.facts.values.get(rule["test"], {})) if rule["test"] != band["test"] else set()
+        schedule = Schedule(rule, self.book, Clock(first, first, first), done, as_of=self.as_of, sooner=lambda: False)
+        schedule.points = schedule.points[:1]
+        owner = self._owner(rule, about)
+        return [Due(rule["rule_id"], subject, first.isoformat(), state, day, owner) for _, state, day in schedule.waiting()]
+
+    def _agree(self, rule: Row, medicine: Medicine) -> list[Due]:
+        clock = medicine.course.started_on
+        if self.as_of < later(clock, rule["after_months"], rule["after_days"]) or not self._concerns(rule, medicine.substance):
+            return []
+        since = max([clock, *self.owners.ended(medicine.substance)])
+        return [Due(rule["rule_id"], medicine.substance, "ongoing", "open", since, self.owners.practice or NOBODY)]
 
     def _concerns(self, rule: Row, subject: str) -> bool:
         return self.facts.holds(rule, "applies", True, subject) and not self.facts.holds(rule, "unless", False, subject)
@@ -120,7 +172,3 @@ class _Duties:
         in_words = any((row["indication_text"] or "").strip() for row in medicine.plans)
         known = stated if stated or in_words else self.facts.lasting
         return any(uses.get(condition) == "licensed" for condition in known)
-
-
-def _own_clock(medicine: Medicine) -> Clock:
-    return Clock(medicine.course.started_on, medicine.course.changed_on or medicine.course.started_on)

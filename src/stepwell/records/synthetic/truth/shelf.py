@@ -32,6 +32,10 @@ class Medicine:
     owner: str = ""
 
     @property
+    def changed_on(self) -> date:
+        return self.course.changed_on or self.course.started_on
+
+    @property
     def meant_to_end_on(self) -> date | None:
         return max((row["intended_end_on"] for row in self.plans if row["intended_end_on"]), default=None)
 
