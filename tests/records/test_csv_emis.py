@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from csv_builders import Emis
+from csv_builders import Emis, Tpp
 
 from stepwell.records.importers import run_import
 from stepwell.records.importers.report import ImportReport
@@ -267,3 +267,37 @@ def test_several_practices_in_one_folder_and_in_their_own(tmp_path: Path, bring:
         ("A82001", "i-1"),
         ("B83002", "i-2"),
     }
+
+
+def test_the_people_of_an_extract_are_replaced(tmp_path: Path, bring: Bring, rows: Callable[[str], list[dict[str, Any]]]) -> None:
+    emis = Emis()
+    for person in ("p1", "p2"):
+        emis.patient(person)
+        emis.issue(f"i-{person}", person)
+        emis.issue(f"j-{person}", person)
+    bring(emis.write(tmp_path / "one"))
+    again = Emis()
+    again.patient("p1")
+    again.issue("i-p1", "p1")
+    report = bring(again.write(tmp_path / "two"), scope="patients")
+    assert (report.scope, report.removed) == ("patients", 1)
+    assert {row["native_id"] for row in rows("medication_issues")} == {"i-p1", "i-p2", "j-p2"}
+    assert len(rows("patients")) == 2
+
+
+@pytest.mark.parametrize("make", [Emis, Tpp])
+def test_a_source_that_the_command_names(tmp_path: Path, bring: Bring, store: Store, make: type[Emis | Tpp]) -> None:
+    extract = make()
+    extract.patient("1")
+    if isinstance(extract, Emis):
+        extract.rows.pop("Admin_Organisation")
+        extract.observation("o-1", "1")
+    else:
+        extract.code("o-1", "1")
+    folder = extract.write(tmp_path / "in")
+    report = bring(folder, source="Y12345")
+    assert report.rejected == 0
+    assert store.refresh().sources() == ["Y12345"]
+    assert store.table("observations")["source"].to_pylist() == ["Y12345"]
+    again = bring(folder, source="Y12345")
+    assert (again.new, again.superseded, again.removed) == (0, 0, 0)
