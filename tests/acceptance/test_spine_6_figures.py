@@ -5,7 +5,9 @@ medicine, test and rule with its source id and mark."""
 from __future__ import annotations
 
 import csv
+import html
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -99,3 +101,58 @@ def test_a_reason_is_a_sentence_and_an_account_names_something():
         assert account.entries or len(account.left_out) > 10, account
         for written in account.entries:
             assert check_evidence.entry(knowledge.load(), written) is not None
+
+
+def _parts(entry: object) -> list[tuple[list[str], str]]:
+    """(source ids, mark) of every part of an entry that carries a figure."""
+    found = []
+    if hasattr(entry, "__struct_fields__"):
+        if hasattr(entry, "source") and hasattr(entry, "mark"):
+            found.append((entry.source, entry.mark))
+        for name in entry.__struct_fields__:
+            found += _parts(getattr(entry, name))
+    elif isinstance(entry, list | tuple):
+        for part in entry:
+            found += _parts(part)
+    return found
+
+
+def _numbers(entry: object) -> set[str]:
+    """The figures that a page must show, as it writes them."""
+    shown: set[str] = set()
+    if maximum := getattr(entry, "max_daily", None):
+        shown |= {f"{maximum.mg:,g} mg"} if maximum.mg is not None else {maximum.none_because}
+    if usual := getattr(entry, "usual_daily", None):
+        shown |= {f"{usual.low:g} to {usual.high:g} mg a day"}
+    if morphine := getattr(entry, "oral_morphine", None):
+        shown |= {f"× {morphine.value:g}"}
+    if injection := getattr(entry, "injection", None):
+        shown |= {f"{injection.dose_from_mg:g} to {injection.dose_to_mg:g} mg"}
+    if band := getattr(entry, "band", None):
+        shown |= {f"{edge:g}" for edge in (band.low_from, band.low_over, band.high_to, band.high_under) if edge is not None}
+    for groups in (getattr(entry, "applies", ()), getattr(entry, "unless", ()), getattr(entry, "sooner_when", ())):
+        shown |= {when.label for group in groups for when in group}
+    shown |= {point.point for point in getattr(entry, "points", ())}
+    return shown
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", ["medicine", "test", "rule"])
+def test_the_page_of_each_shows_every_figure_with_source_and_mark(client, settings, kind):
+    from django.urls import reverse
+
+    from web_support import TODAY, build_network, sign_in
+
+    settings.AS_OF = TODAY
+    sign_in(client, build_network().members["gp"])
+    entries = {"medicine": knowledge.load().substances, "test": knowledge.load().tests, "rule": knowledge.load().rules}[kind]
+    for key, entry in entries.items():
+        response = client.get(reverse("library:show_entry", args=[kind, key]))
+        assert response.status_code == 200, key
+        page = html.unescape(response.content.decode())
+        for ids, mark in _parts(entry):
+            assert f"<strong>{mark}</strong>" in page, (key, mark)
+            for source in ids:
+                assert re.search(rf">{re.escape(source)}<", page), (key, source)
+        for figure in _numbers(entry):
+            assert figure in page, (key, figure)
