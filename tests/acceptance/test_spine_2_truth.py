@@ -41,7 +41,16 @@ BROKEN = {
     "an agreement that ended is still in force": ("lines_in_force", "a.to_on > $as_of", "a.to_on <= $as_of"),
     "the next is due after the first result, not the last": ("ongoing", "e.on_date DESC, e.rank", "e.on_date, e.rank"),
     "everything is due a day later": ("points", "coalesce(b.due_days, 0)", "coalesce(b.due_days, 0) + 1"),
-    "a register of medicines forgets what lapsed": ("listed", "AND NOT g.answered", "AND g.answered"),
+    "what lapsed long ago is forgotten": ("listed", "AND NOT g.answered", "AND g.answered"),
+    "a stay in hospital covers nothing": ("admissions", "b.days_since <= $carry_cap_days + $grace_days", "b.days_since < 0"),
+    "a load counts from the first change of dose, not the last": ("totals", "max(p.last_change_on)", "min(p.last_change_on)"),
+    "a run of results begins at its last": ("triggers", "ORDER BY r.on_date) AS place", "ORDER BY r.on_date DESC) AS place"),
+    "who must agree is asked where all is met": (
+        "agree",
+        "WHERE d.state = 'open' AND o.owner_org = 'nobody'",
+        "WHERE d.state = 'met' AND o.owner_org = 'nobody'",
+    ),
+    "a gap in supply must be longer": ("gaps", "c.gap_days >= e.late_days", "c.gap_days > e.late_days + 7"),
 }
 
 
@@ -94,7 +103,9 @@ def test_there_is_much_to_compare(world: World, agreement: truth.Agreement) -> N
     due = world.truth.tables["due"]
     assert {"open", "met", "lapsed"} == set(due["state"].to_pylist())
     assert {"nobody", "RZ9"} < set(due["owner_org"].to_pylist())
-    assert len(set(due["rule_id"].to_pylist())) > 60
+    kinds = {rule["rule_id"]: rule["kind"] for rule in KNOWLEDGE.tables()["k_rule"].to_pylist()}
+    assert len(set(due["rule_id"].to_pylist())) > 100
+    assert {kinds[rule_id] for rule_id in due["rule_id"].to_pylist()} == set(kinds.values())
     assert world.truth.tables["agreements"].num_rows > 20
 
 
