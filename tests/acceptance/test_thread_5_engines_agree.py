@@ -11,12 +11,14 @@ import pytest
 from agreement import disagreement, first_difference
 from builders import small_knowledge
 from catalogues import catalogue
+from edges import batch as edges
 from faults import FAULTS
 from histories import SeededDice, history
 from hypothesis import given, settings
 from random_rules import random_knowledge
 from strategies import batches
 from test_engines_agree import AGREE
+from wide import wide_knowledge
 
 from stepwell import knowledge
 from stepwell.engine import evaluate, reference, runner, stage_files
@@ -57,7 +59,8 @@ def test_under_hypothesis(batch):
 @pytest.fixture(scope="module")
 def nasty():
     """Batches on which a fault has to show, with what the plain-Python engine says of them."""
-    found = [history(SeededDice(seed), catalogue(small_knowledge()), 200, 8) for seed in (1, 2)]
+    found = [edges()]
+    found += [history(SeededDice(seed), catalogue(tables()), 200, 8) for seed in (1, 2) for tables in (small_knowledge, wide_knowledge)]
     found += [history(SeededDice(seed), catalogue(random_knowledge(SeededDice(seed))), 60, 8) for seed in range(8)]
     return [(batch, reference.evaluate(*batch)) for batch in found]
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from agreement import disagreement, first_difference
 from builders import small_knowledge
+from wide import wide_knowledge
 
 from stepwell import engine
 from stepwell.engine import runner, stage_files
@@ -50,13 +51,14 @@ PEOPLE = {
         "egfr 29 on 2026-03-01",
         "gamma 1 mg daily on 2026-04-25 for 28 days",
     ],
+    "Gus": ["beta 2 mg daily from 2025-01-01 to 2026-04-01 every 28 days"],
     "Dee": ["died 2026-05-01", "alpha 10 mg daily from 2024-01-10 every 28 days"],
 }
 
 
 @pytest.fixture(scope="module")
 def inputs() -> Inputs:
-    return worked([WorkedPatient(name, lines) for name, lines in PEOPLE.items()], small_knowledge(), AS_OF)[0]
+    return worked([WorkedPatient(name, lines) for name, lines in PEOPLE.items()], wide_knowledge(), AS_OF)[0]
 
 
 @pytest.fixture(scope="module")
@@ -97,14 +99,16 @@ def test_both_engines_agree(inputs: Inputs) -> None:
 FAULTS = {
     "people": ("p.death_date > $as_of", "p.death_date >= $as_of - 60"),
     "supply": ("$default_days), $min_days)", "$default_days), $min_days) + 1"),
-    "chains": ("p.since_end <= $stop_gap_days THEN 0", "p.since_end < 5 THEN 0"),
-    "exposure": ("CAST($grace_days AS INTEGER) THEN 'current'", "0 THEN 'current'"),
+    "chains": ("p.on_date) <= $stop_gap_days THEN 0", "p.on_date) < 5 THEN 0"),
+    "last_courses": ("CAST($grace_days AS INTEGER) THEN 'current'", "0 THEN 'current'"),
     "licences": ("i.licence = 'licensed' THEN h.condition", "i.licence = 'none' THEN h.condition"),
     "class_courses": ("max(CASE WHEN g.gap_days", "min(CASE WHEN g.gap_days"),
     "registers": ("$as_of < add_months", "$as_of >= add_months"),
     "results": ("o.effective_on <= $as_of", "o.effective_on < DATE '2026-01-15'"),
     "falls": ("b.band <> b.highest_band", "b.band = b.highest_band"),
     "triggers": ("ORDER BY r.on_date) AS place", "ORDER BY r.on_date DESC) AS place"),
+    "totals": ("sum(coalesce(p.value, 0))", "max(coalesce(p.value, 0))"),
+    "gaps": ("a.base_on + CAST(a.late_days AS INTEGER) AS due_on", "a.base_on AS due_on"),
     "holding": ("c.conditions = c.held", "c.held > 0"),
     "windows": ("e.on_date <= p.closes_on", "e.on_date < p.opens_on"),
     "chain_points": ("WHEN t.takes_second = 0 THEN t.first_on", "WHEN t.takes_second = 1 THEN t.first_on"),
@@ -147,3 +151,27 @@ def test_another_pack_replaces_the_one_that_was_loaded(inputs: Inputs, staged: d
     other = Inputs(inputs.records, inputs.workflow, {**inputs.knowledge, "k_register": inputs.knowledge["k_register"].slice(0, 0)})
     assert runner.run_inputs(other, AS_OF, fused=False)["registers"].num_rows == 0
     assert runner.run_inputs(inputs, AS_OF, fused=False)["registers"].equals(staged["registers"])
+
+
+@pytest.mark.parametrize("wanted", [("registers",), ("results", "courses"), ("priority",), tuple(TABLES)])
+@pytest.mark.parametrize("few", [True, False])
+def test_only_what_is_wanted_is_run_and_equal(wanted: tuple[str, ...], few: bool, inputs: Inputs, staged: dict[str, pa.Table]) -> None:
+    ran: list[str] = []
+    tables = {name: inputs.table(name) for name in runner.READ}
+    found = runner.Session(inputs.knowledge, few=few).run(tables, AS_OF, progress=lambda name, _: ran.append(name), wanted=wanted)
+    assert {name: table.equals(staged[name]) for name, table in found.items()} == dict.fromkeys(wanted, True)
+    if not few:
+        assert set(stage_files.needed(wanted)) == {name for name in ran if "," not in name}
+
+
+def test_a_question_runs_no_more_than_it_needs() -> None:
+    assert stage_files.needed(("results",)) == ("subjects", "results")
+    assert "needs" not in stage_files.needed(("registers",))
+    with pytest.raises(ValueError, match="no stage colour"):
+        stage_files.needed(("colour",))
+
+
+def test_what_sorts_a_table_is_its_grain(staged: dict[str, pa.Table]) -> None:
+    for name, rows in staged.items():
+        keys = runner.KEYS[name].split(", ")
+        assert rows.group_by(keys).aggregate([]).num_rows == rows.num_rows, name

@@ -73,7 +73,8 @@ def evaluate(
 
     `workflow` holds workflow tables that stand in for the store's (for these people, when people are named).
     `outputs` names the tables of the contract that are wanted: only they are given, and only the stages they need are run.
-    `progress` hears each stage's name and seconds when stages are materialised (once for every portion of people). Refused when Spark is asked for and not there.
+    `progress` hears each stage's name and seconds when stages are materialised (once for every portion of people).
+    Refused when Spark is asked for and not there.
     """
     from stepwell.engine import runner
     from stepwell.engine.contract import TABLES
@@ -87,7 +88,7 @@ def evaluate(
         engine = "reference" if few else "duckdb"
     stand_ins = dict(workflow or {})
     if engine == "duckdb" and person_ids is None:
-        tables = _everybody(store, k_tables, as_of, stand_ins, progress, wanted)
+        tables = _everybody(store, k_tables, as_of, stand_ins, wanted=wanted, progress=progress)
     elif engine == "spark":
         from stepwell.engine import spark
 
@@ -108,8 +109,9 @@ def _everybody(
     k_tables: dict[str, pa.Table],
     as_of: date,
     stand_ins: Mapping[str, pa.Table],
-    progress: Progress | None,
+    *,
     wanted: Collection[str],
+    progress: Progress | None,
 ) -> dict[str, pa.Table]:
     """DuckDB, portion by portion."""
     from stepwell.engine import runner

@@ -1,4 +1,4 @@
-"""Why one person has the duties they have: registers, medicines, duties and visits, each with what it was read from."""
+"""Why one person has the duties they have: registers, medicines, loads, duties and visits, each with what it was read from."""
 
 from __future__ import annotations
 
@@ -76,7 +76,10 @@ def told(evaluation: Evaluation, knowledge: Knowledge, person_id: int, *, soon_d
         "pack": {"name": evaluation.pack, "version": evaluation.pack_version},
         "store_version": evaluation.store_version,
         "registers": [_register(row, knowledge) for row in rows["registers"]],
+        "register_spells": [_spell(row, knowledge) for row in rows["register_spells"]],
         "medicines": [_medicine(row, knowledge, as_of) for row in rows["medicines"]],
+        "totals": [_total(row, knowledge) for row in rows["totals"]],
+        "interactions": [_interaction(row, knowledge) for row in rows["interactions"]],
         "duties": list(_duties(rows, knowledge, as_of, soon_days)),
         "visits": [_visit(visit) for visit in visits(rows["needs"], samples, as_of, soon_days)],
         "results": [_result(row, knowledge) for row in rows["results"]],
@@ -92,9 +95,49 @@ def _without_person(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _register(row: Mapping[str, Any], knowledge: Knowledge) -> dict[str, Any]:
-    known = knowledge.registers.get(row["register"])
+    # By a condition there are no medicines that put them there.
     substances = row["substances"].split("+") if row["substances"] else []
-    return {**_without_person(row), "label": known.label if known else row["register"], "substances": substances}
+    return {**_without_person(row), "label": _register_label(row["register"], knowledge), "substances": substances}
+
+
+def _register_label(register: str, knowledge: Knowledge) -> str:
+    known = knowledge.registers.get(register)
+    return known.label if known else register
+
+
+def _spell(row: Mapping[str, Any], knowledge: Knowledge) -> dict[str, Any]:
+    return {**_without_person(row), "label": _register_label(row["register"], knowledge)}
+
+
+def _total(row: Mapping[str, Any], knowledge: Knowledge) -> dict[str, Any]:
+    """A load in its own unit, as a decimal number in words; `at_least` when a dose that counts in it is not known."""
+    known = knowledge.loads.get(row["load"])
+    scale = next((each["scale"] for each in knowledge.tables()["k_load"].to_pylist() if each["load"] == row["load"]), 1)
+    return {
+        "load": row["load"],
+        "label": known.label if known else row["load"],
+        "value": scaled(row["value"], scale),
+        "prescribed": scaled(row["prescribed"], scale),
+        "unit": known.unit if known else None,
+        "at_least": row["unknown"] > 0,
+        "unknown": row["unknown"],
+        "since": row["from_on"],
+        "medicines": row["parts"].split("+"),
+    }
+
+
+def _interaction(row: Mapping[str, Any], knowledge: Knowledge) -> dict[str, Any]:
+    known = knowledge.interactions.get(row["interaction"])
+    return {
+        "interaction": row["interaction"],
+        "severity": row["severity"],
+        "medicines": row["substances"].split("+"),
+        "since": row["from_on"],
+        "harm": known.harm if known else None,
+        "action": known.action if known else None,
+        "source": [_source(source, knowledge) for source in known.source] if known else [],
+        "mark": known.mark if known else None,
+    }
 
 
 def _medicine(row: Mapping[str, Any], knowledge: Knowledge, as_of: date) -> dict[str, Any]:
@@ -106,9 +149,14 @@ def _medicine(row: Mapping[str, Any], knowledge: Knowledge, as_of: date) -> dict
         "daily_ug": row["daily_ug"],
         "dose_provenance": row["dose_provenance"],
         "as_required": row["as_required"],
+        "counted": dose_words(row["counted_ug"]),
+        "counted_ug": row["counted_ug"],
         "as_written": {"product": row["term"], "instruction": row["dose_text"]},
         "started": row["started_on"],
         "duration": duration_words(row["started_on"], as_of),
+        "months": row["months"],
+        "covered_percent": row["covered_percent"],
+        "early_issues": row["early_issues"],
         "last_change": row["last_change_on"],
         "last_issued": row["last_issued_on"],
         "supply_ends": row["supply_ends_on"],
@@ -192,10 +240,16 @@ def _result(row: Mapping[str, Any], knowledge: Knowledge) -> dict[str, Any]:
     }
 
 
+def scaled(value: int, scale: int) -> str:
+    """`value` ÷ `scale` (1, 10, 100 ...) as a decimal number without trailing zeros: 11250 at 100 → "112.5"."""
+    whole, part = divmod(abs(value), scale)
+    digits = f"{part:0{len(str(scale)) - 1}d}".rstrip("0") if part else ""
+    return f"{'-' if value < 0 else ''}{whole}" + (f".{digits}" if digits else "")
+
+
 def thousandths(value: int) -> str:
     """Thousandths as a decimal number without trailing zeros: 410 → "0.41"."""
-    whole, part = divmod(abs(value), 1000)
-    return f"{'-' if value < 0 else ''}{whole}" + (f".{part:03d}".rstrip("0") if part else "")
+    return scaled(value, 1000)
 
 
 def dose_words(daily_ug: int | None) -> str | None:

@@ -4,8 +4,8 @@ SQLGlot can lose meaning silently between dialects: an ordered `list()` loses it
 `date + interval` differs in type, a cast of 1.5 to a whole number and a division by zero differ in value. So stages keep
 to the functions and forms below, and the same files run on DuckDB and, translated by `spark_sql.py`, on Spark.
 
-What Spark reads otherwise and `spark_sql.py` mends: `||` binds like + there, `lower`
-knows İ and the final Σ, `$` and `.` of a pattern stop at other line breaks, `add_months` takes no BIGINT, two
+What Spark reads otherwise and `spark_sql.py` mends: `||` binds like + there, `lower` knows İ and the final Σ, `$` and `.`
+of a pattern stop at other line breaks, a backslash escapes in LIKE, `add_months` takes no BIGINT, two
 `string_agg(DISTINCT …)` in one SELECT are an internal error. What no tree shows, and a stage must not do:
 
 - add a BIGINT to a date, or mix texts and numbers in UNION, CASE, coalesce or a comparison: say CAST;
@@ -125,11 +125,6 @@ def _forms(tree: exp.Expr) -> list[str]:
         f"{node.sql('duckdb')}: say what to take off, trim(x, ' '): DuckDB knows more spaces than Spark"
         for node in tree.find_all(exp.Trim)
         if node.expression is None
-    ]
-    found += [
-        f"{node.sql('duckdb')}: a backslash is an escape to Spark and a letter to DuckDB"
-        for node in tree.find_all(exp.Like, exp.ILike)
-        if any("\\" in literal.name for literal in node.find_all(exp.Literal))
     ]
     found += [
         "GROUP_CONCAT without ORDER BY inside: its order is not defined"

@@ -1,0 +1,86 @@
+"""People placed by hand on the edges that random histories seldom meet: the last day of a span, a tie, the same day twice.
+
+`batch()` gives them under the wide invented knowledge and three rules more; faults.py counts on them.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pyarrow as pa
+from builders import point, rule, table, with_rows
+from wide import WIDE_BANDS, WIDE_POINTS, WIDE_RULES, WIDE_WHENS, wide_knowledge
+
+from stepwell.engine.inputs import Inputs
+from stepwell.engine.worked import WorkedPatient, worked
+
+AS_OF = date(2026, 6, 1)
+PEOPLE = {
+    # Adds row by row below: person 1, subject 10.
+    "ended today": ["born 1960-01-01", "beta 2 mg daily from 2025-06-01 every 28 days"],
+    # gamma is in both sets of the rule "greek and late": it may not stand on both sides.
+    "one medicine, two sets": ["gamma 1 mg daily from 2025-06-01 every 28 days"],
+    "admitted on the day of an issue": [
+        "beta 2 mg daily from 2025-11-01 to 2026-03-07 every 14 days for 14 days",
+        "in hospital from 2026-03-07 to 2026-05-30",
+    ],
+    "answered before it ended": [
+        "alpha 10 mg daily from 2025-03-01 to 2025-12-01 every 28 days",
+        "done greek.nobody of alpha, 2026-01-03 on 2025-09-01",
+    ],
+    "pregnancy and birth on a day": ["female", "pregnancy on 2026-02-01", "birth on 2026-02-01"],
+    "an end that was known": [
+        "beta 2 mg daily from 2025-08-30 to 2026-05-07 every 25 days for 25 days",
+        "beta 2 mg daily repeat plan from 2025-08-30 intended to end 2026-06-01",
+    ],
+    "baseline before and after": [
+        "gamma 1 mg daily from 2025-06-01 every 28 days",
+        "weight 60 on 2025-03-01",
+        "weight 90 on 2025-06-10",
+        "weight 58.001 on 2026-05-01",
+    ],
+    "fell and fell": [
+        "alpha 10 mg daily from 2025-06-01 every 28 days",
+        "level 0.9 on 2026-02-01",
+        "level 0.6 on 2026-03-01",
+        "level 0.55 on 2026-05-01",
+        "level 0.6 on 2026-05-20",
+    ],
+    "level but once": ["alpha 10 mg daily from 2025-06-01 every 28 days", "level 0.9 on 2026-02-01"],
+    "missed a year ago": ["missed appointment on 2025-06-01", "fall on 2026-06-01", "fall on 2025-06-01"],
+    "two suppliers, answered that day": [
+        "delta 400 mg daily from 2025-01-01 every 28 days",
+        "delta 400 mg daily on 2026-05-15 by trust",
+        "done late.both of delta, ongoing on 2026-05-15",
+    ],
+    "two suppliers, answered so long ago": [
+        "delta 400 mg daily from 2024-01-01 every 28 days",
+        "delta 400 mg daily from 2024-01-08 every 28 days by trust",
+        "done late.both of delta, ongoing on 2025-06-01",
+    ],
+}
+RULES = [
+    *WIDE_RULES,
+    rule("greek and late", kind="combination", per="class", set_name="greek", set_b="late"),
+    rule("level.still", set_name="alpha", kind="result", test="repeat"),
+    rule("weight.loss", kind="result", set_name="greek", per="class", test="review"),
+]
+POINTS = [
+    *WIDE_POINTS,
+    point("greek and late", "ongoing", 1, "ongoing", every_months=6),
+    point("level.still", "trigger", 1, "window", anchor="trigger", due_days=30),
+    point("weight.loss", "trigger", 1, "window", anchor="trigger", due_days=30),
+]
+BANDS = [
+    *WIDE_BANDS,
+    {"rule_id": "weight.loss", "test": "weight", "measure": "rise percent", "high_milli": -334, "high_closed": True},
+    {"rule_id": "level.still", "test": "level", "measure": "rise within", "within_days": 30, "high_milli": 100, "high_closed": True},
+]
+
+
+def batch() -> tuple[Inputs, date]:
+    """The people above and the day they are evaluated on."""
+    known: dict[str, pa.Table] = {**wide_knowledge(rules=RULES, points=POINTS, whens=WIDE_WHENS), "k_band": table("k_band", BANDS)}
+    inputs, _ = worked([WorkedPatient(name, lines) for name, lines in PEOPLE.items()], known, AS_OF)
+    row = {"subject_id": 10, "source": "A81001", "code": "frail", "code_system": "snomed", "status": "active"}
+    return with_rows(inputs, {"conditions": [{**row, "native_id": "edge", "onset_on": date(2020, 1, 1), "ended_on": AS_OF}]}), AS_OF
