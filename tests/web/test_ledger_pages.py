@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -67,7 +68,7 @@ def test_every_tab_opens(world, tab):
 
 def test_an_empty_list_says_what_was_looked_for(world):
     page = text(world.client("gp").get("/worklist?register=opioid&whose=me"))
-    assert "Nobody is on this list. Looked for: “Mine and overdue” at Riverside Surgery, register opioid, assigned to you." in page
+    assert "Nobody is on this list. Looked for: “Mine and overdue” at Riverside Surgery, register Opioid, assigned to you." in page
     assert "Show all of them" in page
 
 
@@ -299,3 +300,26 @@ def test_no_address_or_title_carries_an_identifier(world, level):
     links = [part.split('"')[0] for part in page.split('href="')[1:]]
     assert links and not any(NHS_NUMBERS[0] in link or "worked" in link.lower() for link in links)
     assert "Ada" not in page.split("<title>")[1].split("</title>")[0]
+
+
+def test_filters_by_medicine_kind_and_reason_of_priority(world):
+    client = world.client("gp")
+    assert "1 to 1 of 1 person" in text(client.get("/worklist?medicine=lithium"))
+    assert "WORKED, Ada" in text(client.get("/worklist?medicine=lithium")) and "WORKED, Cy" not in text(
+        client.get("/worklist?medicine=lithium")
+    )
+    page = text(client.get("/worklist?reason=lithium&medicine=lithium"))
+    assert "WORKED, Ada" in page and '<option value="lithium" selected>' in page
+    assert "Looked for: “Mine and overdue” at Riverside Surgery, priority because: has dementia" in text(
+        client.get("/worklist?reason=dementia")
+    )
+    empty = text(client.get("/worklist?kind=supply"))
+    assert "supply: nobody or two prescribe" in empty
+
+
+def test_the_number_of_every_tab_is_the_length_of_its_list(world):
+    client = world.client("gp")
+    for tab in ("mine", "soon", "waiting", "nobody", "done"):
+        page = client.get(f"/worklist?tab={tab}").content.decode()
+        number = int(re.search(r'aria-current="page"[^>]*>[^<]*?([\d,]+)</a>', page).group(1))
+        assert page.count('class="sw-person"') == number, tab

@@ -340,6 +340,7 @@ def _caches(evaluated: Evaluated, person_id: int) -> dict[str, Any]:
         "last_results": _jsonable(_latest_results(evaluated.results.get(person_id, []))),
         "never_recorded": [{"title": need.title, "subject": need.key.subject, "point": need.key.point} for need in lapsed],
         "reasons": _jsonable(reasons),
+        "reason_keys": "".join(f"|{row['reason']}" for row in reasons) + "|" if reasons else "",
         "points": sum(row["points"] for row in reasons),
     }
 

@@ -39,7 +39,7 @@ class Rule:
 
 @cache
 def _tables() -> Mapping[str, list[dict[str, Any]]]:
-    names = ("k_param", "k_substance", "k_set", "k_register", "k_test", "k_rule", "k_point", "k_pack")
+    names = ("k_param", "k_substance", "k_set", "k_register", "k_test", "k_rule", "k_point", "k_priority", "k_pack")
     tables = knowledge.load().tables()
     return {name: tables[name].to_pylist() for name in names}
 
@@ -120,6 +120,23 @@ def marked(text: str, subject: str | None = None) -> Markup:
 def members(set_name: str) -> frozenset[str]:
     """The medicines a duty's subject stands for."""
     return frozenset(row["substance"] for part in set_name.split("+") for row in _tables()["k_set"] if row["set_name"] == part)
+
+
+@cache
+def subjects_of(substance: str) -> tuple[str, ...]:
+    """Every subject that duties about this medicine can have: itself, sets that hold it, combinations with such a set."""
+    sets = {row["set_name"] for row in _tables()["k_set"] if row["substance"] == substance} | {substance}
+    combined = {
+        "+".join(part for part in (row["set_name"], row["set_b"], row["set_c"]) if part)
+        for row in _tables()["k_rule"]
+        if sets & {row["set_name"], row["set_b"], row["set_c"]}
+    }
+    return tuple(sorted(sets | combined))
+
+
+def priority_reasons() -> list[tuple[str, str, int]]:
+    """Reasons of the priority score in the order of the knowledge base: key, words, points."""
+    return [(row["reason"], row["label"], row["points"]) for row in _tables()["k_priority"]]
 
 
 def registers() -> list[tuple[str, str]]:

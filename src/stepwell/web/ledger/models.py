@@ -40,6 +40,7 @@ class PersonRecord(models.Model):
     last_results = models.JSONField(default=list)
     never_recorded = models.JSONField(default=list)
     reasons = models.JSONField(default=list)
+    reason_keys = models.TextField(blank=True)
     points = models.IntegerField(default=0)
 
     # How many writes of the ledger bear on this person; an evaluation states how many it had read.

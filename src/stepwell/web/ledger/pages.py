@@ -144,13 +144,19 @@ def query_of(given: Mapping[str, Any]) -> Query:
     return Query(
         tab=_one_of(Tab, given.get("tab", "")) or Tab.MINE,
         register=given.get("register", ""),
+        medicine=given.get("medicine", "") if given.get("medicine", "") in known.substances() else "",
         kind=given.get("kind", "") if given.get("kind", "") in KINDS else "",
+        reason=given.get("reason", "") if given.get("reason", "") in _reasons() else "",
         whose=_one_of(Whose, given.get("whose", "")) or Whose.ALL,
         order=_one_of(Order, given.get("order", "")) or Order.PRIORITY,
         deferred=given.get("deferred", "") == "yes",
         page=_number(given.get("page", ""), 1),
         size=size if size in PAGE_SIZES else PAGE_SIZES[0],
     )
+
+
+def _reasons() -> dict[str, str]:
+    return {key: words for key, words, _ in known.priority_reasons()}
 
 
 def _one_of(kind: type[_E], text: str) -> _E | None:
@@ -164,7 +170,8 @@ def _number(text: str, default: int) -> int:
 def address(query: Query, **changes: Any) -> str:
     """The query string of a query with changes; what has its default is left out."""
     values = {
-        "tab": query.tab, "register": query.register, "kind": query.kind, "whose": query.whose, "order": query.order,
+        "tab": query.tab, "register": query.register, "medicine": query.medicine, "kind": query.kind, "reason": query.reason,
+        "whose": query.whose, "order": query.order,
         "deferred": "yes" if query.deferred else "", "size": query.size, "page": query.page,
     }  # fmt: skip
     values |= changes
@@ -262,6 +269,8 @@ class WorklistPage:
         self.rows = [WorklistRow(row, actor, on, names) for row in page.rows]
         self.pages, self.deferred = page.pages, page.deferred
         self.kinds = list(KINDS.items())
+        self.reasons = list(_reasons().items())
+        self.medicines = sorted(((key, known.medicine(key)) for key in known.substances()), key=lambda pair: pair[1])
         self.sizes = PAGE_SIZES
 
     @property
@@ -298,16 +307,21 @@ class WorklistPage:
         """What was looked for, for a list that is empty."""
         parts = [f"“{TAB_WORDS[self.query.tab]}” at {self.actor.organisation_name}"]
         if self.query.register:
-            parts.append(f"register {self.query.register}")
+            parts.append(f"register {known.register_label(self.query.register)}")
+        if self.query.medicine:
+            parts.append(f"about {known.medicine(self.query.medicine)}")
         if self.query.kind:
             parts.append(KINDS[self.query.kind].lower())
+        if self.query.reason:
+            parts.append(f"priority because: {_lower(_reasons()[self.query.reason])}")
         if self.query.whose is not Whose.ALL:
             parts.append("assigned to you" if self.query.whose is Whose.ME else f"for the role {self.actor.role_label}")
         return ", ".join(parts)
 
     @property
     def has_filters(self) -> bool:
-        return bool(self.query.register or self.query.kind or self.query.whose is not Whose.ALL)
+        query = self.query
+        return bool(query.register or query.medicine or query.kind or query.reason or self.query.whose is not Whose.ALL)
 
     @property
     def clear_address(self) -> str:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
 
-from django.db.models import F, Max, Min, Q, QuerySet
+from django.db.models import Count, F, Max, Min, Q, QuerySet
 from django.db.models.expressions import OrderBy
 
 from stepwell.web.core.actor import Actor
+from stepwell.web.ledger import known
 from stepwell.web.ledger.models import Duty, DutyState, PersonRecord
-from stepwell.web.ledger.selectors import NOBODY, visible_to
+from stepwell.web.ledger.selectors import NOBODY, visible_ids
 
 # How far ahead "due soon" looks, and how long "done" keeps: habits of a list, not of medicine.
 SOON = timedelta(days=28)
@@ -47,7 +48,9 @@ class Query:
 
     tab: Tab = Tab.MINE
     register: str = ""
+    medicine: str = ""
     kind: str = ""
+    reason: str = ""
     whose: Whose = Whose.ALL
     order: Order = Order.PRIORITY
     deferred: bool = False
@@ -76,17 +79,32 @@ class Page:
 
 def duties_for(actor: Actor, query: Query, on: date) -> QuerySet[Duty]:
     """The duties of one tab, with the filters, of people the actor may open."""
-    found = Duty.objects.filter(_tab(actor, query.tab, on)).filter(person__in=visible_to(actor, on))
+    return _filtered(actor, query, on).filter(_shown(actor, query, on))
+
+
+def _filtered(actor: Actor, query: Query, on: date) -> QuerySet[Duty]:
+    """What the filters leave in any tab."""
+    found = Duty.objects.filter(person_id__in=visible_ids(actor, on))
     if query.register:
         found = found.filter(person__register_keys__contains=f"|{query.register}|")
+    if query.medicine:
+        found = found.filter(subject__in=known.subjects_of(query.medicine))
     if query.kind:
         found = found.filter(kind=query.kind)
+    if query.reason:
+        found = found.filter(person__reason_keys__contains=f"|{query.reason}|")
     if query.whose is Whose.ROLE:
         found = found.filter(owner_role__in=(actor.role, "any", ""))
     elif query.whose is Whose.ME:
         found = found.filter(assigned_to_id=actor.user_id)
+    return found
+
+
+def _shown(actor: Actor, query: Query, on: date) -> Q:
+    """The tab's condition; what was put off is left out unless it is asked for."""
+    found = _tab(actor, query.tab, on)
     if query.tab is not Tab.DONE and not query.deferred:
-        found = found.filter(Q(shown_from__isnull=True) | Q(shown_from__lte=on))
+        found &= Q(shown_from__isnull=True) | Q(shown_from__lte=on)
     return found
 
 
@@ -111,9 +129,16 @@ def count_people(duties: QuerySet[Duty]) -> int:
     return duties.order_by().values("person_id").distinct().count()
 
 
+def _counts(actor: Actor, query: Query, on: date) -> dict[Tab, int]:
+    """People in every tab, in one reading."""
+    numbers = {f"in_{tab.value}": Count("person_id", distinct=True, filter=_shown(actor, replace(query, tab=tab), on)) for tab in Tab}
+    row = _filtered(actor, query, on).order_by().aggregate(**numbers)
+    return {tab: row[f"in_{tab.value}"] for tab in Tab}
+
+
 def page_for(actor: Actor, query: Query, on: date) -> Page:
     """One page of the list, the people in order, each with their duties of this tab."""
-    counts = {tab: count_people(duties_for(actor, replace(query, tab=tab), on)) for tab in Tab}
+    counts = _counts(actor, query, on)
     total = counts[query.tab]
     last = max(1, -(-total // query.size))
     query = replace(query, page=min(max(query.page, 1), last))

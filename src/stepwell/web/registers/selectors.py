@@ -16,7 +16,7 @@ from django.db.models.expressions import OrderBy
 
 from stepwell.web.core.actor import Actor
 from stepwell.web.ledger import known, known_loads
-from stepwell.web.ledger.selectors import NOBODY, visible_to
+from stepwell.web.ledger.selectors import NOBODY, visible_ids
 from stepwell.web.registers.keep import unbarred
 from stepwell.web.registers.models import Interaction, Load, Membership, Spell
 
@@ -143,13 +143,13 @@ def _years_before(day: date, years: int) -> date:
 
 def members(seen: Seen, register: str | None = None) -> QuerySet[Membership]:
     """Everyone on a register (or on any) whom the actor may open."""
-    found = Membership.objects.filter(person__in=visible_to(seen.actor, seen.on))
+    found = Membership.objects.filter(person_id__in=visible_ids(seen.actor, seen.on))
     return found if register is None else found.filter(register=register)
 
 
 def leavers(seen: Seen, register: str, query: Query) -> QuerySet[Spell]:
     """Times on a register that are over, of people whom the actor may open."""
-    found = Spell.objects.filter(register=register, person__in=visible_to(seen.actor, seen.on))
+    found = Spell.objects.filter(register=register, person_id__in=visible_ids(seen.actor, seen.on))
     return found.filter(gp_org=query.practice) if query.practice else found
 
 
@@ -189,22 +189,30 @@ def overview(seen: Seen, practice: str = "") -> Overview:
         cut = found.order_by().values("register", "gp_org").annotate(n=Count("id"))
         for register, code, number in cut.values_list("register", "gp_org", "n"):
             practices.setdefault(register, {})[code] = number
-    return Overview(counts, findings, practices, _over_lines(seen, found, counts), classes)
+    return Overview(counts, findings, practices, _over_lines(found, counts), classes)
 
 
-def _over_lines(seen: Seen, found: QuerySet[Membership], registers: Collection[str]) -> dict[str, dict[str, int]]:
-    """The load by which a register is put in order of dose, cut at its lines; values are read once a load."""
-    over: dict[str, dict[str, int]] = {}
-    for register in registers:
-        load = known_loads.register_load(register)
-        if load is None or not known_loads.lines(load.load):
-            continue
-        lowest = known_loads.lines(load.load)[0].value
-        people = found.filter(register=register).values("person_id")
-        values = Load.objects.filter(load=load.load, value__gte=lowest, person__in=people).values_list("value", flat=True)
-        numbers = [(line.key, sum(line.reached(value) for value in values)) for line in known_loads.lines(load.load)]
-        over[register] = {key: number for key, number in numbers if number}
-    return over
+def _over_lines(found: QuerySet[Membership], registers: Collection[str]) -> dict[str, dict[str, int]]:
+    """The load by which a register is put in order of dose, cut at its lines; only values over the lowest line are read."""
+    lines = {register: known_loads.lines(load.load) for register in registers if (load := known_loads.register_load(register))}
+    lines = {register: own for register, own in lines.items() if own}
+    if not lines:
+        return {}
+    over = Q(pk__in=())
+    for register, own in lines.items():
+        over |= Q(register=register, person__loads__load=own[0].load, person__loads__value__gte=own[0].value)
+    numbers: dict[str, dict[str, int]] = {}
+    for register, value in found.order_by().filter(over).values_list("register", "person__loads__value"):
+        own_numbers = numbers.setdefault(register, {})
+        for line in lines[register]:
+            if line.reached(value):
+                own_numbers[line.key] = own_numbers.get(line.key, 0) + 1
+    # In the order of the lines, whatever the order of the rows.
+    return {
+        register: {line.key: numbers[register][line.key] for line in own if line.key in numbers[register]}
+        for register, own in lines.items()
+        if register in numbers
+    }
 
 
 def _order(query: Query) -> tuple[str | OrderBy, ...]:
