@@ -15,7 +15,9 @@ ADDRESS = "127.0.0.1"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--patients", type=int, default=40_000, metavar="N", help="synthetic people (default 40000: six practices, a trust and a network)")
+    parser.add_argument(
+        "--patients", type=int, default=40_000, metavar="N", help="synthetic people (default 40000: six practices, a trust and a network)"
+    )
     parser.add_argument("--seed", type=int, default=7, metavar="S", help="another seed makes other people (default 7)")
     parser.add_argument("--as-of", metavar="DATE", help="the day the demo plays, YYYY-MM-DD (default: that of the demo in --dir, or today)")
     parser.add_argument("--dir", type=Path, default=Path("var/demo"), metavar="DIR", help="where it keeps its files (default var/demo)")
