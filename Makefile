@@ -12,7 +12,7 @@ demo: .venv/ready frontend
 test: .venv/ready frontend lint test-sqlite test-postgres
 
 test-sqlite: .venv/ready frontend
-	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST)
 
 # The parts that touch the database again, on PostgreSQL.
 test-postgres: .venv/ready frontend

@@ -72,7 +72,6 @@ def test_a_stage_reads_only_inputs_and_stages_before_it() -> None:
         ("SELECT regexp_matches(t.a, '^[[:alpha:]]$') AS x FROM t AS t", "differ in Java"),
         ("SELECT regexp_matches(t.a, t.b) AS x FROM t AS t", "differ in Java"),
         ("SELECT trim(t.a) AS x FROM t AS t", "say what to take off"),
-        (r"SELECT t.a LIKE '50\%' AS x FROM t AS t", "an escape to Spark"),
         ("SELECT t.a AS x FROM v AS t", "reads v"),
         ("SELECT a.a AS x FROM t a", "put AS between"),
         ("SELECT t.a x FROM t AS t", "put AS between"),

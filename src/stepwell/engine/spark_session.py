@@ -73,12 +73,14 @@ def _start() -> SparkSession:
     from pyspark import SparkConf, SparkContext
     from pyspark.errors import PySparkException
     from pyspark.java_gateway import launch_gateway
+    from pyspark.logger import PySparkLogger
     from pyspark.sql import SparkSession
 
     find_java()
     # PySpark prints what Spark says of a failed statement, values and all, unless told not to.
-    logging.getLogger("SQLQueryContextLogger").disabled = True
-    logging.getLogger("DataFrameQueryContextLogger").disabled = True
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        PySparkLogger.getLogger(name).disabled = True
+    logging.setLoggerClass(logging.Logger)
     # Only this user may read it: shuffles that do not fit into memory are spilled here.
     folder = Path(tempfile.mkdtemp(prefix="stepwell-spark-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -106,7 +108,7 @@ def _start() -> SparkSession:
             gateway = launch_gateway(conf, {"stdout": output, "stderr": output})
             context = SparkContext(gateway=gateway, conf=conf)
         except (PySparkException, OSError) as error:
-            last = console.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+            last = console.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
             raise Refused(f"Spark did not start: {' '.join(last) or error}. Is `java` (JAVA_HOME) a working Java {JAVA}?") from error
     atexit.register(context.stop)
     return SparkSession(context)

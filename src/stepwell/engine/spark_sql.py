@@ -10,13 +10,15 @@ from sqlglot import exp
 
 # The two letters whose lower case is more than one letter, or another at the end of a word, to Spark but not to DuckDB.
 _ODD_CAPITALS, _THEIR_LOWER_CASE = "İΣ", "iσ"
+# A control character that no text of a record and no pattern holds.
+_NO_CHARACTER = "\x01"
 _OPERATORS = (exp.Binary, exp.Unary, exp.In, exp.Between)
 
 
 def to_spark(sql: str) -> str:
     """The statement in Spark's dialect. SQLGlot's error when it knows that something cannot be carried over."""
     tree = sqlglot.parse_one(sql, read="duckdb")
-    for mend in (_months, _patterns, _lowered, _joined, _parentheses):
+    for mend in (_months, _patterns, _likes, _lowered, _joined, _parentheses):
         for node in list(tree.walk()):
             mend(node)
     return tree.sql("spark", unsupported_level=sqlglot.ErrorLevel.RAISE)
@@ -33,6 +35,14 @@ def _patterns(node: exp.Expr) -> None:
     if isinstance(node, exp.RegexpLike) and isinstance(node.expression, exp.Literal):
         pattern = node.expression.name
         node.set("expression", exp.Literal.string("(?d)" + (pattern[:-1] + r"\z" if pattern.endswith("$") else pattern)))
+
+
+def _likes(node: exp.Expr) -> None:
+    """A backslash in a LIKE pattern escapes what follows it on Spark; on DuckDB nothing does unless it is said."""
+    if isinstance(node, exp.Like | exp.ILike) and not isinstance(node.parent, exp.Escape):
+        escaped = exp.Escape(expression=exp.Literal.string(_NO_CHARACTER))
+        node.replace(escaped)
+        escaped.set("this", node)
 
 
 def _lowered(node: exp.Expr) -> None:
@@ -64,7 +74,7 @@ def distinct_in_order(node: exp.Expr) -> exp.Expr | None:
 def _parentheses(node: exp.Expr) -> None:
     """Every operation under another in parentheses: `||` binds like + on Spark and looser on DuckDB."""
     parent = node.parent
-    if isinstance(node, exp.Paren) or isinstance(parent, exp.Paren):
+    if isinstance(node, exp.Paren) or isinstance(parent, exp.Paren | exp.Escape):
         return
     if isinstance(node, _OPERATORS) and isinstance(parent, _OPERATORS):
         around = exp.Paren()

@@ -27,8 +27,20 @@ _TYPES = {
     "BOOLEAN": "BOOLEAN",
     "TIMESTAMP": "TIMESTAMP_NTZ",
 }
-# Bytes of compressed input for one partition of a shuffle.
-_PARTITION_BYTES = 8_000_000
+# Bytes of input for one partition of a shuffle.
+PARTITION_BYTES = 8_000_000
+# One partition and no generated code: for a few megabytes, dividing and compiling cost more than they save.
+FOR_LITTLE = {
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.maxSinglePartitionBytes": str(2**62),
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    # Spark 4.3 fails to carry constraints across some unions of checkpointed tables.
+    "spark.sql.constraintPropagation.enabled": "false",
+}
+# A store has some hundred files a table: listing them needs no job of its own.
+FOR_MUCH = {"spark.sql.sources.parallelPartitionDiscovery.threshold": "100000"}
 
 
 class Tables(Protocol):
@@ -74,19 +86,10 @@ class _Views:
 
 
 class InMemory(_Views):
-    """One partition and no generated code: for a few megabytes, dividing and compiling cost more than they save."""
+    """One partition, checkpointed after each stage."""
 
     def __init__(self, spark: SparkSession) -> None:
-        settings = {
-            "spark.sql.shuffle.partitions": "1",
-            "spark.sql.maxSinglePartitionBytes": str(2**62),
-            "spark.sql.adaptive.enabled": "false",
-            "spark.sql.codegen.wholeStage": "false",
-            "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-            # Spark 4.3 fails to carry constraints across some unions of checkpointed tables.
-            "spark.sql.constraintPropagation.enabled": "false",
-        }
-        super().__init__(spark, settings)
+        super().__init__(spark, FOR_LITTLE)
 
     def give(self, table: Table, rows: pa.Table) -> None:
         self._view(table.name, self.spark.createDataFrame(rows, schema_of(table)).coalesce(1))
@@ -108,13 +111,8 @@ class OnDisk(_Views):
     """Parquet in a folder of this run: bounded memory, and joins planned by sizes that are known."""
 
     def __init__(self, spark: SparkSession, input_bytes: int) -> None:
-        partitions = max(spark.sparkContext.defaultParallelism, input_bytes // _PARTITION_BYTES)
-        settings = {
-            "spark.sql.shuffle.partitions": str(partitions),
-            # A store has some hundred files a table: listing them needs no job of its own.
-            "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
-        }
-        super().__init__(spark, settings)
+        partitions = max(spark.sparkContext.defaultParallelism, input_bytes // PARTITION_BYTES)
+        super().__init__(spark, {**FOR_MUCH, "spark.sql.shuffle.partitions": str(partitions)})
         self.folder = Path(tempfile.mkdtemp(prefix="stepwell-stages-"))
         self.kept: dict[str, Path] = {}
         self.made = 0
