@@ -15,6 +15,7 @@ import re
 import zlib
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -87,15 +88,17 @@ def find(path: Path, staging: Path, digest: hashlib._Hash) -> tuple[list[Source]
         raise Unusable(f"{path.name} is empty. Export it again and check that the transfer was complete.")
     sources: list[Source] = []
     delta: bool | None = None
-    for number, file in enumerate(paths):
-        name = str(file.relative_to(path)) if file != path else file.name
-        digest.update(name.encode())
-        readable, suspect = _readable(file, name, staging / f"file-{number}.csv", digest)
+    names = [str(file.relative_to(path)) if file != path else file.name for file in paths]
+    with ThreadPoolExecutor(2) as pool:
+        readables = list(pool.map(_readable, paths, names, (staging / f"file-{number}.csv" for number in range(len(paths)))))
+    for file, name, (readable, suspect, content) in zip(paths, names, readables, strict=True):
+        digest.update(name.encode() + content)
         header = _header(readable, name)
         if header is None:
             continue
         if set(header) >= _TPP_MANIFEST:
-            delta = _says_delta(readable)
+            # Of several lists the one that says least counts.
+            delta = bool(delta) or _says_delta(readable)
             continue
         found = recognise(header)
         if isinstance(found, Unknown):
@@ -107,8 +110,9 @@ def find(path: Path, staging: Path, digest: hashlib._Hash) -> tuple[list[Source]
     return sources, delta
 
 
-def _readable(file: Path, name: str, copy: Path, digest: hashlib._Hash) -> tuple[Path, bool]:
-    """A path DuckDB can read (packed files are unpacked, so that a damaged one is noticed); and whether returns stand alone in it."""
+def _readable(file: Path, name: str, copy: Path) -> tuple[Path, bool, bytes]:
+    """A path DuckDB can read (packed files are unpacked, so that a damaged one is noticed); whether returns stand alone in it; its hash."""
+    digest = hashlib.sha256()
     returns = ends = 0
     last = b""
     try:
@@ -126,7 +130,7 @@ def _readable(file: Path, name: str, copy: Path, digest: hashlib._Hash) -> tuple
                 last = chunk[-1:]
                 if plain is not None:
                     plain.write(chunk)
-        return (copy if packed else file), returns != ends
+        return (copy if packed else file), returns != ends, digest.digest()
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise Unusable(f"{name} is cut short or damaged ({error}). Transfer it again; nothing was imported.") from error
     except OSError as error:
