@@ -15,7 +15,7 @@ FAULTS: list[tuple[str, str, str]] = [
         "w.unit AS written_unit, d.substance, d.strength_ug, d.unit, 1 AS step",
         "w.unit AS written_unit, d.substance, d.strength_ug, d.unit, 6 AS step",
     ),
-    ("prescriptions", "i.issued_on <= $as_of", "i.issued_on < $as_of"),
+    ("prescriptions", "i.subject_id\n  WHERE i.issued_on <= $as_of", "i.subject_id\n  WHERE i.issued_on < $as_of"),
     ("prescriptions", "AND i.plan_id = d.native_id", ""),
     ("prescriptions", "r.org_code = n.gp_org THEN 'gp'", "r.org_code <> n.gp_org THEN 'gp'"),
     ("doses", "WHEN 'mg' THEN 1000", "WHEN 'mg' THEN 1"),
