@@ -174,6 +174,11 @@ def test_two_rows_of_a_day_are_one_regimen_or_a_stack() -> None:
     assert spans(two, decided(200, same_day="stack", dose_aware=False)) == [(0, 49, 151, False)]
     # A regimen's dose is the sum: the 14 days at 15 left on day 14 are 21 at 10, under the cap.
     assert spans([(0, 28, 5), (0, 21, 10), (14, 28, 10)], decided(200)) == [(0, 63, 137, False)]
+    # When doses do not count, a day is a day however many strengths it has.
+    assert spans([(0, 7, 1), (0, 7, 1), (1, 7, 1), (15, 7, 1)], decided(15, gap_days=0, carry_cap_days=None, dose_aware=False)) == [
+        (0, 14, 1, False),
+        (15, 15, 0, True),
+    ]
     # A stack is not capped within its day.
     assert spans([(0, 28, 1), (0, 28, 1), (0, 28, 1)], decided(200, same_day="stack")) == [(0, 84, 116, False)]
 

@@ -174,8 +174,9 @@ def test_how_often(evidence, due, words):
 
 
 def test_addresses_hold_the_query_and_nothing_else():
-    query = query_of({"tab": "nobody", "register": "lithium", "whose": "me", "order": "due", "page": "3", "size": "50", "deferred": "yes"})
-    assert query == Query(Tab.NOBODY, "lithium", "", Whose.ME, Order.DUE, True, 3, 50)
+    asked = {"tab": "nobody", "register": "lithium", "whose": "me", "order": "due", "page": "3", "size": "50", "deferred": "yes"}
+    query = query_of(asked)
+    assert query == Query(Tab.NOBODY, "lithium", whose=Whose.ME, order=Order.DUE, deferred=True, page=3, size=50)
     assert query_of({"tab": "x", "kind": "x", "whose": "x", "order": "x", "page": "-1", "size": "7"}) == Query()
     assert address(Query()) == "?" and address(Query(), tab=Tab.DONE) == "?tab=done"
     assert query_of(dict(part.split("=") for part in address(query)[1:].split("&"))) == query

@@ -62,7 +62,7 @@ def compute(connection: duckdb.DuckDBPyConnection, decisions: Decisions, progres
         row = connection.execute(f"SELECT {expression} FROM {table}").fetchone()
         return int(row[0] or 0) if row else 0
 
-    make("events", decisions.same_day)
+    make("events", decisions.same_day, dose_aware=int(decisions.dose_aware))
     if count("count(*) - count(dose)", "events"):
         make("events", "doses")
     make("steps", "steps", until=decisions.until)
