@@ -20,6 +20,8 @@ class RelationshipKind(StrEnum):
     CASELOAD = "caseload"
     SUPPLY = "supply"
     AGREEMENT = "agreement"
+    REQUEST = "request"
+    APPOINTMENT = "appointment"
 
     @property
     def words(self) -> str:
@@ -31,6 +33,8 @@ _KIND_WORDS = {
     RelationshipKind.CASELOAD: "on the caseload of",
     RelationshipKind.SUPPLY: "supplied by",
     RelationshipKind.AGREEMENT: "under an agreement with",
+    RelationshipKind.REQUEST: "with a request open at",
+    RelationshipKind.APPOINTMENT: "with an appointment at",
 }
 
 

@@ -1,12 +1,16 @@
-"""What every page carries: navigation, who is signed in, how old the data is. Areas add to it in their `AppConfig.ready`.
+"""What every page carries: navigation, who is signed in, how old the data is, and what areas add to pages that are not theirs.
+They do so in their `AppConfig.ready`.
 
 add_navigation(NavItem("Worklist", "ledger:list_duties", Permission.VIEW_WORKLIST, order=10))
 provide_stamp(selectors.stamp)
+add_before_contact(selectors.before_contact)      # the strip under every patient banner
+add_patient_panel(panels.links, order=30)         # a section in the side column of the patient page
+add_notice(notices.opened_without_relationship)   # a line above everything else, on every page
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -44,7 +48,31 @@ class Stamp:
     approval: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A section of the patient page: `template` is included with `panel` = this; `values` is what it shows."""
+
+    template: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A line above every page. `action` is the address of a form button beside it (POST), `button` its words."""
+
+    text: str
+    action: str = ""
+    button: str = ""
+
+
+BeforeContact = Callable[[Collection[int], date], Mapping[int, Sequence[str]]]
+PatientPanel = Callable[[Actor, int, date], Panel | None]
+NoticeFor = Callable[[Actor], Sequence[Notice]]
+
 _navigation: dict[str, NavItem] = {}
+_before_contact: list[BeforeContact] = []
+_panels: dict[PatientPanel, int] = {}
+_notices: list[NoticeFor] = []
 _stamp: Callable[[Actor], Stamp | None] | None = None
 
 
@@ -56,6 +84,36 @@ def provide_stamp(provider: Callable[[Actor], Stamp | None]) -> None:
     """The area that keeps the ledger tells how old its data is."""
     global _stamp  # noqa: PLW0603
     _stamp = provider
+
+
+def add_before_contact(provider: BeforeContact) -> None:
+    """`provider(person_ids, on)`: what to know before any contact with each of these people, in a few words each."""
+    if provider not in _before_contact:
+        _before_contact.append(provider)
+
+
+def before_contact(person_ids: Collection[int], on: date) -> dict[int, list[str]]:
+    """For every person asked about, the words of all providers; one question per provider however long the list."""
+    found: dict[int, list[str]] = {person_id: [] for person_id in person_ids}
+    for provider in _before_contact:
+        for person_id, words in provider(person_ids, on).items():
+            found[person_id] += words
+    return found
+
+
+def add_patient_panel(provider: PatientPanel, *, order: int = 50) -> None:
+    """`provider(actor, person_id, on)`: a section of the patient page, None when there is nothing for this actor."""
+    _panels[provider] = order
+
+
+def patient_panels(actor: Actor, person_id: int, on: date) -> list[Panel]:
+    found = (provider(actor, person_id, on) for provider in sorted(_panels, key=lambda each: _panels[each]))
+    return [panel for panel in found if panel is not None]
+
+
+def add_notice(provider: NoticeFor) -> None:
+    if provider not in _notices:
+        _notices.append(provider)
 
 
 def navigation_for(actor: Actor | None) -> list[NavItem]:
@@ -80,11 +138,21 @@ def context(request: HttpRequest) -> Mapping[str, Any]:
         "navigation": navigation_for(actor),
         "current_view": match.view_name if match else "",
         "stamp": _stamp_for(actor),
+        "notices": _notices_for(actor),
         "demo": settings.DEMO,
         "cspNonce": csp_nonce(request),
         "signs_out_at": clock.now() + timedelta(seconds=settings.IDLE_SECONDS) if actor else None,
         "idle_seconds": settings.IDLE_SECONDS,
     }
+
+
+def _notices_for(actor: Actor | None) -> list[Notice]:
+    if actor is None:
+        return []
+    try:
+        return [notice for provider in _notices for notice in provider(actor)]
+    except DatabaseError:
+        return []
 
 
 def _stamp_for(actor: Actor | None) -> Stamp | None:

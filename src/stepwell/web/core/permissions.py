@@ -10,12 +10,22 @@ class Permission(StrEnum):
     VIEW_REGISTERS = "view registers"
     VIEW_PATIENT = "view patient"
     SEARCH_PATIENTS = "search patients"
+    BREAK_GLASS = "break glass"
+    SEE_SENSITIVE = "see sensitive entries"
     ACT_ON_DUTY = "act on duty"
+    HAND_OVER = "hand over duty"
     RECORD_RESULT = "record result"
+    RECORD_ADJUSTMENTS = "record adjustments"
     AGREE_OWNERS = "agree owners"
     DECIDE_CODING = "decide coding"
     APPROVE_KNOWLEDGE = "approve knowledge"
+    VIEW_WEEK = "view week"
+    PLAN_WEEK = "plan week"
+    EXPORT_LISTS = "export lists"
+    MANAGE_STAFF = "manage staff"
+    IMPORT_RECORDS = "import records"
     VIEW_AUDIT = "view audit"
+    REVIEW_ACCESS = "review access"
 
     @property
     def words(self) -> str:
@@ -28,10 +38,20 @@ _WORDS = {
     Permission.VIEW_REGISTERS: "see the registers",
     Permission.VIEW_PATIENT: "open patient records",
     Permission.SEARCH_PATIENTS: "search for patients",
+    Permission.BREAK_GLASS: "open a record without a relationship to the person",
+    Permission.SEE_SENSITIVE: "see sensitive entries",
     Permission.ACT_ON_DUTY: "act on duties",
+    Permission.HAND_OVER: "hand duties over to another organisation",
     Permission.RECORD_RESULT: "record results",
+    Permission.RECORD_ADJUSTMENTS: "record adjustments and ways of contact",
     Permission.AGREE_OWNERS: "agree who owns a medicine",
     Permission.DECIDE_CODING: "decide what a medicine on record is",
     Permission.APPROVE_KNOWLEDGE: "approve a knowledge pack",
+    Permission.VIEW_WEEK: "see the week's plan",
+    Permission.PLAN_WEEK: "plan the week",
+    Permission.EXPORT_LISTS: "export lists",
+    Permission.MANAGE_STAFF: "manage staff and links",
+    Permission.IMPORT_RECORDS: "import records",
     Permission.VIEW_AUDIT: "see the audit trail",
+    Permission.REVIEW_ACCESS: "review how records were opened",
 }

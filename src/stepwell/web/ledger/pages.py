@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import yaml
 
+from stepwell.web.core import layout
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician
 from stepwell.web.core.permissions import Permission
@@ -57,9 +58,9 @@ def _language(code: str) -> str:
 
 
 class Banner:
-    """One patient, for the banner macro. `before` is what to know before contact."""
+    """One patient, for the banner macro. `before` is what to know before contact; lists use `banners`, which asks once."""
 
-    def __init__(self, person: PersonRecord, on: date) -> None:
+    def __init__(self, person: PersonRecord, on: date, before: Sequence[str] | None = None) -> None:
         self.person_id = person.person_id
         self.family, self.given, self.title = person.family_name, person.given_name, person.title
         self.birth_date, self.death_date = person.birth_date, person.death_date
@@ -67,10 +68,11 @@ class Banner:
         self.nhs_number = person.nhs_number
         self.on = on
         self.address, self.phone = person.address, person.phone
-        self.before = self._before(person)
+        known = layout.before_contact([person.person_id], on)[person.person_id] if before is None else before
+        self.before = "; ".join(words for words in (self._spoken(person), *known) if words)
 
     @staticmethod
-    def _before(person: PersonRecord) -> str:
+    def _spoken(person: PersonRecord) -> str:
         """`Polish interpreter`, `prefers Polish`: what the record says, and when it does not say which language, that."""
         spoken = _language(person.language)
         if person.interpreter:
@@ -80,6 +82,11 @@ class Banner:
     @property
     def name(self) -> str:
         return clinician.name(self.family, self.given, self.title)
+
+
+def banners(people: Sequence[PersonRecord], on: date) -> list[Banner]:
+    known = layout.before_contact([person.person_id for person in people], on)
+    return [Banner(person, on, known[person.person_id]) for person in people]
 
 
 def last_values(person: PersonRecord) -> dict[str, str]:
@@ -207,8 +214,8 @@ class WorklistRow:
 
     SHOWN = 4
 
-    def __init__(self, row: Row, actor: Actor, on: date, names: Mapping[str, str]) -> None:
-        self.person = Banner(row.person, on)
+    def __init__(self, row: Row, actor: Actor, on: date, names: Mapping[str, str], before: Sequence[str] = ()) -> None:
+        self.person = Banner(row.person, on, before)
         self.person_id = row.person.person_id
         self.points = row.person.points
         # Every point of the score stands with its reason (row C1).
@@ -266,7 +273,8 @@ class WorklistRow:
 class WorklistPage:
     def __init__(self, page: Page, actor: Actor, on: date, names: Mapping[str, str]) -> None:
         self.query, self.counts, self.total, self.actor, self.on = page.query, page.counts, page.total, actor, on
-        self.rows = [WorklistRow(row, actor, on, names) for row in page.rows]
+        before = layout.before_contact([row.person.person_id for row in page.rows], on)
+        self.rows = [WorklistRow(row, actor, on, names, before[row.person.person_id]) for row in page.rows]
         self.pages, self.deferred = page.pages, page.deferred
         self.kinds = list(KINDS.items())
         self.reasons = list(_reasons().items())

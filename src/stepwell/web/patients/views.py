@@ -9,12 +9,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from stepwell.web.accounts import selectors as accounts
 from stepwell.web.accounts.roles import roles
 from stepwell.web.agreements import selectors as agreements
-from stepwell.web.core import clock, gate
+from stepwell.web.core import clock, gate, layout
 from stepwell.web.core.access import OrganisationSubject
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import selectors as ledger
-from stepwell.web.ledger.pages import Banner
+from stepwell.web.ledger.pages import Banner, banners
 from stepwell.web.ledger.presenters import DutyPresenter
 from stepwell.web.patients import selectors
 from stepwell.web.patients.forms import SearchForm
@@ -51,6 +51,7 @@ def show_person(request: HttpRequest, person_id: int) -> HttpResponse:
     context = {
         "page": page,
         "banner": page.banner,
+        "panels": layout.patient_panels(actor, person_id, on),
         "pending": ledger.pending_since(person_id),
         "said": SAID.get(request.GET.get("said", ""), ""),
     }
@@ -91,7 +92,7 @@ def search_people(request: HttpRequest) -> HttpResponse:
     on = clock.today()
     context = {
         "form": form,
-        "found": None if found is None else [Banner(person, on) for person in shown],
+        "found": None if found is None else banners(shown, on),
         "more": found is not None and len(found) > ledger.SEARCH_LIMIT,
         "limit": ledger.SEARCH_LIMIT,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from enum import StrEnum
@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
+from stepwell.web.core import layout
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician, count
 from stepwell.web.ledger import known, known_loads
@@ -237,9 +238,11 @@ class OverviewPage:
 class MemberRow:
     """One person on a register: what they take, since when, what stands out."""
 
-    def __init__(self, row: Membership, load: Load | None, actor: Actor, on: date, names: Mapping[str, str]) -> None:
+    def __init__(  # noqa: PLR0917
+        self, row: Membership, load: Load | None, actor: Actor, on: date, names: Mapping[str, str], before: Sequence[str] = ()
+    ) -> None:  # fmt: skip
         self.row, self.actor, self.on, self.names, self._load = row, actor, on, names, load
-        self.person = Banner(row.person, on)
+        self.person = Banner(row.person, on, before)
         self.person_id = row.person_id
         self.points = row.person.points
         self.reasons = [f"{reason['label'][:1].lower()}{reason['label'][1:]} {reason['points']}" for reason in row.person.reasons]
@@ -303,9 +306,9 @@ def _medicine(row: Mapping[str, Any]) -> Markup:
 
 
 class LeaverRow:
-    def __init__(self, row: Spell, on: date) -> None:
+    def __init__(self, row: Spell, on: date, before: Sequence[str] = ()) -> None:
         person: PersonRecord = row.person
-        self.person, self.person_id = Banner(person, on), row.person_id
+        self.person, self.person_id = Banner(person, on, before), row.person_id
         self.entered_on, self.left_on = row.entered_on, row.left_on
         self.reason = _LEFT.get(row.reason, row.reason)
         self.duration = clinician.span(row.entered_on, row.left_on)
@@ -335,8 +338,10 @@ class RegisterPage:
         row = known.register_row(page.register) or {}
         self.label = str(row.get("label", page.register))
         self.is_condition = row.get("kind") == "condition"
-        self.rows = [MemberRow(each, page.loads.get(each.person_id), actor, on, names) for each in page.rows]
-        self.left = [LeaverRow(each, on) for each in page.left]
+        shown = [*(row.person_id for row in page.rows), *(row.person_id for row in page.left)]
+        before = layout.before_contact(shown, on)
+        self.rows = [MemberRow(each, page.loads.get(each.person_id), actor, on, names, before[each.person_id]) for each in page.rows]
+        self.left = [LeaverRow(each, on, before[each.person_id]) for each in page.left]
         self.is_left = page.query.who is Who.LEFT
         self._medicines, self._findings = medicines, findings
         self.sizes = PAGE_SIZES
