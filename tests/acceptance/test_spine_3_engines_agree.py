@@ -21,7 +21,7 @@ from histories import SeededDice, history
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from random_rules import random_knowledge
-from spark_machine import spark_machine  # noqa: F401  the fixture
+from spark_machine import ON_SPARK
 from test_engines_agree import AGREE
 
 from stepwell import knowledge
@@ -31,7 +31,7 @@ from stepwell.engine.contract import TABLES
 from stepwell.records.store import Store
 from stepwell.records.synthetic.network import generate
 
-pytestmark = [pytest.mark.xdist_group("spark"), pytest.mark.slow, pytest.mark.usefixtures("spark_machine")]
+pytestmark = ON_SPARK
 
 AS_OF = date(2026, 6, 1)
 PEOPLE = 5000

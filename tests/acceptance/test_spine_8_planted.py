@@ -14,9 +14,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from spark_machine import QUICK
 
 from stepwell import knowledge
-from stepwell.engine import ENGINES, evaluate, run
+from stepwell.engine import evaluate, run
 from stepwell.engine.worked import ORGANISATIONS, WorkedPatient, worked
 from stepwell.records.importers import run_import
 from stepwell.records.store import Store
@@ -283,7 +284,7 @@ def moved(rows: pa.Table, people: Mapping[int, int]) -> pa.Table:
     return rows.set_column(rows.column_names.index("person_id"), "person_id", persons)
 
 
-@pytest.fixture(scope="module", params=[*ENGINES, "through FHIR"])
+@pytest.fixture(scope="module", params=[*QUICK, "through FHIR"])
 def found(request, told, tmp_path_factory) -> Answers:
     if request.param == "through FHIR":
         return through_fhir(told, tmp_path_factory.mktemp("planted"))

@@ -1,4 +1,4 @@
-"""The Java machine of the tests: one a worker, small, and quick to start rather than quick to run."""
+"""Engines to test on, and the Java machine of Spark: one for all tests, small, and quick to start rather than quick to run."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import os
 
 import pytest
 
+# Read when the machine starts, with the first test that needs it.
+os.environ["JDK_JAVA_OPTIONS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
-@pytest.fixture(scope="session")
-def spark_machine() -> None:
-    """Only where it is asked for: the environment is read when the machine starts, with the first test that needs it."""
-    os.environ["JDK_JAVA_OPTIONS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+# Spark is held equal to these where whole populations are compared; a run takes it half a minute, however few the people.
+QUICK = ("duckdb", "reference")
+ON_SPARK = [pytest.mark.xdist_group("spark"), pytest.mark.slow]
+EVERY_ENGINE = (*QUICK, pytest.param("spark", marks=ON_SPARK))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from spark_machine import QUICK
 
 from stepwell import engine, knowledge
 from stepwell.engine.worked import WorkedPatient, worked
@@ -13,7 +14,7 @@ AS_OF = date(2026, 6, 1)
 PACK = knowledge.load()
 
 
-@pytest.mark.parametrize("kind", engine.ENGINES)
+@pytest.mark.parametrize("kind", QUICK)
 def test_a_baseline_that_was_read_needs_no_approval_though_the_yearly_figure_does(kind):
     happened = ["born 1980-05-05", "olanzapine 10 mg daily from 2026-05-25 every 28 days"]
     inputs, _ = worked([WorkedPatient("Ada", happened)], PACK.tables(), AS_OF)

@@ -13,13 +13,13 @@ import pytest
 from builders import small_knowledge
 from catalogues import catalogue
 from histories import SeededDice, history
-from spark_machine import spark_machine  # noqa: F401  the fixture
+from spark_machine import ON_SPARK
 
 from stepwell.engine import runner, spark, spark_session
 from stepwell.engine.inputs import Inputs
 from stepwell.engine.spark_sql import to_spark
 
-pytestmark = [pytest.mark.xdist_group("spark"), pytest.mark.slow, pytest.mark.usefixtures("spark_machine")]
+pytestmark = ON_SPARK
 
 TEXTS = [None, "", "a", " a ", "\u00a0", " \u2003x\u2003 ", "\tx\n", "A81001", "A81001\n", "A81001\u2028", "İstanbul", "ΟΔΟΣ", "ΟΔΟΣ Σ"]
 TEXTS += ["STRASSE ẞ", "Ａ", "é", "e\u0301", "z", "Z", "\U0001f600", "\uffff", "a\\b", "it's", "a%b_c", "K", "Å"]

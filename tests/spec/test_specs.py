@@ -6,16 +6,17 @@ from datetime import date
 
 import msgspec
 import pytest
+from spark_machine import EVERY_ENGINE
 
 from stepwell import knowledge
-from stepwell.engine import ENGINES, specs
+from stepwell.engine import specs
 from stepwell.errors import Refused
 
 KNOWLEDGE = knowledge.load().tables()
 SPECS = specs.load()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", EVERY_ENGINE)
 def test_every_worked_patient_is_owed_what_the_spec_says(engine):
     assert specs.check(SPECS, KNOWLEDGE, engine) == []
 
