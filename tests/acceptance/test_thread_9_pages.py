@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 # name of the address: the address to open
 PAGES = {
     "accounts:choose_membership": "/sign-in/role",
+    "accounts:sign_in_again": "/sign-in/again",
     "ledger:list_duties": "/worklist",
     "ledger:show_duty": "/duties/{duty}",
     "ledger:assign_duty": "/duties/{duty}/assign",

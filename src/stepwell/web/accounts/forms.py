@@ -13,3 +13,11 @@ class SignInForm(forms.Form):
     password = forms.PasswordField(
         label="Password", classes="nhsuk-input--width-20", error_messages={"required": "Enter your password"}
     )  # fmt: skip
+
+
+class AgainForm(forms.Form):
+    """Before something that matters: the password once more."""
+
+    password = forms.PasswordField(
+        label="Your password", classes="nhsuk-input--width-20", error_messages={"required": "Enter your password"}
+    )  # fmt: skip

@@ -8,13 +8,15 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from importlib import resources
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import yaml
 from django.conf import settings
 from django.contrib.auth import login, logout
 from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
 
 from stepwell.errors import Refused
 from stepwell.web.accounts.models import Cover, Membership, Organisation, OrganisationKind, SignInAttempt, User
@@ -29,6 +31,8 @@ ATTEMPTS_PER_ADDRESS = (10, timedelta(minutes=1))
 MEMBERSHIP_KEY = "stepwell_membership"
 STARTED_KEY = "stepwell_started"
 SEEN_KEY = "stepwell_seen"
+PROVED_KEY = "stepwell_proved"  # when they last showed that it is them: at sign-in, or when asked again
+RECENT_MINUTES = 15
 
 
 @transaction.atomic
@@ -151,6 +155,38 @@ def choose_membership(request: HttpRequest, membership: Membership) -> Actor:
     request.session[MEMBERSHIP_KEY] = membership.pk
     audit.record_write(actor, "sign in", subject_type="user", subject_id=actor.user_id or "")
     return actor
+
+
+def signed_in_recently(request: HttpRequest, minutes: int = RECENT_MINUTES) -> bool:
+    """Whether whoever is signed in has shown within `minutes` that it is them: asked before opening a record without a
+    relationship and before an export, where an unattended screen would do most harm."""
+    proved = max(request.session.get(PROVED_KEY, 0), request.session.get(STARTED_KEY, 0))
+    return bool(request.user.is_authenticated and clock.now().timestamp() - proved < 60 * minutes)
+
+
+def needs_fresh_sign_in(request: HttpRequest, minutes: int = RECENT_MINUTES) -> HttpResponseRedirect | None:
+    """None when they signed in recently, else the redirect to the page that asks again and comes back here.
+
+    Ask on the page that shows the form, not only when it is sent: what was typed does not survive the way there and back.
+    """
+    if signed_in_recently(request, minutes):
+        return None
+    back = request.get_full_path() if request.method in {"GET", "HEAD"} else _path_of_referer(request)
+    return HttpResponseRedirect(f"{reverse('accounts:sign_in_again')}?{urlencode({'next': back})}")
+
+
+def _path_of_referer(request: HttpRequest) -> str:
+    """The page a form was sent from; its address alone would answer a GET with "not allowed"."""
+    referer = urlsplit(request.META.get("HTTP_REFERER", ""))
+    return f"{referer.path}?{referer.query}".rstrip("?") if referer.netloc == request.get_host() else "/"
+
+
+def proved_again(request: HttpRequest, actor: Actor | None, how: str) -> None:
+    """They showed again that it is them, by `how` (password, code, passkey, persona, provider)."""
+    with transaction.atomic():
+        request.session[PROVED_KEY] = int(clock.now().timestamp())
+        who = actor or Actor.system("sign-in")
+        audit.record_write(who, "sign in again", subject_type="user", subject_id=request.user.pk or "", reason=how)
 
 
 def sign_out(request: HttpRequest, actor: Actor | None) -> None:

@@ -9,5 +9,6 @@ urlpatterns = [
     path("sign-in", views.sign_in, name="sign_in"),
     path("sign-in/persona", views.sign_in_as_persona, name="sign_in_as_persona"),
     path("sign-in/role", views.choose_membership, name="choose_membership"),
+    path("sign-in/again", views.sign_in_again, name="sign_in_again"),
     path("sign-out", views.sign_out, name="sign_out"),
 ]

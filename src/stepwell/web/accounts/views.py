@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth import authenticate
@@ -12,11 +12,12 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
 from stepwell.web.accounts import selectors, services
-from stepwell.web.accounts.forms import SignInForm
+from stepwell.web.accounts.forms import AgainForm, SignInForm
 from stepwell.web.accounts.models import Membership, User
 from stepwell.web.accounts.roles import role
 from stepwell.web.core import clock
@@ -100,9 +101,47 @@ def _start(request: HttpRequest, user: User, memberships: Sequence[Membership]) 
     services.sign_in(request, user, memberships)
     if len(memberships) != 1:
         return redirect("accounts:choose_membership")
-    target = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}, require_https=request.is_secure())
-    return redirect(target if safe else "core:home")
+    return redirect(_safe(request, request.POST.get("next", "")))
+
+
+def _safe(request: HttpRequest, target: str) -> str:
+    """Where to go next: `target` when it is a page of ours, else the start page."""
+    ours = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    return target if ours else reverse("core:home")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@no_patient_data
+def sign_in_again(request: HttpRequest) -> HttpResponse:
+    """Before something that matters (an export, a record without a relationship): show once more that it is you, and go on."""
+    user = cast(User, request.user)
+    target = _safe(request, request.POST.get("next") or request.GET.get("next", ""))
+    without_password = bool(user.persona) and personas_allowed(request)
+    form = AgainForm(request.POST if request.method == "POST" and not without_password else None)
+    if request.method == "POST":
+        if without_password:
+            services.proved_again(request, request.actor, "persona")  # type: ignore[attr-defined]
+            return redirect(target)
+        if form.is_valid() and _proved(request, user, form):
+            services.proved_again(request, request.actor, "password")  # type: ignore[attr-defined]
+            return redirect(target)
+    context = {"form": form, "next": target, "without_password": without_password, "user_name": user.display_name}
+    return render(request, "accounts/sign_in_again.jinja", context, status=422 if form.errors else 200)
+
+
+sign_in_again.without_actor = True  # type: ignore[attr-defined]
+
+
+def _proved(request: HttpRequest, user: User, form: AgainForm) -> bool:
+    address = _address(request)
+    if services.too_many_attempts(user.username, address):
+        form.add_error(None, "Too many attempts. Wait five minutes, then try again.")
+        return False
+    if user.check_password(form.cleaned_data["password"]):
+        return True
+    services.record_failed_sign_in(user.username, address)
+    form.add_error("password", "The password is not right. Check it and try again.")
+    return False
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -12,6 +12,8 @@
 | STEPWELL_HTTPS          | 1: cookies and redirects for HTTPS only                               | 0 on this machine, else 1        |
 | STEPWELL_PROXY          | 1: behind a proxy of ours that sets X-Forwarded-For and -Proto        | 0                                |
 | STEPWELL_IDLE_MINUTES   | minutes without activity before signing out                           | 15 (demo 240)                    |
+| STEPWELL_SEARCHES       | searches for patients one member of staff may make in ten minutes     | 120                              |
+| STEPWELL_EXPORTS        | exports one member of staff may make in an hour                       | 30                               |
 
 There is no debug mode: an error page never shows data.
 """
@@ -94,6 +96,9 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 IDLE_SECONDS = 60 * environment.number("STEPWELL_IDLE_MINUTES", 240 if DEMO else 15)
+# How often is not a limit of any law: high enough for a busy desk, low enough that nobody walks through a practice's list unseen.
+SEARCHES_MOST = environment.number("STEPWELL_SEARCHES", 120)
+EXPORTS_MOST = environment.number("STEPWELL_EXPORTS", 30)
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_NAME = "stepwell_session"

@@ -58,6 +58,10 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     )
 
 
+def too_many(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, 429, "Too often in a short time", [str(exception), "Ask your system lead if your work needs more."])
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     return _page(
         request,

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 
 from stepwell.web.core import audit, errors, request_context
 from stepwell.web.core.declare import shows_no_patient
+from stepwell.web.core.limits import TooMany
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 log = logging.getLogger("stepwell.web")
@@ -35,6 +36,9 @@ class RequestContextMiddleware:
             return response
         finally:
             request_context.end()
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        return errors.too_many(request, exception) if isinstance(exception, TooMany) else None
 
 
 class HeadersMiddleware:

@@ -42,6 +42,19 @@ class AuditEntry(AppendOnlyModel):
         return f"{self.pk} {self.action}"
 
 
+class RateUse(models.Model):
+    """One use of something that may not be done too often (`limits.py`). `key` is a keyed hash; old rows go when it is used again."""
+
+    key = models.CharField(max_length=64)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar[list[Any]] = [models.Index(fields=["key", "at"], name="rate_use_key")]
+
+    def __str__(self) -> str:
+        return f"{self.key[:8]} {self.at}"
+
+
 class AuditSeal(AppendOnlyModel):
     """One link of the hash chain. `entry_id` is a plain number, so that a removed entry is found rather than forgotten."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -9,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from stepwell.web.accounts import selectors as accounts
 from stepwell.web.accounts.roles import roles
 from stepwell.web.agreements import selectors as agreements
-from stepwell.web.core import clock, gate, layout
+from stepwell.web.core import clock, gate, layout, limits
 from stepwell.web.core.access import OrganisationSubject
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.permissions import Permission
@@ -22,6 +25,8 @@ from stepwell.web.patients.pages import SAID, PatientPage
 from stepwell.web.patients.together import Together
 from stepwell.web.patients.trends import TrendsPage, history_of, years_of
 from stepwell.web.registers import selectors as registers
+
+SEARCHES_WITHIN = timedelta(minutes=10)
 
 
 @require_safe
@@ -86,6 +91,7 @@ def search_people(request: HttpRequest) -> HttpResponse:
     form = SearchForm(request.POST if request.method == "POST" else None)
     found = None
     if request.method == "POST" and form.is_valid():
+        limits.limit(actor, "search for patients", most=settings.SEARCHES_MOST, within=SEARCHES_WITHIN)
         found = ledger.search_people(actor, form.search())
     shown = (found or [])[: ledger.SEARCH_LIMIT]
     gate.open_list(actor, action=Permission.SEARCH_PATIENTS, what="search", person_ids=[person.person_id for person in shown])
