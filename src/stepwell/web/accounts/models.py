@@ -15,6 +15,7 @@ from django.db.models import F, Q
 class OrganisationKind(models.TextChoices):
     PRACTICE = "practice", "General practice"
     TRUST = "trust", "NHS trust"
+    TEAM = "team", "Team of a trust"
     PCN = "pcn", "Primary care network"
     PHARMACY = "pharmacy", "Community pharmacy"
     VOLUNTARY = "voluntary", "Voluntary organisation"
@@ -30,23 +31,27 @@ class Organisation(models.Model):
         return f"{self.name} ({self.code})"
 
 
-class Cover(models.Model):
-    """`parent` (a PCN) works for the patients of `child` (a practice), from `from_on` until the day `to_on`."""
+class PartOf(models.Model):
+    """`part` belongs to `whole` from `from_on` until the day `to_on`: a practice to a PCN, a team to a trust, all to an ICB.
 
-    parent = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="covers")
-    child = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="covered_by")
+    What it means for access is decided elsewhere, and is narrow: a PCN works for the registered patients of its practices
+    (`selectors.actor_for`). No other belonging gives any reach.
+    """
+
+    whole = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="parts")
+    part = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="wholes")
     from_on = models.DateField()
     to_on = models.DateField(null=True)
 
     class Meta:
         constraints: ClassVar[list[Any]] = [
-            models.UniqueConstraint(fields=["parent", "child", "from_on"], name="cover_once"),
-            models.CheckConstraint(condition=Q(to_on__isnull=True) | Q(to_on__gt=F("from_on")), name="cover_dates"),
-            models.CheckConstraint(condition=~Q(parent=F("child")), name="cover_other"),
+            models.UniqueConstraint(fields=["whole", "part", "from_on"], name="part_of_once"),
+            models.CheckConstraint(condition=Q(to_on__isnull=True) | Q(to_on__gt=F("from_on")), name="part_of_dates"),
+            models.CheckConstraint(condition=~Q(whole=F("part")), name="part_of_other"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.parent} covers {self.child}"
+        return f"{self.part} is part of {self.whole}"
 
 
 class UserManager(BaseUserManager["User"]):
@@ -109,3 +114,56 @@ class SignInAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key[:8]} {self.at}"
+
+
+class Invitation(models.Model):
+    """A link that lets one person set how they sign in, once, for a day. Only a keyed hash of it is kept; it is shown once.
+
+    `purpose` is join (somebody new) or reset (somebody who lost their password, phone or key).
+    """
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="invitations")
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="+", null=True)
+    purpose = models.CharField(max_length=8)
+    key = models.CharField(max_length=64, unique=True)
+    made_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True)
+    made_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.user}"
+
+
+class Identity(models.Model):
+    """Who a member of staff is at a sign-in provider: `subject` is the provider's own name for them and never changes."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="identities")
+    provider = models.CharField(max_length=40)
+    subject = models.CharField(max_length=255)
+    linked_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["provider", "subject"], condition=Q(ended_at__isnull=True), name="identity_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} at {self.provider}"
+
+
+class ProviderSession(models.Model):
+    """A session of ours that a provider's sign-in began, so that signing out there ends it here."""
+
+    identity = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="sessions")
+    sid = models.CharField(max_length=255, blank=True, default="")
+    session_key = models.CharField(max_length=40, unique=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar[list[Any]] = [models.Index(fields=["sid"], name="provider_session_sid")]
+
+    def __str__(self) -> str:
+        return f"{self.identity} {self.at}"

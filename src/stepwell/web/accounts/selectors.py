@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 
 from django.db.models import Q, QuerySet
 
-from stepwell.web.accounts.models import Cover, Membership, Organisation, OrganisationKind, User
+from stepwell.web.accounts.models import Membership, Organisation, OrganisationKind, PartOf, User
 from stepwell.web.accounts.roles import role
 from stepwell.web.core.actor import Actor
 
 
-def _in_force(on: date) -> Q:
+def in_force(on: date) -> Q:
+    """Rows with `from_on` and `to_on` that hold on that day."""
     return Q(from_on__lte=on) & (Q(to_on__isnull=True) | Q(to_on__gt=on))
 
 
 def memberships_of(user: User, on: date) -> QuerySet[Membership]:
     """What `user` may act as on that day, newest first."""
-    return Membership.objects.filter(_in_force(on), user=user).select_related("organisation", "user").order_by("-from_on", "pk")
+    return Membership.objects.filter(in_force(on), user=user).select_related("organisation", "user").order_by("-from_on", "pk")
 
 
 def actor_for(membership: Membership, on: date) -> Actor:
@@ -25,8 +27,8 @@ def actor_for(membership: Membership, on: date) -> Actor:
     organisation = membership.organisation
     covered: tuple[str, ...] = ()
     if organisation.kind == OrganisationKind.PCN:
-        rows = Cover.objects.filter(_in_force(on), parent=organisation, child__kind=OrganisationKind.PRACTICE)
-        covered = tuple(rows.order_by("child__code").values_list("child__code", flat=True))
+        rows = PartOf.objects.filter(in_force(on), whole=organisation, part__kind=OrganisationKind.PRACTICE)
+        covered = tuple(rows.order_by("part__code").values_list("part__code", flat=True))
     as_role = role(membership.role)
     return Actor(
         user_id=membership.user_id,
@@ -48,12 +50,40 @@ def membership_in_force(user: User, membership_id: int, on: date) -> Membership 
 
 def personas(on: date) -> list[Membership]:
     """The demo's people with what each acts as, in the order they were registered."""
-    rows = Membership.objects.filter(_in_force(on), user__is_active=True).exclude(user__persona="")
+    rows = Membership.objects.filter(in_force(on), user__is_active=True).exclude(user__persona="")
     return list(rows.select_related("organisation", "user").order_by("pk"))
 
 
 def organisation(code: str) -> Organisation | None:
     return Organisation.objects.filter(code=code).first()
+
+
+def organisations_of_kind(*kinds: str) -> list[Organisation]:
+    return list(Organisation.objects.filter(kind__in=kinds).order_by("name", "code"))
+
+
+def wholes_of(code: str, on: date) -> list[Organisation]:
+    """What the organisation is part of on that day."""
+    rows = PartOf.objects.filter(in_force(on), part__code=code).select_related("whole")
+    return [row.whole for row in rows.order_by("whole__kind", "whole__code")]
+
+
+def parts_of(code: str, on: date) -> list[Organisation]:
+    rows = PartOf.objects.filter(in_force(on), whole__code=code).select_related("part")
+    return [row.part for row in rows.order_by("part__kind", "part__name", "part__code")]
+
+
+def network_of(codes: Collection[str], on: date) -> set[str]:
+    """Codes of every organisation that belongs together with these on that day, upwards, downwards and sideways.
+
+    It tells whose numbers are in one's directory. It gives no reach to any patient.
+    """
+    pairs = list(PartOf.objects.filter(in_force(on)).values_list("whole__code", "part__code"))
+    found, edge = set(codes), set(codes)
+    while edge:
+        edge = {other for pair in pairs for one, other in (pair, pair[::-1]) if one in edge} - found
+        found |= edge
+    return found
 
 
 def organisation_names() -> dict[str, str]:
@@ -63,5 +93,5 @@ def organisation_names() -> dict[str, str]:
 
 def colleagues(actor: Actor, on: date) -> list[Membership]:
     """Who else works at the actor's organisation today: people a duty can be assigned to, by name."""
-    rows = Membership.objects.filter(_in_force(on), organisation__code=actor.organisation, user__is_active=True)
+    rows = Membership.objects.filter(in_force(on), organisation__code=actor.organisation, user__is_active=True)
     return list(rows.select_related("user", "organisation").order_by("user__name", "pk"))

@@ -15,15 +15,17 @@ from django.conf import settings
 from django.contrib.auth import login, logout
 from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 
 from stepwell.errors import Refused
-from stepwell.web.accounts.models import Cover, Membership, Organisation, OrganisationKind, SignInAttempt, User
+from stepwell.web.accounts.models import Membership, Organisation, OrganisationKind, PartOf, SignInAttempt, User
 from stepwell.web.accounts.roles import role
 from stepwell.web.accounts.selectors import actor_for
 from stepwell.web.core import audit, clock
 from stepwell.web.core.actor import Actor
+from stepwell.web.core.formatting import clinician
 
 ATTEMPTS_PER_NAME = (5, timedelta(minutes=5))
 ATTEMPTS_PER_ADDRESS = (10, timedelta(minutes=1))
@@ -50,15 +52,64 @@ def create_organisation(actor: Actor, *, code: str, name: str, kind: str) -> Org
     return row
 
 
+# Which kinds belong to which. True: to one of that kind at a time.
+_BELONGS = {
+    (OrganisationKind.ICB, OrganisationKind.PCN): True,
+    (OrganisationKind.ICB, OrganisationKind.PRACTICE): True,
+    (OrganisationKind.ICB, OrganisationKind.TRUST): False,
+    (OrganisationKind.ICB, OrganisationKind.PHARMACY): True,
+    (OrganisationKind.ICB, OrganisationKind.VOLUNTARY): False,
+    (OrganisationKind.PCN, OrganisationKind.PRACTICE): True,
+    (OrganisationKind.PCN, OrganisationKind.PHARMACY): False,
+    (OrganisationKind.PCN, OrganisationKind.VOLUNTARY): False,
+    (OrganisationKind.TRUST, OrganisationKind.TEAM): True,
+}
+
+
 @transaction.atomic
-def cover_practice(actor: Actor, *, pcn: Organisation, practice: Organisation, from_on: date, to_on: date | None = None) -> Cover:
+def make_part_of(
+    actor: Actor, *, whole: Organisation, part: Organisation, from_on: date, to_on: date | None = None, action: str = "make part of"
+) -> PartOf:  # fmt: skip
+    """From `from_on`, `part` belongs to `whole`. Saying the same again changes nothing.
+
+    Refused: kinds that do not belong together, dates the wrong way round, the same belonging twice at a time, a second whole
+    of a kind of which there is only one (a practice is in one PCN, a team in one trust).
+    """
+    kinds = (OrganisationKind(whole.kind), OrganisationKind(part.kind))
+    if kinds not in _BELONGS:
+        raise Refused(f"A {kinds[1].label.lower()} is not part of a {kinds[0].label.lower()}.")
+    if to_on is not None and to_on <= from_on:
+        raise Refused("The end must be after the beginning.")
+    Organisation.objects.select_for_update().get(pk=part.pk)  # two at once would each find no other
+    others = PartOf.objects.filter(part=part).filter(Q(to_on__isnull=True) | Q(to_on__gt=from_on)).select_related("whole")
+    if to_on is not None:
+        others = others.filter(from_on__lt=to_on)
+    for other in others:
+        if other.whole_id == whole.pk and (other.from_on, other.to_on) == (from_on, to_on):
+            return other
+        if other.whole_id == whole.pk or (_BELONGS[kinds] and other.whole.kind == whole.kind):
+            raise Refused(f"{part} is part of {other.whole} from {clinician.date(other.from_on)}. End that first.")
+    row = PartOf.objects.create(whole=whole, part=part, from_on=from_on, to_on=to_on)
+    audit.record_write(actor, action, subject_type="organisation", subject_id=part.code, reason=f"by {whole.code}")
+    return row
+
+
+@transaction.atomic
+def end_part_of(actor: Actor, row: PartOf, *, to_on: date) -> PartOf:
+    """From the day `to_on` it no longer belongs. A PCN's reach to the practice's patients ends that day."""
+    if to_on <= row.from_on:
+        raise Refused("The end must be after the beginning.")
+    row.to_on = to_on
+    row.save(update_fields=["to_on"])
+    audit.record_write(actor, "end part of", subject_type="organisation", subject_id=row.part.code, reason=f"by {row.whole.code}")
+    return row
+
+
+def cover_practice(actor: Actor, *, pcn: Organisation, practice: Organisation, from_on: date, to_on: date | None = None) -> PartOf:
     """From `from_on` the PCN works for the practice's patients."""
     if pcn.kind != OrganisationKind.PCN or practice.kind != OrganisationKind.PRACTICE:
         raise Refused(f"Only a PCN covers a practice; {pcn} is a {pcn.kind} and {practice} a {practice.kind}.")
-    row, created = Cover.objects.get_or_create(parent=pcn, child=practice, from_on=from_on, defaults={"to_on": to_on})
-    if created:
-        audit.record_write(actor, "cover practice", subject_type="organisation", subject_id=practice.code, reason=f"by {pcn.code}")
-    return row
+    return make_part_of(actor, whole=pcn, part=practice, from_on=from_on, to_on=to_on, action="cover practice")
 
 
 @transaction.atomic
