@@ -57,6 +57,7 @@ class World:
         self.today = today
         self.people: dict[str, list[str]] = {}
         self.as_written: dict[str, str] = {}
+        self.second_record_of: dict[str, str] = {}
         self.ids: dict[str, int] = {}
         self.members = _staff()
 
@@ -79,6 +80,8 @@ class World:
         tables["medication_issues"] = self._uncoded(tables["medication_issues"])
         tables["organisations"] = pa.Table.from_pylist([_organisation(*row) for row in ((PRACTICE, "practice"), (TRUST, "trust"))])
         with self.store.importing() as writer:
+            while writer.new_person() < max(self.ids.values()):
+                pass  # these numbers are taken
             buckets = self.store.manifest.buckets
             for name, table in TABLES.items():
                 if name in ("links", "rejects", "originals"):
@@ -121,6 +124,9 @@ class World:
                 phone="01632 960001",
                 birth_date=row["birth_date"] or date(1980, 3, 14),
             )
+            # A record that says the same of its person as another does, but for the NHS number.
+            if first := self.second_record_of.get(names[row["subject_id"] // 10]):
+                row.update(given_name=first, nhs_number=None, nhs_status="missing")
         return pa.Table.from_pylist(rows, schema=patients.schema)
 
     def catch_up(self) -> Any:

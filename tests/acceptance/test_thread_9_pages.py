@@ -14,9 +14,10 @@ from django.urls import get_resolver
 from ledger_world import PRACTICE, TODAY, TRUST, World
 from stepwell.web.agreements.models import Agreement
 from stepwell.web.agreements.services import Line
+from stepwell.web.coding import match_selectors, match_services
 from stepwell.web.coding import selectors as coding
 from stepwell.web.coding import services as coding_services
-from stepwell.web.coding.models import CodingEvent
+from stepwell.web.coding.models import CodingEvent, MatchEvent
 from stepwell.web.ledger import services
 from stepwell.web.ledger.models import Duty, DutyEvent
 
@@ -43,6 +44,9 @@ PAGES = {
     "coding:list_products": "/coding",
     "coding:decide_product": "/coding/{product}",
     "coding:undo_decision": "/coding/decisions/{decision}/undo",
+    "coding:list_pairs": "/coding/people",
+    "coding:decide_pair": "/coding/people/{pair}",
+    "coding:part_people": "/coding/people/decisions/{match}/undo",
     "patients:show_person": "/patients/{person}",
     "patients:show_trends": "/patients/{person}/trends",
     "patients:search_people": "/search",
@@ -75,8 +79,15 @@ IRIS = [
 def world(transactional_db, settings, tmp_path):
     world = World(settings, tmp_path)
     world.as_written = {"Bo": "Sertralin 50mg tablets", "Cy": "Lithum 400mg tablets"}
+    world.second_record_of = {"Two": "Bo", "Three": "Cy"}
+    seconds = {"Two": ["weight 80 on 2026-02-01"], "Three": ["weight 90 on 2026-02-01"]}
     world.tell(
-        {"Iris": IRIS, "Bo": ["sertraline 50 mg daily from 2025-04-01 every 28 days"], "Cy": ["sertraline 50 mg daily on 2026-04-01"]}
+        {
+            **seconds,
+            "Iris": IRIS,
+            "Bo": ["sertraline 50 mg daily from 2025-04-01 every 28 days"],
+            "Cy": ["sertraline 50 mg daily on 2026-04-01"],
+        }
     )
     world.catch_up()
     terms = {"between_org": PRACTICE, "and_org": TRUST, "lines": [Line("all", TRUST)], "label": "Northside CMHT monitors"}
@@ -85,6 +96,7 @@ def world(transactional_db, settings, tmp_path):
     services.acknowledge(world.actor("gp"), _duty().pk)
     first = coding.products_for(world.actor("gp"))[0]
     coding_services.decide(world.actor("gp"), first["key"], substance=first["suggestions"][0]["substance"], why="Plainly a slip")
+    match_services.decide(world.actor("gp"), match_selectors.pairs_for(world.actor("gp"))[0]["key"], same=True, why="Asked them")
     return world
 
 
@@ -102,6 +114,8 @@ def addresses(world):
         "agreement": Agreement.objects.get().pk,
         "product": coding.products_for(world.actor("gp"))[0]["key"],
         "decision": CodingEvent.objects.get().pk,
+        "pair": match_selectors.pairs_for(world.actor("gp"))[0]["key"],
+        "match": MatchEvent.objects.get().pk,
     }
     return {name: address.format(**numbers) for name, address in PAGES.items()}
 

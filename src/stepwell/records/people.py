@@ -250,7 +250,7 @@ def kept_apart(links: pa.Table) -> set[tuple[int, int]]:
     found: set[tuple[int, int]] = set()
     decided = links.filter(pc.equal(links["method"], BY_PERSON)).to_pylist()
     for row in decided:
-        if row["evidence"].startswith(_APART):
+        if (row["evidence"] or "").startswith(_APART):
             found.add((row["subject_id"], int(row["evidence"].removeprefix(_APART).partition(":")[0])))
     # A record taken away from a person is apart from all that were and are that person's.
     taken = {row["subject_id"]: row["person_id"] for row in decided if row["undone_at"] is None}

@@ -66,3 +66,19 @@ class DecisionForm(Form):
     def unit(self) -> str | None:
         suggested = self._suggested.get(self.cleaned_data["answer"])
         return suggested["unit"] if suggested else None
+
+
+class MatchForm(Form):
+    """Are these two records of one person?"""
+
+    answer = RadiosField(
+        label="Are they one person?",
+        label_size="s",
+        choices=[("same", "Yes, one person"), ("apart", "No, two people")],
+        hints={
+            "same": "Their records are read together from now on, and their duties are worked out again.",
+            "apart": "They stay as they are, and are not asked about again.",
+        },
+        error_messages={"required": "Choose whether they are one person"},
+    )
+    why = TextareaField(label="How you know", rows=2, error_messages={"required": "Say how you know"})

@@ -34,3 +34,31 @@ class CodingEvent(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"coding event {self.pk}"
+
+
+class MatchEvent(AppendOnlyModel):
+    """A decision about two records that may be of one person, or that one was undone.
+
+    `answer`: "same" joined `moved` (records, by their subjects) to `person_id`, away from `other_id`; "apart" keeps the two;
+    "parted" undoes a joining: `moved` are of `other_id` again, a person of their own. `subject_a`, `subject_b` name the pair.
+    """
+
+    answer = models.CharField(max_length=10, choices=[(word, word) for word in ("same", "apart", "parted")])
+    ground = models.CharField(max_length=60)
+    subject_a = models.BigIntegerField()
+    subject_b = models.BigIntegerField()
+    person_id = models.BigIntegerField()
+    other_id = models.BigIntegerField()
+    moved = models.JSONField(default=list)
+    why = models.TextField()
+    at = models.DateTimeField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    role = models.CharField(max_length=40)
+    org_code = models.CharField(max_length=20)
+    undoes = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="undone_by")
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"match event {self.pk}"
