@@ -129,6 +129,7 @@ def product_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     settings.DEMO = False
     settings.SEAL_EVERY = 0
     settings.PROXY = False
+    settings.SECOND_STEP = "optional"
     settings.HTTPS = settings.SECURE_SSL_REDIRECT = settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
     settings.ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
     settings.IDLE_SECONDS = 15 * 60

@@ -9,9 +9,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.urls import get_resolver
 
 from ledger_world import PRACTICE, TODAY, TRUST, World
+from stepwell.web.accounts import staff
 from stepwell.web.agreements.models import Agreement
 from stepwell.web.agreements.services import Line
 from stepwell.web.coding import match_selectors, match_services
@@ -27,6 +29,19 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PAGES = {
     "accounts:choose_membership": "/sign-in/role",
     "accounts:sign_in_again": "/sign-in/again",
+    "accounts:show_account": "/account",
+    "accounts:change_password": "/account/password",
+    "accounts:set_up_second_step": "/account/second-step",
+    "accounts:add_app": "/account/second-step/app",
+    "accounts:add_passkey": "/account/second-step/passkey",
+    "accounts:make_recovery_codes": "/account/second-step/recovery-codes",
+    "accounts:remove_method": "/account/second-step/{method}/remove",
+    "accounts:list_staff": "/staff",
+    "accounts:add_person": "/staff/new",
+    "accounts:show_colleague": "/staff/{colleague}",
+    "accounts:give_role": "/staff/{colleague}/role",
+    "accounts:reset_sign_in": "/staff/{colleague}/reset",
+    "accounts:end_role": "/staff/roles/{membership}/end",
     "ledger:list_duties": "/worklist",
     "ledger:show_duty": "/duties/{duty}",
     "ledger:assign_duty": "/duties/{duty}/assign",
@@ -54,14 +69,27 @@ PAGES = {
     "agreements:record_agreement": "/patients/{person}/agreements/new",
     "agreements:end_agreement": "/patients/{person}/agreements/{agreement}/end",
 }
-# Walked before anybody is signed in.
-OPEN_PAGES = {"accounts:sign_in": "/sign-in"}
+# Pages that another member of staff opens than the GP; by the beginning of the address' name.
+OPENED_BY = {"accounts:list_staff": "manager", "accounts:add_person": "manager", "accounts:show_colleague": "manager",
+             "accounts:give_role": "manager", "accounts:reset_sign_in": "manager", "accounts:end_role": "manager"}  # fmt: skip
+# Walked before anybody is signed in. The second step is walked in tests/browser, half-way through signing in.
+OPEN_PAGES = {"accounts:sign_in": "/sign-in", "accounts:use_invitation": "/sign-in/invitation/{token}"}
+HALF_WAY = {"accounts:second_step"}
 # Addresses that answer with no page of their own: a redirect, a health check, a button.
 NO_PAGE = {
     "core:home",
     "core:health",
     "accounts:sign_in_as_persona",
     "accounts:sign_out",
+    "accounts:sign_in_with_passkey",
+    "accounts:passkey_options",
+    "accounts:new_passkey_options",
+    "accounts:go_to_provider",
+    "accounts:back_from_provider",
+    "accounts:signed_out_there",
+    "accounts:own_keys",
+    "accounts:end_other_sessions",
+    "accounts:unlink_provider",
     "ledger:acknowledge_duty",
     "ledger:evaluate_person",
 }
@@ -116,7 +144,12 @@ def addresses(world):
         "decision": CodingEvent.objects.get().pk,
         "pair": match_selectors.pairs_for(world.actor("gp"))[0]["key"],
         "match": MatchEvent.objects.get().pk,
+        "method": TOTP.activate(world.members["gp"].user, generate_totp_secret()).instance.pk,
+        "colleague": world.members["nurse"].user_id,
+        "membership": world.members["nurse"].pk,
     }
+    world.members["gp"].user.set_password("a long walk down the steps")
+    world.members["gp"].user.save()
     return {name: address.format(**numbers) for name, address in PAGES.items()}
 
 
@@ -130,7 +163,7 @@ def named_addresses() -> set[str]:
 
 
 def test_every_address_is_walked(settings):
-    assert named_addresses() == PAGES.keys() | OPEN_PAGES.keys() | NO_PAGE
+    assert named_addresses() == PAGES.keys() | OPEN_PAGES.keys() | HALF_WAY | NO_PAGE
 
 
 def _check(page, axe, address) -> str:
@@ -146,9 +179,10 @@ def _check(page, axe, address) -> str:
 
 
 def test_every_page_wide_and_narrow_and_without_javascript(signed_in_page, axe, world, addresses):
-    page = signed_in_page(world.members["gp"])
-    plain = signed_in_page(world.members["gp"], scripts=False)
-    for address in addresses.values():
+    opened: dict[str, tuple] = {}
+    for name, address in addresses.items():
+        who = world.members[OPENED_BY.get(name, "gp")]
+        page, plain = opened.setdefault(who.role, (signed_in_page(who), signed_in_page(who, scripts=False)))
         heading = _check(page, axe, address)
         assert plain.goto(address).status == 200
         assert plain.locator("h1").inner_text() == heading
@@ -157,7 +191,9 @@ def test_every_page_wide_and_narrow_and_without_javascript(signed_in_page, axe, 
 
 
 def test_the_page_before_signing_in(browser_page, no_script_page, axe, world):
-    for address in OPEN_PAGES.values():
+    nurse = world.members["nurse"].user
+    token = staff.invitation(world.actor("manager"), nurse, staff.RESET)
+    for address in (address.format(token=token) for address in OPEN_PAGES.values()):
         heading = _check(browser_page, axe, address)
         no_script_page.goto(address)
         assert no_script_page.locator("h1").inner_text() == heading

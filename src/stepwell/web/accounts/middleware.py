@@ -55,6 +55,8 @@ class ActorMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        if request.user.is_authenticated and request.session.get(services.MUST_SET_UP_KEY) and not _before_second_step(view):
+            return redirect("accounts:set_up_second_step")
         if request.user.is_authenticated and request.actor is None and not _without_actor(view):  # type: ignore[attr-defined]
             return redirect("accounts:choose_membership")
         return None
@@ -62,3 +64,7 @@ class ActorMiddleware:
 
 def _without_actor(view: Any) -> bool:
     return bool(getattr(view, "without_actor", False)) or not getattr(view, "login_required", True)
+
+
+def _before_second_step(view: Any) -> bool:
+    return bool(getattr(view, "before_second_step", False)) or not getattr(view, "login_required", True)

@@ -96,7 +96,8 @@ class Membership(models.Model):
     class Meta:
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["user", "organisation", "role", "from_on"], name="membership_once"),
-            models.CheckConstraint(condition=Q(to_on__isnull=True) | Q(to_on__gt=F("from_on")), name="membership_dates"),
+            # Both days alike: taken back before it was ever in force, or on its first day.
+            models.CheckConstraint(condition=Q(to_on__isnull=True) | Q(to_on__gte=F("from_on")), name="membership_days"),
         ]
 
     def __str__(self) -> str:

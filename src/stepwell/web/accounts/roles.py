@@ -18,13 +18,20 @@ class Role:
     label: str
     kinds: frozenset[str]
     may: frozenset[Permission]
+    second_step: bool = False  # needs one even where the setting asks managers only
 
 
 @cache
 def roles() -> dict[str, Role]:
     text = resources.files("stepwell.web.accounts").joinpath("roles.yaml").read_text(encoding="utf-8")
     return {
-        key: Role(key, row["label"], frozenset(row["kinds"]), frozenset(Permission(name) for name in row["may"]))
+        key: Role(
+            key,
+            row["label"],
+            frozenset(row["kinds"]),
+            frozenset(Permission(name) for name in row["may"]),
+            second_step=bool(row.get("second_step", False)),
+        )
         for key, row in yaml.safe_load(text).items()
     }
 

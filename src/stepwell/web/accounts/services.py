@@ -21,11 +21,13 @@ from django.urls import reverse
 
 from stepwell.errors import Refused
 from stepwell.web.accounts.models import Membership, Organisation, OrganisationKind, PartOf, SignInAttempt, User
-from stepwell.web.accounts.roles import role
-from stepwell.web.accounts.selectors import actor_for
-from stepwell.web.core import audit, clock
+from stepwell.web.accounts.roles import role, roles
+from stepwell.web.accounts.selectors import actor_for, in_force
+from stepwell.web.core import audit, clock, gate
+from stepwell.web.core.access import OrganisationSubject
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician
+from stepwell.web.core.permissions import Permission
 
 ATTEMPTS_PER_NAME = (5, timedelta(minutes=5))
 ATTEMPTS_PER_ADDRESS = (10, timedelta(minutes=1))
@@ -34,6 +36,8 @@ MEMBERSHIP_KEY = "stepwell_membership"
 STARTED_KEY = "stepwell_started"
 SEEN_KEY = "stepwell_seen"
 PROVED_KEY = "stepwell_proved"  # when they last showed that it is them: at sign-in, or when asked again
+MUST_SET_UP_KEY = "stepwell_must_set_up"  # their role needs a second step and they have none yet
+ALLOWED_KEY = "stepwell_allowed"  # memberships that the sign-in provider's word allows in this session; absent: all of theirs
 RECENT_MINUTES = 15
 
 
@@ -131,13 +135,30 @@ def create_user(
 
 
 @transaction.atomic
+def change_password(actor: Actor, user: User, password: str) -> None:
+    """A new password of their own; the caller has checked the old one and ends the other sessions."""
+    validate_password(password, user)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    audit.record_write(actor, "change password", subject_type="user", subject_id=user.pk)
+
+
+@transaction.atomic
 def add_membership(
     actor: Actor, *, user: User, organisation: Organisation, role_key: str, from_on: date, to_on: date | None = None
 ) -> Membership:  # fmt: skip
-    """From `from_on`, `user` works for `organisation` in this role."""
+    """From `from_on`, `user` works for `organisation` in this role.
+
+    A member of staff may do this for their own organisation alone, with MANAGE_STAFF, and never for themselves.
+    """
     as_role = role(role_key)
     if organisation.kind not in as_role.kinds:
         raise Refused(f"A {as_role.label} does not work at a {organisation.kind}. The role is for: {', '.join(sorted(as_role.kinds))}.")
+    _may_manage(actor, organisation)
+    if actor.user_id is not None and actor.user_id == user.pk:
+        raise Refused("You cannot give yourself a role. Ask somebody else who manages staff.")
+    if to_on is not None and to_on <= from_on:
+        raise Refused("The last day must be after the first.")
     row, created = Membership.objects.get_or_create(
         user=user, organisation=organisation, role=role_key, from_on=from_on, defaults={"to_on": to_on}
     )
@@ -148,18 +169,49 @@ def add_membership(
 
 @transaction.atomic
 def end_membership(actor: Actor, membership: Membership, *, to_on: date) -> Membership:
-    """From the day `to_on` they no longer act in this role; sessions that act as it end at the next request."""
+    """From the day `to_on` they no longer act in this role; sessions that act as it end at the next request.
+
+    Refused: when it has ended already, a day that is over, and the end of the last role that manages staff there.
+    """
+    organisation = Organisation.objects.select_for_update().get(pk=membership.organisation_id)  # two managers cannot end each other at once
+    _may_manage(actor, organisation)
+    membership.refresh_from_db()
+    today = clock.today()
+    if membership.to_on is not None and membership.to_on <= today:
+        raise Refused(f"This role ended on {clinician.date(membership.to_on)} already.")
+    if to_on < max(membership.from_on, today):
+        raise Refused("A role can end today or later: what was done in it until now stays so.")
+    if actor.user_id is not None and _is_last_manager(membership, to_on):
+        raise Refused(f"Nobody else would manage staff at {organisation.name} then. Give somebody else that role first.")
     membership.to_on = to_on
     membership.save(update_fields=["to_on"])
     audit.record_write(actor, "end membership", subject_type="user", subject_id=membership.user_id, reason=membership.role)
     return membership
 
 
+def _may_manage(actor: Actor, organisation: Organisation) -> None:
+    """The software itself (a command, the demo) may; staff may for the organisation they act for, not for those it covers."""
+    if actor.user_id is None:
+        return
+    gate.require(actor, Permission.MANAGE_STAFF, OrganisationSubject(organisation.code))
+    if organisation.code != actor.organisation:
+        raise Refused(f"You manage the staff of {actor.organisation_name}. Ask a manager of {organisation.name}.")
+
+
+def _is_last_manager(membership: Membership, on: date) -> bool:
+    managing = [key for key, each in roles().items() if Permission.MANAGE_STAFF in each.may]
+    if membership.role not in managing:
+        return False
+    others = Membership.objects.filter(in_force(on), organisation=membership.organisation_id, role__in=managing, user__is_active=True)
+    return not others.exclude(pk=membership.pk).exists()
+
+
 @transaction.atomic
 def seed(actor: Actor, plan: Mapping[str, Any], *, from_on: date) -> None:
     """Register organisations, covers and people from a mapping, as `personas.yaml` holds it; running it again changes nothing.
 
-    `organisations` {code: {name, kind, covers: [codes]}}, `people` [{username, title, name, persona, works: [{at, as}]}].
+    `organisations` {code: {name, kind, covers: [codes], parts: [codes]}}, `people` [{username, title, name, persona, works:
+    [{at, as}]}].
     """
     rows = {
         code: create_organisation(actor, code=code, name=row["name"], kind=row["kind"]) for code, row in plan["organisations"].items()
@@ -167,9 +219,11 @@ def seed(actor: Actor, plan: Mapping[str, Any], *, from_on: date) -> None:
     for code, row in plan["organisations"].items():
         for child in row.get("covers", ()):
             cover_practice(actor, pcn=rows[code], practice=rows[child], from_on=from_on)
-    for person in plan["people"]:
+        for child in row.get("parts", ()):
+            make_part_of(actor, whole=rows[code], part=rows[child], from_on=from_on)
+    for person in plan.get("people", ()):
         user = User.objects.filter(username=person["username"]).first() or create_user(
-            actor, username=person["username"], name=person["name"], title=person.get("title", ""), persona=person["persona"]
+            actor, username=person["username"], name=person["name"], title=person.get("title", ""), persona=person.get("persona", "")
         )
         for work in person["works"]:
             add_membership(actor, user=user, organisation=rows[work["at"]], role_key=work["as"], from_on=from_on)
@@ -185,12 +239,27 @@ def demo_plan() -> dict[str, Any]:
 # Signing in and out
 
 
-def sign_in(request: HttpRequest, user: User, memberships: Sequence[Membership]) -> None:
-    """Start a session for `user`, acting as the only membership there is; with several they choose on the next page."""
+def sign_in(
+    request: HttpRequest,
+    user: User,
+    memberships: Sequence[Membership],
+    *,
+    must_set_up: bool = False,
+    allowed: Sequence[int] | None = None,
+) -> None:
+    """Start a session for `user`, acting as the only membership there is; with several they choose on the next page.
+
+    `must_set_up`: nothing else opens until they have added a second step. `allowed`: the memberships that this way of signing
+    in carries, where it carries not all of theirs.
+    """
     with transaction.atomic():
         login(request, user, backend="stepwell.web.accounts.backends.PasswordBackend")
         now = int(clock.now().timestamp())
         request.session[STARTED_KEY] = request.session[SEEN_KEY] = now
+        if must_set_up:
+            request.session[MUST_SET_UP_KEY] = True
+        if allowed is not None:
+            request.session[ALLOWED_KEY] = list(allowed)
         if len(memberships) == 1:
             choose_membership(request, memberships[0])
         else:
@@ -202,6 +271,9 @@ def choose_membership(request: HttpRequest, membership: Membership) -> Actor:
     """Act as this membership until signing out."""
     if membership.user_id != request.user.pk:
         raise Refused("This membership belongs to somebody else.")
+    allowed = request.session.get(ALLOWED_KEY)
+    if allowed is not None and membership.pk not in allowed:
+        raise Refused("Your sign-in does not carry this role.")
     actor = actor_for(membership, clock.today())
     request.session[MEMBERSHIP_KEY] = membership.pk
     audit.record_write(actor, "sign in", subject_type="user", subject_id=actor.user_id or "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,13 @@ def number(name: str, default: int, environ: Mapping[str, str] = os.environ) -> 
     if not value.isdigit():
         raise Refused(f"{name} is {value!r}. Set it to a whole number.")
     return int(value)
+
+
+def choice(name: str, allowed: Sequence[str], default: str, environ: Mapping[str, str] = os.environ) -> str:
+    value = environ.get(name, "").strip().lower() or default
+    if value not in allowed:
+        raise Refused(f"{name} is {value!r}. Set it to one of: {', '.join(allowed)}.")
+    return value
 
 
 def day(name: str, environ: Mapping[str, str] = os.environ) -> date | None:
@@ -95,3 +102,40 @@ def secret_key(var: Path, environ: Mapping[str, str] = os.environ) -> str:
         key = secrets.token_urlsafe(48)
         file.write(key)
     return key
+
+
+def sign_in_providers(environ: Mapping[str, str] = os.environ) -> list[dict[str, Any]]:
+    """What `STEPWELL_OIDC_*` and `STEPWELL_CIS2_*` describe, as `accounts.providers.Provider` takes it; nothing when they are not set."""
+    found = []
+    if _value("STEPWELL_OIDC_ISSUER", environ):
+        described = _provider("STEPWELL_OIDC", {"scopes": "openid profile", "acr": ""}, environ)
+        name = _value("STEPWELL_OIDC_NAME", environ) or "your organisation's sign-in"
+        found.append({"key": "oidc", "name": name, "client_secret": _needed("STEPWELL_OIDC_CLIENT_SECRET", environ), **described})
+    if _value("STEPWELL_CIS2_ISSUER", environ):
+        usual = {"scopes": "openid profile nhsperson nationalrbacaccess associatedorgs", "acr": "AAL3_ANY"}
+        described = _provider("STEPWELL_CIS2", usual, environ)
+        found.append({"key": "cis2", "name": "NHS Care Identity", "key_file": _needed("STEPWELL_CIS2_KEY_FILE", environ), **described})
+    return found
+
+
+def _provider(prefix: str, usual: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, Any]:
+    issuer = _needed(f"{prefix}_ISSUER", environ)
+    parts = urlsplit(issuer)
+    if parts.scheme != "https" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+        raise Refused(f"{prefix}_ISSUER is {issuer!r}. A sign-in provider is reached by https:// only.")
+    return {
+        "issuer": issuer,
+        "client_id": _needed(f"{prefix}_CLIENT_ID", environ),
+        "scopes": _value(f"{prefix}_SCOPES", environ) or usual["scopes"],
+        "acr": tuple((_value(f"{prefix}_ACR", environ) or usual["acr"]).split()),
+    }
+
+
+def _value(name: str, environ: Mapping[str, str]) -> str:
+    return environ.get(name, "").strip()
+
+
+def _needed(name: str, environ: Mapping[str, str]) -> str:
+    if value := _value(name, environ):
+        return value
+    raise Refused(f"{name} is not set. The sign-in provider needs it.")

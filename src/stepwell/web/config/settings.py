@@ -12,6 +12,13 @@
 | STEPWELL_HTTPS          | 1: cookies and redirects for HTTPS only                               | 0 on this machine, else 1        |
 | STEPWELL_PROXY          | 1: behind a proxy of ours that sets X-Forwarded-For and -Proto        | 0                                |
 | STEPWELL_IDLE_MINUTES   | minutes without activity before signing out                           | 15 (demo 240)                    |
+| STEPWELL_MFA            | who must sign in with a second step: everyone, managers, optional     | everyone (demo optional)         |
+| STEPWELL_OIDC_ISSUER    | OpenID Connect provider to sign in with, its issuer address           | none                             |
+| STEPWELL_OIDC_NAME, STEPWELL_OIDC_CLIENT_ID, STEPWELL_OIDC_CLIENT_SECRET, STEPWELL_OIDC_SCOPES, STEPWELL_OIDC_ACR
+|                         | its name on the page, our registration there; the levels of assurance that count as a second step (none) |
+| STEPWELL_CIS2_ISSUER    | NHS Care Identity Service 2, its issuer address                       | none                             |
+| STEPWELL_CIS2_CLIENT_ID, STEPWELL_CIS2_KEY_FILE, STEPWELL_CIS2_SCOPES, STEPWELL_CIS2_ACR
+|                         | our registration there, our private key (PEM, RSA), levels of assurance | AAL3_ANY                       |
 | STEPWELL_SEARCHES       | searches for patients one member of staff may make in ten minutes     | 120                              |
 | STEPWELL_EXPORTS        | exports one member of staff may make in an hour                       | 30                               |
 
@@ -51,6 +58,11 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
+    # Their models and cryptography; the pages and the flow of signing in are ours (web/accounts).
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     *(f"stepwell.web.{area}" for area in areas()),
 ]
 AUTH_USER_MODEL = "accounts.User"
@@ -67,6 +79,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "stepwell.web.accounts.middleware.SessionLimitsMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "stepwell.web.accounts.middleware.ActorMiddleware",
@@ -95,7 +108,19 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+# Who must have a second step (a code or a passkey): everyone, managers (roles.yaml says which), optional.
+SECOND_STEP = environment.choice("STEPWELL_MFA", ("everyone", "managers", "optional"), "optional" if DEMO else "everyone")
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Stepwell"
+MFA_TOTP_TOLERANCE = 1  # clocks of telephones differ by some seconds
+MFA_ADAPTER = "stepwell.web.accounts.secrets.Adapter"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+
 IDLE_SECONDS = 60 * environment.number("STEPWELL_IDLE_MINUTES", 240 if DEMO else 15)
+SIGN_IN_PROVIDERS = environment.sign_in_providers()
 # How often is not a limit of any law: high enough for a busy desk, low enough that nobody walks through a practice's list unseen.
 SEARCHES_MOST = environment.number("STEPWELL_SEARCHES", 120)
 EXPORTS_MOST = environment.number("STEPWELL_EXPORTS", 30)

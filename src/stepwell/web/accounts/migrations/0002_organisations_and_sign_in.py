@@ -60,6 +60,14 @@ class Migration(migrations.Migration):
         ),
         migrations.RunPython(keep_cover, migrations.RunPython.noop),
         migrations.DeleteModel(name="Cover"),
+        migrations.RemoveConstraint(model_name="membership", name="membership_dates"),
+        migrations.AddConstraint(
+            model_name="membership",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("to_on__isnull", True), ("to_on__gte", models.F("from_on")), _connector="OR"),
+                name="membership_days",
+            ),
+        ),
         migrations.CreateModel(
             name="Invitation",
             fields=[
