@@ -182,7 +182,9 @@ def test_every_page_wide_and_narrow_and_without_javascript(signed_in_page, axe, 
     opened: dict[str, tuple] = {}
     for name, address in addresses.items():
         who = world.members[OPENED_BY.get(name, "gp")]
-        page, plain = opened.setdefault(who.role, (signed_in_page(who), signed_in_page(who, scripts=False)))
+        if who.role not in opened:
+            opened[who.role] = (signed_in_page(who), signed_in_page(who, scripts=False))
+        page, plain = opened[who.role]
         heading = _check(page, axe, address)
         assert plain.goto(address).status == 200
         assert plain.locator("h1").inner_text() == heading
