@@ -26,6 +26,7 @@ class Permission(StrEnum):
     IMPORT_RECORDS = "import records"
     VIEW_AUDIT = "view audit"
     REVIEW_ACCESS = "review access"
+    REPORT_ACCESS = "report access"
 
     @property
     def words(self) -> str:
@@ -54,4 +55,5 @@ _WORDS = {
     Permission.IMPORT_RECORDS: "import records",
     Permission.VIEW_AUDIT: "see the audit trail",
     Permission.REVIEW_ACCESS: "review how records were opened",
+    Permission.REPORT_ACCESS: "make the report of who looked at a record",
 }
