@@ -22,6 +22,8 @@ from stepwell.web.coding import services as coding_services
 from stepwell.web.coding.models import CodingEvent, MatchEvent
 from stepwell.web.ledger import services
 from stepwell.web.ledger.models import Duty, DutyEvent
+from stepwell.web.whoiswho import services as whoiswho_services
+from stepwell.web.whoiswho.models import Link
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -42,6 +44,10 @@ PAGES = {
     "accounts:give_role": "/staff/{colleague}/role",
     "accounts:reset_sign_in": "/staff/{colleague}/reset",
     "accounts:end_role": "/staff/roles/{membership}/end",
+    "whoiswho:list_links": "/who-is-who",
+    "whoiswho:add_link": "/who-is-who/new",
+    "whoiswho:change_link": "/who-is-who/{link}",
+    "whoiswho:end_link": "/who-is-who/{link}/end",
     "ledger:list_duties": "/worklist",
     "ledger:show_duty": "/duties/{duty}",
     "ledger:assign_duty": "/duties/{duty}/assign",
@@ -70,8 +76,17 @@ PAGES = {
     "agreements:end_agreement": "/patients/{person}/agreements/{agreement}/end",
 }
 # Pages that another member of staff opens than the GP; by the beginning of the address' name.
-OPENED_BY = {"accounts:list_staff": "manager", "accounts:add_person": "manager", "accounts:show_colleague": "manager",
-             "accounts:give_role": "manager", "accounts:reset_sign_in": "manager", "accounts:end_role": "manager"}  # fmt: skip
+OPENED_BY = {
+    "accounts:list_staff": "manager",
+    "accounts:add_person": "manager",
+    "accounts:show_colleague": "manager",
+    "accounts:give_role": "manager",
+    "accounts:reset_sign_in": "manager",
+    "accounts:end_role": "manager",
+    "whoiswho:add_link": "manager",
+    "whoiswho:change_link": "manager",
+    "whoiswho:end_link": "manager",
+}
 # Walked before anybody is signed in. The second step is walked in tests/browser, half-way through signing in.
 OPEN_PAGES = {"accounts:sign_in": "/sign-in", "accounts:use_invitation": "/sign-in/invitation/{token}"}
 HALF_WAY = {"accounts:second_step"}
@@ -124,8 +139,17 @@ def world(transactional_db, settings, tmp_path):
     services.acknowledge(world.actor("gp"), _duty().pk)
     first = coding.products_for(world.actor("gp"))[0]
     coding_services.decide(world.actor("gp"), first["key"], substance=first["suggestions"][0]["substance"], why="Plainly a slip")
+    _link(world)
     match_services.decide(world.actor("gp"), match_selectors.pairs_for(world.actor("gp"))[0]["key"], same=True, why="Asked them")
     return world
+
+
+def _link(world) -> None:
+    practice, trust = world.members["gp"].organisation, world.members["psychiatrist"].organisation
+    details = whoiswho_services.Details("Dr Lena Hart", "01632 960109", "Mon to Fri, 09:00 to 17:00", "Duty desk, 01632 960110")
+    whoiswho_services.add_link(
+        world.actor("manager"), practice=practice, organisation=trust, kind="psychiatrist", details=details, from_on=TODAY - timedelta(30)
+    )
 
 
 def _duty() -> Duty:
@@ -144,6 +168,7 @@ def addresses(world):
         "decision": CodingEvent.objects.get().pk,
         "pair": match_selectors.pairs_for(world.actor("gp"))[0]["key"],
         "match": MatchEvent.objects.get().pk,
+        "link": Link.objects.get().pk,
         "method": TOTP.activate(world.members["gp"].user, generate_totp_secret()).instance.pk,
         "colleague": world.members["nurse"].user_id,
         "membership": world.members["nurse"].pk,

@@ -46,12 +46,13 @@ def test_sign_in_as_a_persona_and_out(browser_page, axe, screenshots, network, d
     page.wait_for_url("**/sign-in")
 
 
-def test_somebody_without_a_page_is_told_so(signed_in_page, axe, screenshots, network):
+def test_somebody_who_may_open_no_record_finds_whom_to_call(signed_in_page, axe, screenshots, network):
     page = signed_in_page(network.members["commissioner"])
     page.goto("/")
-    assert page.get_by_role("heading", level=1).inner_text() == "Nothing here for your role yet"
+    assert page.get_by_role("heading", level=1).inner_text() == "Who to call, by practice"
+    assert page.get_by_role("navigation", name="Main").get_by_role("link").all_inner_texts() == ["Who is who"]
     axe(page)
-    screenshots(page, "home-without-pages")
+    screenshots(page, "home-of-a-commissioner")
 
 
 def test_sign_in_works_without_javascript(no_script_page, network, demo):

@@ -167,7 +167,7 @@ def test_every_page_tells_how_old_its_data_is(signed_in, monkeypatch):
 
     stamp = layout.Stamp(datetime(2026, 11, 21, 6, 10, tzinfo=UTC), date(2026, 11, 21), "uk", "2026.11", "approved by Riverside PCN")
     monkeypatch.setattr(layout, "_stamp", lambda actor: stamp)
-    html = " ".join(signed_in("commissioner").get("/").content.decode().split())
+    html = " ".join(signed_in("commissioner").get("/who-is-who").content.decode().split())
     assert (
         "Records as at 21-Nov-2026 06:10 · duties for 21-Nov-2026 · Knowledge pack 2026.11, approved by Riverside PCN "
         "· advice, not a decision" in html
