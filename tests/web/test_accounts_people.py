@@ -78,7 +78,7 @@ def test_a_membership_cannot_end_before_it_begins(network):
             organisation=network.organisations["P1"],
             role="gp",
             from_on=date(2026, 2, 1),
-            to_on=date(2026, 2, 1),
+            to_on=date(2026, 1, 31),
         )
 
 
@@ -95,7 +95,9 @@ def test_the_demo_network_can_be_sown_twice():
 def test_the_demo_network_is_the_synthetic_network():
     synthetic = yaml.safe_load(resources.files("stepwell.records.synthetic").joinpath("data/organisations.yaml").read_text("utf-8"))
     named = {row["code"]: row["name"] for row in [*synthetic["practices"], *synthetic["more"], synthetic["trust"], synthetic["pcn"]]}
-    assert {code: row["name"] for code, row in services.demo_plan()["organisations"].items()} == named
+    demo = services.demo_plan()["organisations"]
+    assert {code: demo[code]["name"] for code in named} == named
+    assert {demo[code]["kind"] for code in demo.keys() - named.keys()} == {"team", "pharmacy", "voluntary", "icb"}
 
 
 def test_roles_are_whole():

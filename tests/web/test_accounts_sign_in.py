@@ -205,7 +205,7 @@ def test_an_idle_session_ends(signed_in):
         client = signed_in("commissioner")
         for _ in range(3):
             clock.shift(timedelta(minutes=14))
-            assert client.get("/").status_code == 200
+            assert client.get("/who-is-who").status_code == 200
         clock.shift(timedelta(minutes=15, seconds=61))
         assert client.get("/").headers["Location"] == "/sign-in?next=/"
 
@@ -216,9 +216,9 @@ def test_a_busy_session_ends_after_twelve_hours(signed_in):
         client = signed_in("commissioner")
         for _ in range(72):
             clock.shift(timedelta(minutes=10))
-            assert client.get("/").status_code == 200
+            assert client.get("/who-is-who").status_code == 200
         clock.shift(timedelta(minutes=1))
-        assert client.get("/").status_code == 302
+        assert client.get("/who-is-who").status_code == 302
 
 
 def test_signing_out_ends_the_session_and_is_recorded(signed_in):

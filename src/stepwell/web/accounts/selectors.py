@@ -95,3 +95,9 @@ def colleagues(actor: Actor, on: date) -> list[Membership]:
     """Who else works at the actor's organisation today: people a duty can be assigned to, by name."""
     rows = Membership.objects.filter(in_force(on), organisation__code=actor.organisation, user__is_active=True)
     return list(rows.select_related("user", "organisation").order_by("user__name", "pk"))
+
+
+def staff_ever(org_code: str) -> list[Membership]:
+    """Everybody who works or ever worked at the organisation, by name; somebody with two roles is there twice."""
+    rows = Membership.objects.filter(organisation__code=org_code).select_related("user", "organisation")
+    return list(rows.order_by("user__name", "pk"))

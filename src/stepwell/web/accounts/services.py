@@ -179,7 +179,7 @@ def end_membership(actor: Actor, membership: Membership, *, to_on: date) -> Memb
     today = clock.today()
     if membership.to_on is not None and membership.to_on <= today:
         raise Refused(f"This role ended on {clinician.date(membership.to_on)} already.")
-    if to_on < max(membership.from_on, today):
+    if to_on < (membership.from_on if actor.user_id is None else max(membership.from_on, today)):
         raise Refused("A role can end today or later: what was done in it until now stays so.")
     if actor.user_id is not None and _is_last_manager(membership, to_on):
         raise Refused(f"Nobody else would manage staff at {organisation.name} then. Give somebody else that role first.")

@@ -26,6 +26,7 @@ from stepwell.web.ledger.models import Duty, PersonRecord
 from stepwell.web.ledger.results import ResultEntry
 from stepwell.web.ledger.selectors import subject_of, visible_to
 from stepwell.web.ledger.worklist import Query, duties_for
+from stepwell.web.whoiswho.services import seed_links
 
 TRUST = "RZ9"
 SHARED = ("antipsychotic", "lithium")
@@ -46,7 +47,9 @@ def staff(username: str, as_of: date) -> Actor:
 
 def seed_staff(as_of: date) -> None:
     """Organisations and staff; the first practice has approved the knowledge pack, the second not yet."""
-    seed(Actor.system("demo"), demo_plan(), from_on=as_of - STAFF_SINCE)
+    plan, demo = demo_plan(), Actor.system("demo")
+    seed(demo, plan, from_on=as_of - STAFF_SINCE)
+    seed_links(demo, plan["links"], from_on=as_of - STAFF_SINCE)
     approve_pack(staff("amara.osei", as_of), version=knowledge.load().version, evaluate=False)
 
 

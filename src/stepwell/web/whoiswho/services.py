@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -85,6 +86,19 @@ def end_link(actor: Actor, link_id: int, *, to_on: date, version: int) -> Link:
     link.save(update_fields=["to_on"])
     _event(actor, link, "ended", {"to_on": [before.isoformat() if before else "", to_on.isoformat()]})
     return link
+
+
+@transaction.atomic
+def seed_links(actor: Actor, rows: Iterable[Mapping[str, str]], *, from_on: date) -> None:
+    """Name links from mappings (practice, organisation, kind, name, direct_line, hours, bleep; organisations by code). Those that are
+    there already stay as they are."""
+    organisations = {row.code: row for row in Organisation.objects.all()}
+    for row in rows:
+        details = Details(row["name"], row.get("direct_line", ""), row.get("hours", ""), row.get("bleep", ""))
+        practice, organisation = organisations[row["practice"]], organisations[row["organisation"]]
+        if selectors.overlapping(practice, organisation, row["kind"], details.name, from_on=from_on, to_on=None).exists():
+            continue
+        add_link(actor, practice=practice, organisation=organisation, kind=row["kind"], details=details, from_on=from_on)
 
 
 def _may_edit(actor: Actor, practice: Organisation, organisation: Organisation) -> None:
