@@ -10,7 +10,7 @@ from typing import Any
 
 from stepwell.errors import Refused
 
-PATIENTS = {"engine": 100_000, "register": 100_000, "courses": 50_000, "patient": 2_000, "import": 2_000}
+PATIENTS = {"engine": 100_000, "register": 100_000, "courses": 50_000, "patient": 2_000, "import": 2_000, "web": 2_000}
 
 EXPLAINED = """
 engine    every duty of everybody; the hand-tuned query gives the main tables (the head of bench/sql/engine.sql says what it leaves out)
@@ -18,6 +18,7 @@ register  adults on an antipsychotic in 6 months with their last HbA1c, BMI, blo
 courses   `stepwell courses` on a file of 26 issues a patient
 patient   one person after another, from the store to their needs
 import    the import of synthetic people as FHIR and as a practice's CSV extracts; the query by hand only reads the same files
+web       gunicorn and PostgreSQL on --cores of this machine, a ledger of --duties, --users at work for --seconds: p50, p95, p99 by page
 
 seconds and sql_seconds: wall clock of a process of its own, cold, ours and by hand (patient: of all timed people together);
 ratio_to_sql: one over the other; peak_mb: the most memory our process held; equal: both gave the same rows (of people made here: of
@@ -39,6 +40,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--people", type=int, default=100, metavar="N", help="patient: how many people to time (default: 100)")
     parser.add_argument("--engine", choices=("auto", "duckdb", "reference"), default="auto", help="engine, patient: which (default: auto)")
     parser.add_argument("--format", choices=("fhir", "emis", "tpp"), help="import: only this one (default: all three)")
+    parser.add_argument("--duties", type=int, default=1_500_000, metavar="N", help="web: duties in the ledger (default: 1500000)")
+    parser.add_argument("--users", type=int, default=20, metavar="N", help="web: people at work at once (default: 20)")
+    parser.add_argument("--seconds", type=float, default=60, metavar="S", help="web: how long they work (default: 60)")
+    parser.add_argument("--think", type=float, default=3, metavar="S", help="web: seconds between two pages of one of them (default: 3)")
+    parser.add_argument("--cores", type=int, default=2, metavar="N", help="web: cores for everything together (default: 2)")
+    parser.add_argument("--database", metavar="URL", help="web: a PostgreSQL on this machine instead of the embedded one")
     parser.add_argument("--json", action="store_true", help="machine-readable")
 
 
@@ -57,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="stepwell-bench-") as folder:
         work, data = Path(folder), arguments.data or Path(folder) / "data"
         data.mkdir(parents=True, exist_ok=True)
+        if arguments.what == "web":
+            return tell(arguments, {"bench": "web", "as_of": as_of, **_web(arguments, as_of, patients, data)})
         asked = Asked(
             patients=patients,
             as_of=as_of,
@@ -69,7 +78,32 @@ def run(arguments: argparse.Namespace) -> int:
             growth=arguments.growth,
             format=arguments.format,
         )
-        report = {"bench": arguments.what, "as_of": as_of, **BENCHES[arguments.what](asked)}
+        return tell(arguments, {"bench": arguments.what, "as_of": as_of, **BENCHES[arguments.what](asked)})
+
+
+def _web(arguments: argparse.Namespace, as_of: str, patients: int, data: Path) -> dict[str, Any]:
+    from stepwell.bench import web
+
+    if min(arguments.duties, arguments.users, arguments.cores) < 1 or arguments.seconds <= 0 or arguments.think <= 0:
+        raise Refused("--duties, --users, --cores, --seconds and --think: give more than 0")
+    if arguments.store:
+        raise Refused("--store: web makes its own people; give --patients")
+    return web.web(
+        web.Asked(
+            duties=arguments.duties,
+            patients=patients,
+            users=arguments.users,
+            seconds=arguments.seconds,
+            think=arguments.think,
+            as_of=as_of,
+            data=data.absolute(),
+            database=arguments.database,
+            cores=arguments.cores,
+        )
+    )
+
+
+def tell(arguments: argparse.Namespace, report: dict[str, Any]) -> int:
     print(json.dumps(report, indent=2) if arguments.json else in_words(report))
     return 0
 

@@ -1,13 +1,15 @@
-"""The seams between Django 5.2 and 6.x: content security policy and its nonce. Everything else is the same code."""
+"""The seams between Django 5.2 and 6.x: tasks, content security policy and its nonce. Everything else is the same code."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import django
 from django.http import HttpRequest
 
-HAS_OWN_CSP = django.VERSION >= (6, 0)
+HAS_OWN_CSP = HAS_OWN_TASKS = django.VERSION >= (6, 0)
+TASK_APPS = ["django_tasks_db"] if HAS_OWN_TASKS else ["django_tasks", "django_tasks_db"]
 
 _SELF = ["'self'"]
 _NONE = ["'none'"]
@@ -24,6 +26,16 @@ _DIRECTIVES: dict[str, list[Any]] = {
     "form-action": _SELF,
     "frame-ancestors": _NONE,
 }
+
+
+def task() -> Callable[[Callable[..., Any]], Any]:
+    """Declares a task: `@task()`. Its arguments are keys and plain values; `.enqueue(...)` hands it to the worker."""
+    if HAS_OWN_TASKS:
+        from django.tasks import task as declared  # type: ignore[import-not-found,unused-ignore]
+    else:
+        from django_tasks import task as declared
+    found: Callable[[Callable[..., Any]], Any] = declared()
+    return found
 
 
 def csp_settings() -> dict[str, Any]:

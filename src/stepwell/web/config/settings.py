@@ -5,6 +5,8 @@
 | STEPWELL_VAR            | folder for this installation's own files                              | ./var                            |
 | STEPWELL_DATABASE_URL   | sqlite:///path or postgresql://user:password@host:port/name           | sqlite in STEPWELL_VAR           |
 | STEPWELL_STORE          | folder of the record store                                            | STEPWELL_VAR/store               |
+| STEPWELL_DROP           | folder with one folder per organisation code for exports to import     | STEPWELL_VAR/drop                |
+| STEPWELL_UPLOAD_MB      | largest file that may be sent through the import page                 | 50                               |
 | STEPWELL_AS_OF          | fixed "today", YYYY-MM-DD, for a demo on old data                     | the real day                     |
 | STEPWELL_DEMO           | 1: synthetic people, sign-in by persona from this machine only        | 0                                |
 | STEPWELL_SECRET_KEY     | key for sessions and forms                                            | made once, STEPWELL_VAR/secret-key |
@@ -37,6 +39,8 @@ DEBUG = False
 VAR = environment.folder()
 DEMO = environment.flag("STEPWELL_DEMO")
 STORE = os.environ.get("STEPWELL_STORE") or str(VAR / "store")
+DROP = os.environ.get("STEPWELL_DROP") or str(VAR / "drop")
+UPLOAD_BYTES = 1_000_000 * environment.number("STEPWELL_UPLOAD_MB", 50)
 AS_OF = environment.day("STEPWELL_AS_OF")
 SECRET_KEY = environment.secret_key(VAR)
 
@@ -63,6 +67,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.usersessions",
+    *compat.TASK_APPS,
     *(f"stepwell.web.{area}" for area in areas()),
 ]
 AUTH_USER_MODEL = "accounts.User"
@@ -146,6 +151,10 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 globals().update(compat.csp_settings())
+
+# What takes longer than a page may is a task, carried out by `stepwell manage db_worker`.
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+FILE_UPLOAD_HANDLERS = ["stepwell.web.operations.uploads.LimitedUploadHandler"]
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [WEB / "static"]
