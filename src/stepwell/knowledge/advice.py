@@ -32,6 +32,7 @@ def at(entry: Entry, path: tuple[str | int, ...], message: str) -> Finding:
                 "set",
                 "register",
                 "reason",
+                "task",
                 "template",
                 "name",
                 "file",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from stepwell.knowledge import check_loads, check_rules, model
+from stepwell.knowledge import check_loads, check_minutes, check_rules, model
 from stepwell.knowledge.advice import at, near
 from stepwell.knowledge.build import UNIT_WORDS
 from stepwell.knowledge.compile import codes_of, expand_sets
@@ -61,6 +61,7 @@ def check(raw: Raw) -> list[Finding]:
         check_loads.interactions,
         check_rules.rules,
         check_rules.priority,
+        check_minutes.minutes,
         _products,
     ):
         found += part(raw)

@@ -37,6 +37,7 @@ class Knowledge:
     substances: Mapping[str, model.Medicine]
     rules: Mapping[str, model.Rule]
     priority: Mapping[str, model.Priority]
+    minutes: Mapping[str, model.Minutes]
     members: Mapping[str, frozenset[str]]
     _tables: Mapping[str, pa.Table]
 
@@ -150,6 +151,7 @@ def compiled(raw: Raw) -> Knowledge:
         substances=substances,
         rules=rules,
         priority=sections["priority"],
+        minutes=sections["minutes"],
         members=members,
         _tables=tables,
     )
@@ -215,6 +217,7 @@ def _rows(
         rows["k_condition_code"] += sorted({(key, system, code) for _, system, code in codes_of(condition.lists, raw)})
     for key, rule in rules.items():
         _rule_rows(rows, key, rule, sections["loads"])
+    rows["k_minutes"] = list(_minutes_rows(sections, rules))
     for key, reason in sections["priority"].items():
         scale = scale_of(reason.fact, reason.subject, sections["loads"])
         rows["k_priority"].append(
@@ -233,6 +236,17 @@ def _rows(
             )
         )
     return rows
+
+
+def _minutes_rows(sections: Mapping[str, dict[str, Any]], rules: Mapping[str, model.Rule]) -> Iterator[tuple[Any, ...]]:
+    """The task of every rule, by the first entry that fits it; without a rule, the entry that fits everything."""
+    entries: list[model.Minutes] = list(sections["minutes"].values())
+    for key, rule in rules.items():
+        sample = sections["tests"][rule.test].sample if rule.test else None
+        entry = next(entry for entry in entries if entry.fits(rule, sample))
+        yield key, entry.task, entry.minutes, entry.once, entry.role, entry.mark
+    last = entries[-1]
+    yield None, last.task, last.minutes, last.once, last.role, last.mark
 
 
 def scale_of(fact: str | None, subject: str, loads: Mapping[str, model.Load]) -> int:

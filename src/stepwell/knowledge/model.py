@@ -25,6 +25,8 @@ Fact = Literal[
     "age", "sex", "has", "takes", "last", "falling", "load", "count", "classes", "months", "covered", "early", "registered", "missed",
     "interpreter", "repeats",
 ]  # fmt: skip
+RuleKind = Literal["monitor", "review", "result", "combination", "licence", "agree", "finding", "supply"]
+Sample = Literal["blood", "physical", "ecg", "question", "review"]
 Rating = Annotated[int, msgspec.Meta(ge=0, le=3)]
 Form = Literal["oral", "oromucosal", "patch", "rectal", "injection", "smoked"]
 
@@ -284,7 +286,7 @@ class Test(Sourced, frozen=True, kw_only=True):
     test: Key
     label: Text
     kind: Literal["measurement", "review", "process"]
-    sample: Literal["blood", "physical", "ecg", "question", "review"]
+    sample: Sample
     unit: str | None = None
     lists: list[ListUse] = []
     no_codes_because: str = ""
@@ -364,7 +366,7 @@ class Template(_Struct, frozen=True, kw_only=True):
 class Rule(Sourced, frozen=True, kw_only=True):
     rule: Key
     version: Annotated[int, msgspec.Meta(ge=1)]
-    kind: Literal["monitor", "review", "result", "combination", "licence", "agree", "finding", "supply"]
+    kind: RuleKind
     about: Literal["nobody always", "nobody", "both"] | None = None
     title: Text
     per: Literal["substance", "class"]
@@ -387,6 +389,33 @@ class Rule(Sourced, frozen=True, kw_only=True):
     because: Text
     action: str = ""
     triggers: list[str] = []
+
+
+class Minutes(Sourced, frozen=True, kw_only=True):
+    """How long the work of a duty takes. The first entry that fits a rule holds: its kind, test and sample are among those named.
+
+    once: what is counted once for a person: a visit (all duties of the task), a test (those it answers), or each duty.
+    role: who does it, whoever the duty names.
+    """
+
+    task: Key
+    label: Text
+    minutes: Annotated[int, msgspec.Meta(ge=1, le=480)]
+    once: Literal["visit", "test", "duty"]
+    role: Literal["gp", "nurse", "pharmacist", "psychiatrist"] | None = None
+    rules: list[Key] = []
+    kinds: list[RuleKind] = []
+    tests: list[Key] = []
+    samples: list[Sample] = []
+
+    def fits(self, rule: Rule, sample: str | None) -> bool:
+        """Whether the work of this rule's duties is this task; `sample`: of the rule's test."""
+        return (
+            (not self.rules or rule.rule in self.rules)
+            and (not self.kinds or rule.kind in self.kinds)
+            and (not self.tests or rule.test in self.tests)
+            and (not self.samples or sample in self.samples)
+        )
 
 
 class Priority(Sourced, frozen=True, kw_only=True):

@@ -33,6 +33,7 @@ SECTIONS: dict[str, tuple[str, type, str]] = {
     "conditions.yaml": ("conditions", model.Condition, "condition"),
     "points.yaml": ("points", model.Template, "template"),
     "priority.yaml": ("priority", model.Priority, "reason"),
+    "minutes.yaml": ("minutes", model.Minutes, "task"),
     "medicines": ("medicines", model.Medicine, "medicine"),
     "rules": ("rules", model.Rule, "rule"),
 }

@@ -319,6 +319,20 @@ cap      INTEGER  most points this reason gives
             ),
         ),
         Table(
+            "k_minutes",
+            "the work of a rule's duties, for setting a week against the rota; not read by the engine",
+            columns(
+                """
+rule_id VARCHAR  rule; null = duties of rules that the pack no longer has
+task    VARCHAR  key of the task
+minutes INTEGER  minutes it takes
+once    VARCHAR  visit | test | duty: what is counted once for a person
+role    VARCHAR  who does it whoever the duty names, null = as the duty says
+mark    VARCHAR  verification mark
+"""
+            ),
+        ),
+        Table(
             "k_pack",
             "the pack this knowledge came from: one row",
             columns(
