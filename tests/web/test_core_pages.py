@@ -76,7 +76,7 @@ def test_error_pages_show_no_data_and_carry_a_reference(failing, status):
 def test_a_refusal_says_why_and_is_recorded(failing, address):
     with web_support.recorded() as trail:
         html = failing.get(address).content.decode()
-    assert "Riverside Surgery has no registration, caseload, supply or agreement with this person today." in html
+    assert "Riverside Surgery has no registration, caseload, supply, agreement, request or appointment with this person today." in html
     assert "privacy officer" in html
     assert [(entry.person_id, entry.action) for entry in trail.refusals()] == [(7, Permission.VIEW_PATIENT)]
 

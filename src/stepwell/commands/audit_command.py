@@ -12,6 +12,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     verify = actions.add_parser("verify", help="check every seal; ends with 1 when one does not hold")
     verify.add_argument("--json", action="store_true", help="machine-readable")
+    verify.add_argument("--expect-head", metavar="HASH", default="", help="a head noted earlier: the chain must still pass through it")
     actions.add_parser("seal", help="seal what has committed since the last seal")
 
 
@@ -25,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "seal":
         print(f"sealed {audit.seal():,}")
         return 0
-    result = audit.verify()
+    result = audit.verify(arguments.expect_head.strip().lower())
     if arguments.json:
         json.dump(result.as_json(), sys.stdout, indent=2)
         print()
@@ -39,8 +40,9 @@ def describe(result) -> str:
     if result.first_unsealed is not None:
         lines.append(f"first unsealed entry: {result.first_unsealed} (seal them with `stepwell audit seal`)")
     if result.broken:
-        lines.append(f"BROKEN at seal {result.broken.position}, entry {result.broken.entry_id}: {result.broken.why}")
+        entry = f", entry {result.broken.entry_id}" if result.broken.entry_id is not None else ""
+        lines.append(f"BROKEN at seal {result.broken.position}{entry}: {result.broken.why}")
         lines.append("Keep a copy of the database as it is and tell the privacy officer.")
     else:
-        lines.append(f"head: {result.head} (note it elsewhere: it proves later that nothing was cut off)")
+        lines.append(f"head: {result.head} (note it elsewhere: `--expect-head` proves later that nothing was cut off)")
     return "\n".join(lines)

@@ -166,9 +166,11 @@ class Verification:
         return {"ok": self.ok, **asdict(self)}
 
 
-def verify() -> Verification:
-    """Walk the chain from the beginning; stop at the first link that does not hold."""
+def verify(expect_head: str = "") -> Verification:
+    """Walk the chain from the beginning; stop at the first link that does not hold. With `expect_head`, a head that was noted
+    earlier, the chain must pass through it: what was cut off its end, or sealed anew from some point on, no longer does."""
     broken, head, sealed = None, GENESIS, 0
+    met = expect_head in ("", GENESIS)
     for seals in _batches():
         entries = AuditEntry.objects.in_bulk([seal.entry_id for seal in seals])
         for current in seals:
@@ -176,8 +178,11 @@ def verify() -> Verification:
             if broken:
                 break
             head, sealed = current.hash, sealed + 1
+            met = met or head == expect_head
         if broken:
             break
+    if broken is None and not met:
+        broken = Broken(sealed + 1, None, "the chain does not pass through the head that was noted: its end was cut off or sealed anew")
     unsealed = AuditEntry.objects.filter(~Exists(AuditSeal.objects.filter(entry_id=OuterRef("pk")))).order_by("pk")
     first = unsealed.values_list("pk", flat=True).first()
     return Verification(AuditEntry.objects.count(), sealed, unsealed.count(), first, head, broken)

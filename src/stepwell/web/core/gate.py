@@ -22,11 +22,11 @@ class AccessRefused(PermissionDenied):
     def __init__(self, decision: Decision, actor: Actor, action: str, person_id: int | None) -> None:
         super().__init__(decision.reason)
         self.decision = decision
-        self._actor, self._action, self._person_id = actor, action, person_id
+        self._actor, self._action, self.person_id = actor, action, person_id
         self._entry_id = self._record()
 
     def _record(self) -> int:
-        return audit.record_refusal(self._actor, self._action, person_id=self._person_id, reason=self.decision.reason).pk
+        return audit.record_refusal(self._actor, self._action, person_id=self.person_id, reason=self.decision.reason).pk
 
     def keep_record(self) -> None:
         """Record it again when the transaction it was raised in took the entry back with it."""

@@ -8,14 +8,23 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from stepwell.records.store import Store
 from stepwell.web.core.access import RelationshipKind
+from stepwell.web.privacy import selectors as privacy
 
 # The shape of an English or Welsh practice code; the store's `organisations` table is asked first.
 _PRACTICE_CODE = re.compile(r"^[A-Z]\d{5}$")
+
+# What shows that the organisation has to do with the person. A cancelled appointment shows the contrary, and a status that is not
+# known shows nothing.
+_BOOKED = ("booked", "attended", "did not attend")
+_OPEN = ("active",)
 
 _BANNER = ("family_name", "given_name", "title", "sex", "address", "phone", "language")
 
@@ -41,6 +50,7 @@ def read_people(store: Store, as_of: date, person_ids: Collection[int] | None = 
     practices = _practices(store)
     patients = _rows_by_person(store.table("patients", ids).to_pylist(), owner)
     registrations = _rows_by_person(store.table("registrations", ids).to_pylist(), owner)
+    requests, appointments = _open_requests(store, ids, owner, as_of), _appointments(store, ids, owner, as_of)
     found = {}
     # A person without any patients row still has duties, and a page that says what is not known.
     for person_id in sorted(set(owner.values())):
@@ -52,6 +62,10 @@ def read_people(store: Store, as_of: date, person_ids: Collection[int] | None = 
         stays = registrations.get(person_id, [])
         person.values["gp_org"] = _gp_org(rows, stays, practices, as_of) or ""
         _relate(person, stays, as_of)
+        for kind, rows in ((RelationshipKind.REQUEST, requests), (RelationshipKind.APPOINTMENT, appointments)):
+            for code, evidence, from_on, to_on in rows.get(person_id, []):
+                if code != person.values["gp_org"]:
+                    person.relate(code, kind, evidence, from_on=from_on, to_on=to_on)
         found[person_id] = person
     return found
 
@@ -131,3 +145,45 @@ def _relate(person: Person, stays: list[dict[str, Any]], as_of: date) -> None:
             person.relate(gp_org, RelationshipKind.REGISTRATION, evidence, from_on=started, to_on=ended)
         else:
             person.relate(gp_org, RelationshipKind.REGISTRATION, "patients")
+
+
+# Organisation, evidence, first day, the day it no longer holds; what holds longest first, because the first of a kind is kept.
+_Reach = tuple[str, str, date | None, date]
+
+
+def _open_requests(store: Store, ids: list[int] | None, owner: Mapping[int, int], as_of: date) -> dict[int, list[_Reach]]:
+    """Services asked that have not answered: a request opens the record to them while it is open, and not for ever."""
+    days = privacy.SettingOf("request_days")
+    rows = _lately(store.table("requests", ids), "asked_on", _OPEN, as_of - timedelta(days=days.most))
+    found: dict[int, list[_Reach]] = {}
+    for row in rows:
+        code, asked = row["to_org"], row["asked_on"]
+        if code and row["subject_id"] in owner:
+            to_on = asked + timedelta(days=days(code))
+            if asked <= as_of < to_on:
+                found.setdefault(owner[row["subject_id"]], []).append((code, f"requests/{row['native_id']}", asked, to_on))
+    return found
+
+
+def _appointments(store: Store, ids: list[int] | None, owner: Mapping[int, int], as_of: date) -> dict[int, list[_Reach]]:
+    """Appointments, from when they are known to be booked until some days after them. Records do not tell the day of booking: one
+    that is on record is booked."""
+    days = privacy.SettingOf("appointment_days")
+    rows = _lately(store.table("appointments", ids), "on_date", _BOOKED, as_of - timedelta(days=days.most))
+    found: dict[int, list[_Reach]] = {}
+    for row in rows:
+        code = row["org_code"]
+        if code and row["subject_id"] in owner:
+            to_on = row["on_date"] + timedelta(days=days(code) + 1)
+            if as_of < to_on:
+                found.setdefault(owner[row["subject_id"]], []).append((code, f"appointments/{row['native_id']}", None, to_on))
+    return found
+
+
+def _lately(rows: pa.Table, day: str, statuses: tuple[str, ...], since: date) -> list[dict[str, Any]]:
+    """Rows of these statuses from a day on, the latest first: chosen before they become Python, as there may be millions."""
+    wanted = pc.and_(
+        pc.is_in(rows["status"], pa.array(statuses)), pc.greater_equal(rows[day], pa.scalar(since, rows.schema.field(day).type))
+    )
+    chosen = rows.filter(pc.fill_null(wanted, False)).to_pylist()
+    return sorted(chosen, key=lambda row: (row[day], row["native_id"]), reverse=True)

@@ -41,7 +41,7 @@ def find_person(person_id: int) -> PersonRecord | None:
 
 
 def subject_of(person_id: int) -> PatientSubject:
-    """The person and every relationship known, for `access.decide`."""
+    """The person, every relationship known and every grant in force, for `access.decide`."""
     names = accounts.organisation_names()
     # The plainest reason first: it is the one that is shown and audited.
     plain = list(RelationshipKind)
@@ -50,7 +50,8 @@ def subject_of(person_id: int) -> PatientSubject:
         access.Relationship(RelationshipKind(row.kind), row.org_code, names.get(row.org_code, ""), row.from_on, row.to_on, row.evidence)
         for row in rows
     ]
-    return PatientSubject(person_id, found, clock.today())
+    now = clock.now()
+    return PatientSubject(person_id, found, clock.today(), access.grants_for(person_id, now), now)
 
 
 def visible_to(actor: Actor, on: date) -> QuerySet[PersonRecord]:
