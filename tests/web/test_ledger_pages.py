@@ -36,6 +36,20 @@ def level(world):
     return world.duty("Ada", "lithium.level")
 
 
+def seen(duty) -> dict[str, str]:
+    """What a form of this duty, opened now, has seen."""
+    duty.refresh_from_db()
+    return {"version": str(duty.revision)}
+
+
+def send_results(client, world, data, **more):
+    """Open the form for a lithium level, fill it in, send it."""
+    address = f"/patients/{world.ids['Ada']}/results?test=lithium-level"
+    page = client.get(address).content.decode()
+    version, asked = (re.search(rf'name="{name}" value="([^"]+)"', page).group(1) for name in ("version", "asked"))
+    return client.post(address, {"version": version, "asked": asked, **data}, **more)
+
+
 def text(response) -> str:
     return " ".join(response.content.decode().split())
 
@@ -130,7 +144,7 @@ def test_a_person_of_another_practice_is_refused_with_the_reason(world, level, p
     with web_support.recorded() as trail:
         response = client.get("/" + page.format(duty=level.pk, person=world.ids["Ada"]))
     assert response.status_code == 403
-    assert "no registration, caseload, supply or agreement" in text(response) and "WORKED" not in text(response)
+    assert "no registration, caseload, supply" in text(response) and "WORKED" not in text(response)
     assert trail.refusals() and not trail.reads_of(world.ids["Ada"])
 
 
@@ -141,9 +155,7 @@ def test_what_does_not_exist_is_not_found(world):
 
 
 def test_recording_a_result_by_form(world, level):
-    response = world.client("nurse").post(
-        f"/patients/{world.ids['Ada']}/results?test=lithium-level", {**DAY, "value-lithium-level": "0.7"}, follow=True
-    )
+    response = send_results(world.client("nurse"), world, {**DAY, "value-lithium-level": "0.7"}, follow=True)
     assert "Results recorded." in text(response)
     level.refresh_from_db()
     assert level.state == "met"
@@ -162,18 +174,18 @@ def test_recording_a_result_by_form(world, level):
     ],
 )
 def test_errors_of_the_result_form(world, level, data, message):
-    response = world.client("nurse").post(f"/patients/{world.ids['Ada']}/results?test=lithium-level", data)
+    response = send_results(world.client("nurse"), world, data)
     assert response.status_code == 422 and message in text(response) and "There is a problem" in text(response)
     level.refresh_from_db()
     assert level.is_open
 
 
 def test_an_unusual_value_is_asked_about_once(world, level):
-    client, address = world.client("nurse"), f"/patients/{world.ids['Ada']}/results?test=lithium-level"
-    asked = client.post(address, {**DAY, "value-lithium-level": "7"})
+    client, typed = world.client("nurse"), {**DAY, "value-lithium-level": "7"}
+    asked = send_results(client, world, typed)
     assert asked.status_code == 422 and "Is it right? Correct it, or tick" in text(asked) and 'name="ask"' in text(asked)
-    assert client.post(address, {**DAY, "value-lithium-level": "7", "ask": "yes"}).status_code == 422
-    assert client.post(address, {**DAY, "value-lithium-level": "7", "ask": "yes", "confirm": "yes"}).status_code == 302
+    assert send_results(client, world, {**typed, "ask": "yes"}).status_code == 422
+    assert send_results(client, world, {**typed, "ask": "yes", "confirm": "yes"}).status_code == 302
     level.refresh_from_db()
     assert level.state == "met"
 
@@ -187,7 +199,7 @@ def test_an_unusual_value_is_asked_about_once(world, level):
     ],
 )
 def test_not_this_time(world, level, data, state):
-    response = world.client("gp").post(f"/duties/{level.pk}/not-this-time", data)
+    response = world.client("gp").post(f"/duties/{level.pk}/not-this-time", {**data, **seen(level)})
     assert response.status_code == 302
     level.refresh_from_db()
     assert level.state == state
@@ -205,34 +217,34 @@ def test_not_this_time(world, level, data, state):
     ],
 )
 def test_errors_of_not_this_time(world, level, data, message):
-    response = world.client("gp").post(f"/duties/{level.pk}/not-this-time", data)
+    response = world.client("gp").post(f"/duties/{level.pk}/not-this-time", {**data, **seen(level)})
     assert response.status_code == 422 and message in text(response)
 
 
 def test_assigning_by_form(world, level):
     client, nurse = world.client("gp"), world.actor("nurse")
-    assert client.post(f"/duties/{level.pk}/assign", {}).status_code == 422
-    assert client.post(f"/duties/{level.pk}/assign", {"to": str(nurse.user_id)}).status_code == 302
+    assert client.post(f"/duties/{level.pk}/assign", seen(level)).status_code == 422
+    assert client.post(f"/duties/{level.pk}/assign", {**seen(level), "to": str(nurse.user_id)}).status_code == 302
     assert "assigned to Priya Nair" in text(client.get(f"/duties/{level.pk}"))
-    assert client.post(f"/duties/{level.pk}/assign", {"to": "nobody"}).status_code == 302
+    assert client.post(f"/duties/{level.pk}/assign", {**seen(level), "to": "nobody"}).status_code == 302
     level.refresh_from_db()
     assert level.assigned_to_id is None
 
 
 def test_seen_and_undone(world, level):
     client = world.client("gp")
-    assert client.post(f"/duties/{level.pk}/acknowledge").status_code == 302
+    assert client.post(f"/duties/{level.pk}/acknowledge", seen(level)).status_code == 302
     event = DutyEvent.objects.get(kind="acknowledged")
     assert f"/events/{event.pk}/undo" in client.get(f"/duties/{level.pk}").content.decode()
     assert client.post(f"/events/{event.pk}/undo", {}).status_code == 422
-    assert client.post(f"/events/{event.pk}/undo", {"why": "wrong person"}).status_code == 302
+    assert client.post(f"/events/{event.pk}/undo", {"why": "wrong person", **seen(level)}).status_code == 302
     page = text(client.get(f"/duties/{level.pk}"))
     assert "Undone: acknowledged" in page and "wrong person" in page
 
 
 def test_a_button_on_a_closed_duty_says_that_nothing_was_changed(world, level):
-    world.client("nurse").post(f"/patients/{world.ids['Ada']}/results?test=lithium-level", {**DAY, "value-lithium-level": "0.7"})
-    response = world.client("gp").post(f"/duties/{level.pk}/acknowledge")
+    send_results(world.client("nurse"), world, {**DAY, "value-lithium-level": "0.7"})
+    response = world.client("gp").post(f"/duties/{level.pk}/acknowledge", seen(level))
     assert response.status_code == 409 and "Nothing was changed" in text(response) and "was closed" in text(response)
 
 
@@ -240,8 +252,8 @@ def test_closing_a_review_by_form(world):
     duty = Duty.objects.filter(person_id=world.ids["Ada"], state="open", kind="review").first()
     assert duty is not None
     client = world.client("gp")
-    assert client.post(f"/duties/{duty.pk}/done", {}).status_code == 422
-    assert client.post(f"/duties/{duty.pk}/done", {**DAY, "why": "discussed; no change"}).status_code == 302
+    assert client.post(f"/duties/{duty.pk}/done", seen(duty)).status_code == 422
+    assert client.post(f"/duties/{duty.pk}/done", {**seen(duty), **DAY, "why": "discussed; no change"}).status_code == 302
     duty.refresh_from_db()
     assert duty.state == "met"
 
@@ -250,7 +262,7 @@ def test_taking_on_by_form(world):
     agree = world.duty("Cy", "agree.who")
     client = world.client("gp")
     assert "Riverside Surgery looks after risperidone" in text(client.get(f"/duties/{agree.pk}/take-on"))
-    assert client.post(f"/duties/{agree.pk}/take-on", {"why": "we prescribe it now"}).status_code == 302
+    assert client.post(f"/duties/{agree.pk}/take-on", {**seen(agree), "why": "we prescribe it now"}).status_code == 302
     agree.refresh_from_db()
     assert agree.state == "superseded"
 
@@ -259,7 +271,7 @@ def test_a_nurse_may_not_take_on_a_medicine(world):
     agree = world.duty("Cy", "agree.who")
     client = world.client("nurse")
     assert "Take it on" not in text(client.get(f"/patients/{world.ids['Cy']}"))
-    assert client.post(f"/duties/{agree.pk}/take-on", {"why": "x"}).status_code == 403
+    assert client.post(f"/duties/{agree.pk}/take-on", {**seen(agree), "why": "x"}).status_code == 403
 
 
 def test_when_the_evaluation_fails_the_page_says_it_is_being_worked_out(world, level, monkeypatch):
@@ -268,9 +280,7 @@ def test_when_the_evaluation_fails_the_page_says_it_is_being_worked_out(world, l
     client = world.client("nurse")
     with monkeypatch.context() as patch:
         patch.setattr(evaluation.engine, "evaluate", lambda *a, **k: 1 / 0)
-        response = client.post(
-            f"/patients/{world.ids['Ada']}/results?test=lithium-level", {**DAY, "value-lithium-level": "0.7"}, follow=True
-        )
+        response = send_results(client, world, {**DAY, "value-lithium-level": "0.7"}, follow=True)
     assert "worked out again" in text(response) and "Try again now" in text(response)
     assert PendingEvaluation.objects.count() == 1
     response = client.post(f"/patients/{world.ids['Ada']}/evaluate", follow=True)

@@ -23,8 +23,20 @@ from stepwell.engine.reconcile import Duty as EngineDuty
 from stepwell.engine.reconcile_tables import because_to_json, fields_to_json, needs_from_tables
 from stepwell.web.agreements import selectors as agreements
 from stepwell.web.core.access import RelationshipKind
+from stepwell.web.ledger.arrangement import arrangement_of, carry, is_arranged
 from stepwell.web.ledger.bulk import update_rows
-from stepwell.web.ledger.models import Duty, DutyEvent, DutyState, PendingEvaluation, PersonRecord, Relationship
+from stepwell.web.ledger.holding import OWNER, owner_of_need, take_owner
+from stepwell.web.ledger.models import (
+    Duty,
+    DutyEvent,
+    DutyState,
+    Handover,
+    HandoverScope,
+    HandoverState,
+    PendingEvaluation,
+    PersonRecord,
+    Relationship,
+)
 from stepwell.web.ledger.people import Person
 
 KEPT_RESULTS = 6
@@ -36,9 +48,9 @@ _VALUES = (
 )  # fmt: skip
 _WRITTEN = (
     *_VALUES, "because", "state", "base_on", "withdrawn_on", "ended_on", "ended_by", "ended_why", "until", "closed_as_of",
-    "shown_from", "deferred_why", "assigned_to", "acknowledged_by", "acknowledged_at", "second_look",
+    "shown_from", "deferred_why", "assigned_to", "acknowledged_by", "acknowledged_at", "second_look", "revision",
+    "offer", "offered_to", "handed_to", "need_owner",
 )  # fmt: skip
-_ARRANGEMENT = ("shown_from", "deferred_why", "assigned_to_id", "acknowledged_by_id", "acknowledged_at")
 
 
 @dataclass(slots=True)
@@ -165,7 +177,9 @@ def _applied_mark(record: PersonRecord) -> Mark | None:
 
 
 def _locked_records(evaluated: Evaluated, person_ids: Collection[int]) -> dict[int, PersonRecord]:
-    known = PersonRecord.objects.select_for_update().in_bulk(list(person_ids))
+    # In one order for everybody, so that two evaluations of the same people wait for each other and never in a ring.
+    locked = PersonRecord.objects.select_for_update().filter(person_id__in=list(person_ids)).order_by("person_id")
+    known = {record.person_id: record for record in locked}
     missing = [person_id for person_id in person_ids if person_id not in known]
     PersonRecord.objects.bulk_create([PersonRecord(person_id=person_id) for person_id in missing], batch_size=500)
     return known | PersonRecord.objects.in_bulk(missing)
@@ -178,6 +192,7 @@ def _write_duties(evaluated: Evaluated, person_ids: list[int], outcome: Applied,
     rows: dict[int, list[Duty]] = {}
     for duty in Duty.objects.filter(person_id__in=person_ids).order_by("id"):
         rows.setdefault(duty.person_id, []).append(duty)
+    offers = _open_offers(person_ids)
     changed: dict[int, Duty] = {}
     opened: list[Duty] = []
     events: list[DutyEvent] = []
@@ -190,6 +205,7 @@ def _write_duties(evaluated: Evaluated, person_ids: list[int], outcome: Applied,
             outcome.counts[change.kind.value] += 1
             if change.kind is ChangeKind.OPENED:
                 row = _opened(change, evaluated.as_of, mine)
+                _join(row, offers.get((person_id, row.subject)))
                 mine[_place(row)] = row
                 opened.append(row)
             else:
@@ -197,6 +213,7 @@ def _write_duties(evaluated: Evaluated, person_ids: list[int], outcome: Applied,
                 _move(row, change, evaluated.as_of, mine)
                 changed[row.pk] = row
             if change.kind is not ChangeKind.REFRESHED:
+                row.revision += 1
                 events.append(_event(row, change, evaluated, at))
     # Endings are written before openings: only one instance of a duty may be open.
     update_rows(changed.values(), _WRITTEN)
@@ -213,7 +230,8 @@ def _place(row: Duty) -> tuple[Key, int]:
 def to_engine(row: Duty) -> EngineDuty:
     """The database row as reconcile sees it."""
     key = Key(row.person_id, row.rule_id, row.subject, row.point)
-    values = {name: getattr(row, name) for name in _VALUES} | {name: getattr(row, name) or None for name in _NULLABLE_TEXT}
+    values = {name: getattr(row, name) for name in _VALUES} | owner_of_need(row)
+    values |= {name: values[name] or None for name in _NULLABLE_TEXT}
     because = tuple(
         Reason(r["kind"], r["label"], date.fromisoformat(r["on_date"]) if r["on_date"] else None, r["value"]) for r in row.because
     )
@@ -232,9 +250,11 @@ def to_engine(row: Duty) -> EngineDuty:
 
 
 def _take_values(row: Duty, need: Need) -> None:
-    for name in _VALUES:
-        value = getattr(need, name)
-        setattr(row, name, value if value is not None or name not in _NULLABLE_TEXT else "")
+    values = {name: getattr(need, name) for name in _VALUES}
+    values |= {name: values[name] or "" for name in _NULLABLE_TEXT}
+    take_owner(row, {name: values.pop(name) for name in OWNER})
+    for name, value in values.items():
+        setattr(row, name, value)
     row.because = json.loads(because_to_json(need.because))
 
 
@@ -258,10 +278,19 @@ def _opened(change: Change, as_of: date, mine: Mapping[tuple[Key, int], Duty]) -
 def _carry(row: Duty, change: Change, mine: Mapping[tuple[Key, int], Duty]) -> None:
     """What was arranged on an earlier instance goes on with this one, unless this one has an arrangement of its own."""
     earlier = mine.get((change.key, change.carries)) if change.carries is not None else None
-    if earlier is None or any(getattr(row, name) for name in _ARRANGEMENT):
-        return
-    for name in (*_ARRANGEMENT, "second_look"):
-        setattr(row, name, getattr(earlier, name))
+    if earlier is not None and not is_arranged(row):
+        carry(row, earlier)
+
+
+def _open_offers(person_ids: Collection[int]) -> dict[tuple[int, str], Handover]:
+    """Medicines of these people that wait for another organisation's answer: what falls due meanwhile is part of the offer."""
+    found = Handover.objects.filter(person_id__in=person_ids, scope=HandoverScope.MEDICINE, state=HandoverState.OPEN)
+    return {(offer.person_id, offer.substance): offer for offer in found}
+
+
+def _join(row: Duty, offer: Handover | None) -> None:
+    if offer is not None and row.offer_id is None and row.owner_org in (offer.from_org, offer.owner_was):
+        row.offer_id, row.offered_to = offer.pk, offer.to_org
 
 
 def _move(row: Duty, change: Change, as_of: date, mine: Mapping[tuple[Key, int], Duty]) -> None:
@@ -289,19 +318,11 @@ def _event(row: Duty, change: Change, evaluated: Evaluated, at: datetime) -> Dut
         detail["until"] = change.until.isoformat()
     if change.carries is not None:
         detail["carries"] = change.carries
+    if change.carries is not None or (change.kind is ChangeKind.OPENED and row.offer_id is not None):
         detail["arrangement"] = arrangement_of(row)
+    if row.handed_to and change.fields:
+        detail["held_by"] = row.handed_to
     return DutyEvent(duty=row, kind=change.kind.value, at=at, why=change.reason or "", detail=detail, as_of=evaluated.as_of)
-
-
-def arrangement_of(row: Duty) -> dict[str, Any]:
-    """The arrangement as JSON, kept in the event that carried it over."""
-    return {
-        "assigned_to": row.assigned_to_id,
-        "shown_from": row.shown_from.isoformat() if row.shown_from else None,
-        "deferred_why": row.deferred_why,
-        "acknowledged_by": row.acknowledged_by_id,
-        "acknowledged_at": row.acknowledged_at.isoformat() if row.acknowledged_at else None,
-    }
 
 
 # The person's cached record

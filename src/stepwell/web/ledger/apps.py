@@ -9,10 +9,11 @@ class LedgerConfig(AppConfig):
     verbose_name = "Ledger of duties"
 
     def ready(self) -> None:
-        from stepwell.web.core.layout import NavItem, add_navigation, provide_stamp
+        from stepwell.web.core.layout import NavItem, add_navigation, add_patient_panel, provide_stamp
         from stepwell.web.core.permissions import Permission
-        from stepwell.web.ledger import selectors
+        from stepwell.web.ledger import handover_pages, selectors
 
         add_navigation(NavItem("Worklist", "ledger:list_duties", Permission.VIEW_WORKLIST, order=10))
         add_navigation(NavItem("Knowledge pack", "ledger:approve_pack", Permission.APPROVE_KNOWLEDGE, order=60))
         provide_stamp(selectors.stamp)
+        add_patient_panel(handover_pages.panel, order=10)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -79,10 +80,23 @@ def request_evaluation(person_id: int) -> None:
     )
 
 
+# One evaluation of a person at a time in this process (several people may share a turn).
+_TURNS = tuple(threading.Lock() for _ in range(64))
+
+
 def reevaluate(person_id: int) -> bool:
-    """Bring one person's duties up to date, after the write has committed. False when it has to be tried again later."""
+    """Bring one person's duties up to date, after the write has committed. False when it has to be tried again later.
+
+    Of many writers about one person at once, each waits for its turn and mostly finds that the evaluation before it has read
+    its write already.
+    """
+    with _TURNS[person_id % len(_TURNS)]:
+        return not is_pending(person_id) or _evaluate(person_id)
+
+
+def _evaluate(person_id: int) -> bool:
     try:
-        # Somebody else may be faster: then ours is stale, and another reading tells whether theirs had read our write.
+        # Another process may be faster: then ours is stale, and another reading tells whether theirs had read our write.
         for _ in range(3):
             store = open_store()
             evaluated, _ids = evaluate_people(store, clock.today(), [person_id])

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
-from decimal import Decimal
+from datetime import date, timedelta
 from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.forms.boundfield import BoundField
 
 from stepwell.errors import Refused
 from stepwell.web.core import clock
-from stepwell.web.core.forms import CheckboxesField, DateField, DecimalField, Form, RadiosField, SelectField, TextareaField, TextField
+from stepwell.web.core.forms import CheckboxesField, DateField, Form, RadiosField, SelectField, TextareaField, TextField
+from stepwell.web.ledger import known
 from stepwell.web.ledger.known import Test
-from stepwell.web.ledger.results import ResultEntry, to_milli
+from stepwell.web.ledger.results import ResultEntry, read_value
 
 LATER, DECLINED, NOT_APPLICABLE = "later", "declined", "not applicable"
 
@@ -94,8 +97,77 @@ class DoneForm(Form):
         self.fields["on"].latest = clock.today()  # type: ignore[attr-defined]
 
 
+class HandOverForm(Form):
+    """`scopes` and `takers` are what can be chosen: (key, words, hint) and (code, name)."""
+
+    scope = RadiosField(label="What do you hand over?", label_size="s", error_messages={"required": "Choose what you hand over"})
+    to = RadiosField(label="To whom?", label_size="s", error_messages={"required": "Choose the organisation"})
+    why = TextareaField(
+        label="Reason",
+        label_size="s",
+        rows=3,
+        help_text="They decide by it: what you ask of them, and why it is better with them.",
+        error_messages={"required": "Give the reason"},
+    )
+
+    def __init__(self, *args: Any, scopes: Sequence[tuple[str, str, str]], takers: Sequence[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        scope: Any = self.fields["scope"]
+        scope.choices = [(key, words) for key, words, _ in scopes]
+        scope.hints = {key: hint for key, _, hint in scopes if hint}
+        self.fields["to"].choices = list(takers)  # type: ignore[attr-defined]
+        if len(scopes) == 1:
+            scope.initial = scopes[0][0]
+        if len(takers) == 1:
+            self.fields["to"].initial = takers[0][0]
+
+
+ACCEPT, DECLINE = "accept", "decline"
+
+
+class AnswerForm(Form):
+    answer = RadiosField(label="Your answer", label_size="s", error_messages={"required": "Choose accept or decline"})
+    why = TextareaField(
+        label="Reason", label_size="s", rows=3, help_text="Needed to decline: they read it, and it stays theirs.", required=False
+    )
+
+    def __init__(self, *args: Any, ours: str, theirs: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        answer: Any = self.fields["answer"]
+        answer.choices = [(ACCEPT, f"Accept: from now on it is {ours}’s"), (DECLINE, f"Decline: it stays {theirs}’s")]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("answer") == DECLINE and not cleaned.get("why"):
+            self.add_error("why", "Say why you do not take it")
+        return cleaned
+
+
 class ReasonForm(Form):
     why = TextareaField(label="Reason", rows=3, error_messages={"required": "Give the reason"})
+
+
+class ValueField(TextField):
+    """A value in the test's unit, which stands in the box; another unit may be typed after the number."""
+
+    def __init__(self, test: Test, **kwargs: Any) -> None:
+        self.test = test
+        super().__init__(label=test.label, classes="nhsuk-input--width-5", required=False, **kwargs)
+
+    def component_params(self, bound: BoundField, label: dict[str, Any]) -> dict[str, Any]:
+        params = {**super().component_params(bound, label), "suffix": self.test.unit}
+        # A keyboard of figures only where there is nothing else to type.
+        return params if len(known.unit_factors(self.test.test)) > 1 else params | {"inputmode": "decimal"}
+
+    def clean(self, value: Any) -> Any:
+        """(thousandths, what was typed where it was converted), or None when nothing was typed."""
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            return read_value(text, self.test)
+        except Refused as refusal:
+            raise ValidationError(str(refusal)) from refusal
 
 
 class ResultsForm(Form):
@@ -109,23 +181,7 @@ class ResultsForm(Form):
         self.tests = {self._name(test): test for test in tests if test.unit is not None}
         self.fields["on"].latest = clock.today()  # type: ignore[attr-defined]
         for name, test in self.tests.items():
-            self.fields[name] = DecimalField(
-                label=test.label,
-                suffix=test.unit or "",
-                help_text=last.get(test.test, ""),
-                classes="nhsuk-input--width-5",
-                required=False,
-                min_value=Decimal(0),
-                max_digits=12,
-                decimal_places=3,
-                error_messages={
-                    "invalid": f"{test.label} must be a number in {test.unit}, decimals after a point",
-                    "min_value": f"{test.label} cannot be below zero",
-                    "max_decimal_places": f"{test.label}: give at most three decimals",
-                    "max_digits": f"{test.label} is too large to be a result",
-                    "max_whole_digits": f"{test.label} is too large to be a result",
-                },
-            )
+            self.fields[name] = ValueField(test, help_text=last.get(test.test, ""))
         done = [test for test in tests if test.unit is None]
         if done:
             self.fields["done"] = CheckboxesField(
@@ -154,8 +210,37 @@ class ResultsForm(Form):
     def entries(self) -> list[ResultEntry]:
         on: date = self.cleaned_data["on"]
         values = ((test, self.cleaned_data.get(name)) for name, test in self.tests.items())
-        found = [ResultEntry(test.test, to_milli(value, test.label), on) for test, value in values if value is not None]
+        found = [ResultEntry(test.test, value[0], on, value[1]) for test, value in values if value is not None]
         return found + [ResultEntry(key, None, on) for key in self.cleaned_data.get("done", [])]
+
+
+class LaterForm(Form):
+    until = DateField(label="Day to show them again", label_size="s", error_messages={"required": "Give the day to show them again"})
+    why = TextareaField(
+        label="Reason",
+        label_size="s",
+        rows=3,
+        help_text="They stay owed; no due date moves.",
+        error_messages={"required": "Give the reason"},
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["until"].earliest = clock.today() + timedelta(days=1)  # type: ignore[attr-defined]
+
+
+class OfferManyForm(Form):
+    to = RadiosField(
+        label="To whom?",
+        label_size="s",
+        help_text="Each duty is offered by itself. Who does not know a person is left out, and the next page says so.",
+        error_messages={"required": "Choose the organisation"},
+    )
+    why = TextareaField(label="Reason", label_size="s", rows=3, error_messages={"required": "Give the reason"})
+
+    def __init__(self, *args: Any, takers: Sequence[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["to"].choices = list(takers)  # type: ignore[attr-defined]
 
 
 def refuse(form: Form, refusal: Refused) -> None:

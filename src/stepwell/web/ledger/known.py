@@ -12,6 +12,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from stepwell import knowledge
+from stepwell.knowledge.compile import NO_VALUE
 from stepwell.web.core.formatting import clinician
 
 # What a verification mark means to a reader (design.md; docs/safety).
@@ -39,7 +40,7 @@ class Rule:
 
 @cache
 def _tables() -> Mapping[str, list[dict[str, Any]]]:
-    names = ("k_param", "k_substance", "k_set", "k_register", "k_test", "k_rule", "k_point", "k_priority", "k_pack")
+    names = ("k_param", "k_substance", "k_set", "k_register", "k_test", "k_rule", "k_point", "k_priority", "k_pack", "k_test_code")
     tables = knowledge.load().tables()
     return {name: tables[name].to_pylist() for name in names}
 
@@ -209,6 +210,22 @@ class Test:
 def test(key: str) -> Test | None:
     row = _index("k_test", "test").get(key)
     return Test(row["test"], row["label"], row["unit"], row["kind"], row["sample"]) if row else None
+
+
+def plain_unit(unit: str) -> str:
+    """A unit as it is compared: lower case, without spaces, micro as u."""
+    return "".join(unit.casefold().split()).replace("\u00b5", "u").replace("\u03bc", "u").replace("\u00b2", "2")
+
+
+@cache
+def unit_factors(test: str) -> Mapping[str, tuple[int, int]]:
+    """Units that the knowledge base converts to the test's: plain unit → (numerator, denominator). A unit that means different
+    things under different codes is left out."""
+    found: dict[str, set[tuple[int, int]]] = {}
+    for row in _tables()["k_test_code"]:
+        if row["test"] == test and row["unit"] not in (None, "", NO_VALUE):
+            found.setdefault(plain_unit(row["unit"]), set()).add((row["numerator"], row["denominator"]))
+    return {unit: next(iter(factors)) for unit, factors in found.items() if len(factors) == 1}
 
 
 @cache

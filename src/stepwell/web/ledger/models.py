@@ -6,6 +6,8 @@ the store. People are known by the store's surrogate key; organisations by their
 
 from __future__ import annotations
 
+from datetime import date
+
 from django.conf import settings
 from django.db import models
 
@@ -131,6 +133,15 @@ class Duty(models.Model):
     acknowledged_at = models.DateTimeField(null=True)
     second_look = models.BooleanField(default=False)
 
+    # How many events it has: a form says which it has seen, and one that has not seen them all is refused.
+    revision = models.PositiveIntegerField(default=0)
+    # The offer that waits for an answer; until then the duty stays with its owner.
+    offer = models.ForeignKey("ledger.Handover", null=True, on_delete=models.PROTECT, related_name="duties")
+    offered_to = models.CharField(max_length=20, blank=True)
+    # Who accepted this duty alone. While it holds, the owner that evaluations give waits in `need_owner` (holding.py).
+    handed_to = models.CharField(max_length=20, blank=True)
+    need_owner = models.JSONField(default=dict, blank=True)
+
     class Meta:
         verbose_name_plural = "duties"
         constraints = (
@@ -143,6 +154,7 @@ class Duty(models.Model):
             models.Index(fields=("owner_org", "state", "due_on"), name="duties_of_owner"),
             models.Index(fields=("person", "state"), name="duties_of_person"),
             models.Index(fields=("state", "closed_as_of"), name="duties_closed"),
+            models.Index(fields=("offered_to",), condition=models.Q(offered_to__gt=""), name="duties_offered"),
         )
 
     def __str__(self) -> str:
@@ -169,6 +181,13 @@ class EventKind(models.TextChoices):
     RESULT = "result recorded", "Result recorded"
     TAKEN_ON = "taken on", "Taken on"
     UNDONE = "undone", "Undone"
+    OFFERED = "offered", "Offered"
+    ACCEPTED = "offer accepted", "Accepted"
+    OFFER_DECLINED = "offer declined", "Offer declined"
+    WITHDRAWN = "offer withdrawn", "Offer withdrawn"
+
+
+HANDOVER_ANSWERS = (EventKind.ACCEPTED, EventKind.OFFER_DECLINED, EventKind.WITHDRAWN)
 
 
 class DutyEvent(AppendOnlyModel):
@@ -190,6 +209,77 @@ class DutyEvent(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"{self.kind} duty {self.duty_id}"
+
+
+class HandoverScope(models.TextChoices):
+    DUTY = "duty", "This duty only"
+    MEDICINE = "medicine", "Everything about the medicine"
+
+
+class HandoverState(models.TextChoices):
+    OPEN = "open", "Waiting for an answer"
+    ACCEPTED = "accepted", "Accepted"
+    DECLINED = "declined", "Declined"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+
+
+class Handover(models.Model):
+    """An offer of one organisation to another: one duty, or everything about a medicine of this person. The current state, as
+    the events of its duties tell it. Silence is no state: an offer that is open after `answer_by` has not been answered."""
+
+    person = models.ForeignKey(PersonRecord, on_delete=models.PROTECT, related_name="handovers")
+    duty = models.ForeignKey(Duty, on_delete=models.PROTECT, related_name="+")
+    scope = models.CharField(max_length=10, choices=HandoverScope.choices)
+    substance = models.CharField(max_length=100, blank=True)
+    from_org = models.CharField(max_length=20)
+    to_org = models.CharField(max_length=20)
+    # Whose it was when it was offered: `from_org` or nobody. Should it have moved since, the offer cannot be accepted.
+    owner_was = models.CharField(max_length=20)
+    why = models.TextField()
+    offered_at = models.DateTimeField()
+    offered_by = models.ForeignKey(USER, null=True, on_delete=models.PROTECT, related_name="+")
+    answer_by = models.DateField()
+    state = models.CharField(max_length=10, choices=HandoverState.choices, default=HandoverState.OPEN)
+    answered_at = models.DateTimeField(null=True)
+    answered_by = models.ForeignKey(USER, null=True, on_delete=models.PROTECT, related_name="+")
+    answer_why = models.TextField(blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("person", "substance"), condition=models.Q(state="open", scope="medicine"), name="one_offer_of_a_medicine"
+            ),
+        )
+        indexes = (
+            models.Index(fields=("to_org", "state"), name="offers_to_org"),
+            models.Index(fields=("from_org", "state"), name="offers_of_org"),
+        )
+
+    def __str__(self) -> str:
+        return f"hand-over {self.pk}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state == HandoverState.OPEN
+
+    def is_silent(self, on: date) -> bool:
+        """No answer came by its day. Never a yes: the duty stays where it is, and both sides see it."""
+        return self.is_open and self.answer_by < on
+
+
+class BulkAct(AppendOnlyModel):
+    """One act on many duties, as it went: `outcome` is a list of {duty, person, refused (why, empty when done)}."""
+
+    at = models.DateTimeField()
+    by = models.ForeignKey(USER, null=True, on_delete=models.PROTECT, related_name="+")
+    role = models.CharField(max_length=40, blank=True)
+    org_code = models.CharField(max_length=20, blank=True)
+    act = models.CharField(max_length=20)
+    words = models.TextField()
+    outcome = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"bulk act {self.pk}"
 
 
 class WorkflowRow(models.Model):

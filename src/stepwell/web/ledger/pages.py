@@ -18,7 +18,7 @@ from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician
 from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import known
-from stepwell.web.ledger.models import Duty, DutyEvent, PersonRecord
+from stepwell.web.ledger.models import HANDOVER_ANSWERS, Duty, DutyEvent, HandoverScope, PersonRecord
 from stepwell.web.ledger.presenters import DutyPresenter, EventPresenter, people, visit
 from stepwell.web.ledger.services import UNDOABLE
 from stepwell.web.ledger.worklist import PAGE_SIZES, SOON, Order, Page, Query, Row, Tab, Whose
@@ -39,6 +39,7 @@ KINDS = {
 TAB_WORDS = {
     Tab.MINE: "Mine and overdue",
     Tab.SOON: "Due soon",
+    Tab.OFFERED: "Offered to you",
     Tab.WAITING: "Waiting for others",
     Tab.NOBODY: "Nobody’s",
     Tab.DONE: "Done",
@@ -115,10 +116,17 @@ class ActBar:
         self.acknowledge = self.act and (not duty.acknowledged or duty.duty.second_look)
         self.put_off = self.act
         self.assign = self.act
+        self.take = self.act and duty.duty.assigned_to_id != duty.actor.user_id
+        offered = duty.duty.offer if duty.is_open and duty.duty.offer_id is not None else None
+        moves = may(Permission.HAND_OVER) and (offered is None or offered.scope == HandoverScope.DUTY or may(Permission.AGREE_OWNERS))
+        self.answer = offered if moves and duty.is_offered_to_me else None
+        self.withdraw = offered if moves and offered is not None and offered.from_org in duty.actor.organisations else None
+        whole = duty.duty.kind == "agree"  # a question about a medicine: only the medicine can be offered
+        self.hand_over = self.own and offered is None and may(Permission.HAND_OVER) and (not whole or may(Permission.AGREE_OWNERS))
 
     @property
     def any(self) -> bool:
-        return any((self.act, self.result, self.done, self.agree))
+        return any((self.act, self.result, self.done, self.agree, self.answer, self.withdraw, self.hand_over))
 
 
 class DutyPage:
@@ -137,9 +145,13 @@ class DutyPage:
         self.duty = duty
         self.several = len(list(instances)) > 1
         self.history = [
-            EventPresenter(event, actor, names, undone, undoable=event.kind in UNDOABLE and actor.may(Permission.ACT_ON_DUTY))
+            EventPresenter(event, actor, names, undone, undoable=event.kind in UNDOABLE and actor.may(_undo_permission(event)))
             for event in events
         ]
+
+
+def _undo_permission(event: DutyEvent) -> Permission:
+    return Permission.HAND_OVER if event.kind in HANDOVER_ANSWERS else Permission.ACT_ON_DUTY
 
 
 # The worklist
@@ -261,6 +273,16 @@ class WorklistRow:
         return ", ".join(dict.fromkeys(duty.owner for duty in self.duties if not duty.is_nobody))
 
     @property
+    def offers(self) -> list[tuple[str, str]]:
+        """Offers that wait for an answer, each once, with their tone."""
+        return list(dict.fromkeys(duty.offer_note for duty in self.duties if duty.offer_note is not None))
+
+    @property
+    def picks(self) -> str:
+        """The row's duties as a list of them is sent: which, and how much of each was seen."""
+        return ",".join(f"{duty.id}.{duty.duty.revision}" for duty in self.duties)
+
+    @property
     def assigned(self) -> str:
         names = dict.fromkeys(duty.duty.assigned_to.display_name for duty in self.duties if duty.duty.assigned_to is not None)
         return ", ".join(names)
@@ -301,6 +323,23 @@ class WorklistPage:
             )
             for tab in Tab
         ]  # fmt: skip
+
+    @property
+    def may_choose(self) -> bool:
+        """Acting on several at once is for duties of one's own, and nobody's."""
+        return self.query.tab in (Tab.MINE, Tab.SOON, Tab.NOBODY) and self.actor.may(Permission.ACT_ON_DUTY)
+
+    @property
+    def may_hand_over(self) -> bool:
+        return self.actor.may(Permission.HAND_OVER)
+
+    @property
+    def all_picks(self) -> str:
+        return ",".join(row.picks for row in self.rows)
+
+    @property
+    def here(self) -> str:
+        return address(self.query)
 
     @property
     def is_done_tab(self) -> bool:

@@ -14,7 +14,7 @@ from stepwell.web.accounts.roles import roles
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician, count
 from stepwell.web.ledger import known
-from stepwell.web.ledger.models import Duty, DutyEvent, DutyState, EventKind
+from stepwell.web.ledger.models import Duty, DutyEvent, DutyState, EventKind, HandoverScope
 
 NOBODY = "nobody"
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
@@ -25,6 +25,12 @@ _ASKED = {
     "agree": ": answer", "licence": ": answer", "supply": ": answer",
     "result": ": action", "combination": ": action", "finding": ": action",
 }  # fmt: skip
+_HANDOVER_TITLES = {
+    EventKind.OFFERED: "Offered to {}",
+    EventKind.ACCEPTED: "Accepted by {}",
+    EventKind.OFFER_DECLINED: "Declined by {}",
+    EventKind.WITHDRAWN: "Offer to {} withdrawn",
+}
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -200,12 +206,14 @@ class DutyPresenter:
 
     @property
     def notes(self) -> list[tuple[str, str]]:
-        """Tags beside the heading: escalated, deferred, assigned, second look, approval."""
+        """Tags beside the heading: escalated, deferred, offered, assigned, second look, approval."""
         duty, found = self.duty, []
         if duty.is_open and duty.escalate_on is not None and duty.escalate_on <= self.on:
             found.append((f"escalated {clinician.date(duty.escalate_on)}", "red"))
         if duty.is_open and duty.shown_from is not None and duty.shown_from > self.on:
             found.append((f"put off until {clinician.date(duty.shown_from)}", "grey"))
+        if self.offer_note is not None:
+            found.append(self.offer_note)
         if duty.assigned_to is not None:
             name = "you" if duty.assigned_to_id == self.actor.user_id else duty.assigned_to.display_name
             found.append((f"assigned to {name}", "blue"))
@@ -214,6 +222,24 @@ class DutyPresenter:
         if duty.needs_approval:
             found.append(("needs local approval", "amber"))
         return found
+
+    @property
+    def is_offered_to_me(self) -> bool:
+        return self.is_open and self.duty.offered_to in self.actor.organisations
+
+    @property
+    def offer_note(self) -> tuple[str, str] | None:
+        """An offer that waits for an answer, and in red one that should have had it."""
+        offered = self.duty.offer if self.is_open and self.duty.offer_id is not None else None
+        if offered is None:
+            return None
+        to, by = self.names.get(offered.to_org, offered.to_org), clinician.date(offered.answer_by)
+        if self.is_offered_to_me:
+            sender = self.names.get(offered.from_org, offered.from_org)
+            return f"offered to you by {sender}, answer by {by}", "red" if offered.is_silent(self.on) else "amber"
+        if offered.is_silent(self.on):
+            return f"no answer from {to} by {by}: still {'yours' if self.is_mine else self.owner}", "red"
+        return f"offered to {to}, answer by {by}", "blue"
 
     @property
     def acknowledged(self) -> str:
@@ -379,6 +405,8 @@ class EventPresenter:
             return f"Answer: {event.detail['answer']}"
         if event.kind == EventKind.RESULT:
             return f"Result recorded: {self._result()}"
+        if event.kind in _HANDOVER_TITLES:
+            return _HANDOVER_TITLES[EventKind(event.kind)].format(self._org(event.detail["to"]))
         if event.kind == EventKind.UNDONE:
             return f"Undone: {EventKind(event.detail['undone']).label.lower()}"
         if event.kind == EventKind.MET:
@@ -390,7 +418,8 @@ class EventPresenter:
         test = known.test(detail["test"])
         label, unit = (test.label, test.unit or "") if test else (detail["test"], "")
         value = clinician.milli(detail["value_milli"], unit) if detail["value_milli"] is not None else "done"
-        return f"{label} {value} on {dates(detail['on'])}"
+        typed = f", typed as {detail['typed']}" if detail.get("typed") else ""
+        return f"{label} {value} on {dates(detail['on'])}{typed}"
 
     @property
     def who(self) -> str:
@@ -405,11 +434,18 @@ class EventPresenter:
     def lines(self) -> list[str]:
         """What changed, and the reason that was given."""
         found = [self._change(row) for row in self.event.detail.get("fields", [])]
+        if self.event.kind == EventKind.OFFERED:
+            found.append(self._offer_words())
         if self.event.detail.get("carries"):
             found.append("What had been arranged goes on.")
         if self.event.why:
             found.append(dates(self.event.why))
         return [line for line in found if line]
+
+    def _offer_words(self) -> str:
+        detail = self.event.detail
+        medicine = "Everything about the medicine. " if detail["scope"] == HandoverScope.MEDICINE else ""
+        return f"{medicine}To be answered by {dates(detail['answer_by'])}; until it is accepted nothing moves."
 
     def _change(self, row: Mapping[str, Any]) -> str:
         before, after = row["before"], row["after"]
@@ -422,7 +458,9 @@ class EventPresenter:
             case "escalate_on":
                 return f"Escalates: {_day(before)} → {_day(after)}"
             case "owner_org":
-                return f"Owner: {self._org(before)} → {self._org(after)}"
+                held = self.event.detail.get("held_by")
+                still = f", by the records; it stays with {self._org(held)}, who accepted it" if held else ""
+                return f"Owner: {self._org(before)} → {self._org(after)}{still}"
             case "owner_role":
                 return f"Role: {before or 'not named'} → {after or 'not named'}"
             case "rule_version":

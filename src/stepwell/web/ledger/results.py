@@ -1,10 +1,11 @@
-"""Typed results: read from a form, checked against the test's unit, the person and what is plausible."""
+"""Typed results: read from a form, brought to the test's unit, checked against the person and what is plausible."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from stepwell.errors import Refused
@@ -23,19 +24,42 @@ class Implausible(Refused):
 
 @dataclass(frozen=True, slots=True)
 class ResultEntry:
-    """`value_milli`: thousandths of the test's unit, None for a review or a process."""
+    """`value_milli`: thousandths of the test's unit, None for a review or a process. `typed` is what was typed where it was
+    converted from another unit, empty otherwise."""
 
     test: str
     value_milli: int | None
     on: date
+    typed: str = ""
 
 
-def to_milli(value: Decimal, label: str) -> int:
-    """Thousandths of a value as typed; Refused when it has more decimals than that."""
-    milli = value * 1000
-    if milli != milli.to_integral_value():
-        raise Refused(f"{label}: give at most three decimals.")
-    return int(milli)
+_VALUE = re.compile(r"^(?P<number>[+-]?\d+(?:\.(?P<decimals>\d+))?)\s*(?P<unit>\D.*)?$")
+_MOST_DIGITS = 9
+_MOST_DECIMALS = 3
+
+
+def read_value(text: str, test: known.Test) -> tuple[int, str]:
+    """A value as typed, with or without a unit ("0.7", "0.7 mmol/L", "700 umol/L"), in thousandths of the test's unit, and what
+    was typed where it was converted. Refused for what is no number, for a unit that knowledge has no factor for, below zero."""
+    unit = test.unit or ""
+    found = _VALUE.match(" ".join(text.split()))
+    if found is None:
+        raise Refused(f"{test.label} must be a number in {unit}, decimals after a point")
+    if found["number"].startswith("-"):
+        raise Refused(f"{test.label} cannot be below zero")
+    if len(found["decimals"] or "") > _MOST_DECIMALS:
+        raise Refused(f"{test.label}: give at most three decimals")
+    if len(found["number"].partition(".")[0].lstrip("+0")) > _MOST_DIGITS:
+        raise Refused(f"{test.label} is too large to be a result")
+    value, given = Decimal(found["number"]), (found["unit"] or "").strip()
+    if not given or known.plain_unit(given) == known.plain_unit(unit):
+        return int(value * 1000), ""
+    factor = known.unit_factors(test.test).get(known.plain_unit(given))
+    if factor is None:
+        raise Refused(f"{test.label} is recorded in {unit}; “{given}” cannot be converted here. Convert it and enter it in {unit}")
+    numerator, denominator = factor
+    milli = (value * 1000 * numerator / denominator).quantize(Decimal(1), rounding=ROUND_HALF_UP)
+    return int(milli), f"{found['number']} {given}"
 
 
 def check_result(entry: ResultEntry, person: PersonRecord, *, confirmed: bool) -> None:
@@ -58,6 +82,8 @@ def check_result(entry: ResultEntry, person: PersonRecord, *, confirmed: bool) -
         raise Refused(f"{test.label}: the value cannot be below zero.")
     if confirmed:
         return
+    if entry.typed:
+        raise Implausible(f"{test.label}: {entry.typed} is {clinician.milli(entry.value_milli, test.unit)}. Is it right?")
     last = next((row for row in person.last_results if row["test"] == entry.test and row["value_milli"]), None)
     if question := _doubt(test, entry, last):
         raise Implausible(f"{test.label} of {clinician.milli(entry.value_milli, test.unit)}: {question}")

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from stepwell.web.accounts import selectors as accounts
 from stepwell.web.core import access, clock
@@ -15,10 +15,14 @@ from stepwell.web.core.actor import Actor
 from stepwell.web.core.layout import Stamp
 from stepwell.web.ledger import known
 from stepwell.web.ledger.models import (
+    BulkAct,
     Duty,
     DutyEvent,
     DutyState,
     Evaluation,
+    Handover,
+    HandoverScope,
+    HandoverState,
     PackApproval,
     PendingEvaluation,
     PersonRecord,
@@ -26,6 +30,8 @@ from stepwell.web.ledger.models import (
 )
 
 NOBODY = "nobody"
+OFFERS_SHOWN = 200
+ANSWERED_KEPT = timedelta(days=28)
 RECENT = timedelta(days=365)
 
 
@@ -97,6 +103,19 @@ def search_people(actor: Actor, search: Search) -> list[PersonRecord]:
     return list(found.order_by("search_name", "birth_date", "person_id")[: SEARCH_LIMIT + 1])
 
 
+def organisations_near(person_ids: Collection[int], on: date) -> dict[int, set[str]]:
+    """For each person the organisations that have a relationship with them, and those that cover their practice."""
+    in_force = (Q(from_on__isnull=True) | Q(from_on__lte=on)) & (Q(to_on__isnull=True) | Q(to_on__gt=on))
+    found: dict[int, set[str]] = {person_id: set() for person_id in person_ids}
+    for person_id, code in Relationship.objects.filter(in_force, person_id__in=list(found)).values_list("person_id", "org_code"):
+        found[person_id].add(code)
+    practices = dict(PersonRecord.objects.filter(person_id__in=list(found)).exclude(gp_org="").values_list("person_id", "gp_org"))
+    covers = {code: [whole.code for whole in accounts.wholes_of(code, on) if whole.kind == "pcn"] for code in set(practices.values())}
+    for person_id, code in practices.items():
+        found[person_id] |= {code, *covers[code]}
+    return found
+
+
 # Organisations and staff
 
 
@@ -117,16 +136,22 @@ def assignable(actor: Actor) -> list[tuple[int, str]]:
 # Duties
 
 
+def duties_with_people(ids: Collection[int]) -> list[Duty]:
+    """Duties by key with all that a list shows of them, by person and due date."""
+    rows = Duty.objects.filter(pk__in=list(ids)).select_related("person", "assigned_to", "acknowledged_by", "offer")
+    return list(rows.order_by("person__search_name", "person_id", "due_on", "title", "pk"))
+
+
 def person_of_duty(duty_id: int) -> int | None:
     return Duty.objects.filter(pk=duty_id).values_list("person_id", flat=True).first()
 
 
 def duty_row(duty_id: int) -> Duty | None:
-    return Duty.objects.select_related("person", "assigned_to", "acknowledged_by").filter(pk=duty_id).first()
+    return Duty.objects.select_related("person", "assigned_to", "acknowledged_by", "offer").filter(pk=duty_id).first()
 
 
 def open_duties_of(person_id: int) -> list[Duty]:
-    rows = Duty.objects.filter(person_id=person_id, state=DutyState.OPEN).select_related("assigned_to", "acknowledged_by")
+    rows = Duty.objects.filter(person_id=person_id, state=DutyState.OPEN).select_related("assigned_to", "acknowledged_by", "offer")
     return list(rows.order_by("due_on", "title", "subject", "id"))
 
 
@@ -160,9 +185,93 @@ def tests_to_record(person_id: int, asked: Collection[str], *, by: date) -> list
     return sorted(found, key=lambda test: (test.unit is None, test.sample, test.label))
 
 
+def tests_named(keys: Iterable[str]) -> list[known.Test]:
+    """Tests by key in their order, those that take a result."""
+    found = (known.test(key) for key in dict.fromkeys(keys))
+    return [test for test in found if test is not None and test.takes_result]
+
+
 def undone_events(events: Iterable[DutyEvent]) -> set[int]:
     ids = [event.pk for event in events]
     return {pk for pk in DutyEvent.objects.filter(supersedes_id__in=ids).values_list("supersedes_id", flat=True) if pk}
+
+
+# What a page has seen, and what came later
+
+
+def events_after(duty: Duty, revision: int) -> list[DutyEvent]:
+    """The events of a duty that a page of this revision has not seen, the oldest first; never none."""
+    events = duty.events.select_related("by").order_by("id")
+    later = list(events[revision:]) if 0 <= revision < duty.revision else []
+    return later or list(events.reverse()[:1])
+
+
+def duties_about(person_id: int, tests: Collection[str]) -> QuerySet[Duty]:
+    """Every instance of a person's duties that a result of one of these tests may bear on."""
+    return Duty.objects.filter(person_id=person_id, test__in=list(tests))
+
+
+def duties_offered(offered: Handover) -> QuerySet[Duty]:
+    """What an offer is about, and the duty that it was made from."""
+    return Duty.objects.filter(Q(offer=offered) | Q(pk=offered.duty_id))
+
+
+def last_event(duties: QuerySet[Duty]) -> int:
+    """The last thing that happened to any of these duties: what a form about several has seen."""
+    return DutyEvent.objects.filter(duty__in=duties).aggregate(last=Max("id"))["last"] or 0
+
+
+def later_events(duties: QuerySet[Duty], seen: int | None) -> list[DutyEvent]:
+    """What happened to these duties after `seen`, the oldest first; none when no page was seen."""
+    if seen is None:
+        return []
+    return list(DutyEvent.objects.filter(duty__in=duties, pk__gt=seen).select_related("by", "duty").order_by("id"))
+
+
+# Hand-overs
+
+
+def handover_row(handover_id: int) -> Handover | None:
+    found = Handover.objects.select_related("person", "duty", "offered_by", "answered_by")
+    return found.filter(pk=handover_id).first()
+
+
+def _offers() -> QuerySet[Handover]:
+    """Offers with something left to hand over: a duty that was closed takes its offer with it."""
+    waits = Exists(Duty.objects.filter(offer=OuterRef("pk"), state=DutyState.OPEN))
+    found = Handover.objects.filter(Q(state=HandoverState.OPEN) & (Q(scope=HandoverScope.MEDICINE) | waits))
+    return found.select_related("person", "duty", "offered_by", "answered_by")
+
+
+def open_offers_of(person_id: int, organisations: Collection[str]) -> list[Handover]:
+    """Offers about a person that wait for an answer from or to these organisations."""
+    mine = Q(to_org__in=list(organisations)) | Q(from_org__in=list(organisations))
+    return list(_offers().filter(mine, person_id=person_id).order_by("answer_by", "id"))
+
+
+def offers_for(actor: Actor, *, ours: bool) -> list[Handover]:
+    """Open offers by (`ours`) or to the actor's organisations about people they may open, the longest waiting first."""
+    side = {"from_org__in": actor.organisations} if ours else {"to_org__in": actor.organisations}
+    found = _offers().filter(**side, person_id__in=visible_ids(actor, clock.today()))
+    return list(found.order_by("answer_by", "id")[:OFFERS_SHOWN])
+
+
+def answered_for(actor: Actor, on: date) -> list[Handover]:
+    """Offers by or to the actor's organisations that were answered lately, the newest first."""
+    mine = Q(to_org__in=actor.organisations) | Q(from_org__in=actor.organisations)
+    found = Handover.objects.filter(mine, answered_at__date__gte=on - ANSWERED_KEPT, person_id__in=visible_ids(actor, on))
+    return list(found.exclude(state=HandoverState.OPEN).select_related("person", "duty", "answered_by").order_by("-answered_at")[:50])
+
+
+def silent_offers(actor: Actor, on: date) -> int:
+    """How many offers by the actor's organisations had no answer in time."""
+    found = _offers().filter(from_org__in=actor.organisations, answer_by__lt=on)
+    return found.filter(person_id__in=visible_ids(actor, on)).count()
+
+
+def bulk_act_of(actor: Actor, bulk_id: int) -> BulkAct | None:
+    """An act on many duties, for whoever did it."""
+    return BulkAct.objects.filter(pk=bulk_id, by_id=actor.user_id, org_code=actor.organisation).first()
 
 
 def pending_since(person_id: int) -> PendingEvaluation | None:

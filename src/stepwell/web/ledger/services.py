@@ -1,14 +1,13 @@
-"""The verbs of the ledger: what people do with duties.
+"""The verbs of the ledger: what people do with duties. Handing over is in `handovers.py`, acts on many in `bulk_acts.py`.
 
-Each decides access, writes the event, what the engine has to know, and the audit in one transaction; then the person is
-evaluated outside it. The answer says whether the duties on the next page have already read the write.
+Each decides access, writes the event, what the engine has to know, and the audit in one transaction (`acts.py`); then the
+person is evaluated outside it. The answer says whether the duties on the next page have already read the write. `revision`
+is how much of the duty's history the actor had seen: `Stale` when there is more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -21,122 +20,77 @@ from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician
 from stepwell.web.core.gate import require
 from stepwell.web.core.permissions import Permission
-from stepwell.web.ledger import known, selectors
+from stepwell.web.ledger import handovers, known, selectors
+from stepwell.web.ledger.acts import (
+    NOBODY,
+    Stale,
+    Written,
+    acting_on,
+    acting_organisation,
+    check_revision,
+    evaluated,
+    lock_person,
+    needs_words,
+    not_in_future,
+    signed,
+    tell,
+)
 from stepwell.web.ledger.arrangement import derive
-from stepwell.web.ledger.evaluation import reevaluate, request_evaluation
+from stepwell.web.ledger.evaluation import request_evaluation
 from stepwell.web.ledger.models import (
+    HANDOVER_ANSWERS,
     Disposition,
     Duty,
     DutyEvent,
     DutyState,
     EventKind,
     OwnerAssertion,
-    PersonRecord,
     RecordedResult,
 )
 from stepwell.web.ledger.results import ResultEntry, check_result
 
-NOBODY = "nobody"
-SPECIALIST_KIND, PCN_KIND = "trust", "pcn"
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """`up_to_date` is False when the duties could not be evaluated at once: a retry is waiting."""
-
-    person_id: int
-    up_to_date: bool = True
-
-
-@contextmanager
-def _verb(actor: Actor, duty_id: int, permission: Permission, *, own_only: bool = True) -> Iterator[Duty]:
-    """The duty, locked, open and the actor's to act on; what the body does is one transaction."""
-    person_id = selectors.person_of_duty(duty_id)
-    if person_id is None:
-        raise Refused("There is no such duty.")
-    require(actor, permission, selectors.subject_of(person_id))
-    with transaction.atomic():
-        duty = Duty.objects.select_for_update().get(pk=duty_id)
-        if not duty.is_open:
-            closed = f" on {clinician.date(duty.closed_as_of)}" if duty.closed_as_of else ""
-            raise Refused(f"This duty was closed{closed} ({DutyState(duty.state).label.lower()}). Nothing was changed.")
-        if own_only:
-            _check_owner(actor, duty)
-        yield duty
-
-
-def _check_owner(actor: Actor, duty: Duty) -> None:
-    if duty.owner_org != NOBODY and duty.owner_org not in actor.organisations:
-        name = selectors.organisation_name(duty.owner_org)
-        raise Refused(f"This duty belongs to {name}: they decide about it. A result can be recorded by anybody who has it.")
-
-
-def _needs_words(why: str, ask: str) -> str:
-    words = " ".join(why.split())
-    if not words:
-        raise Refused(ask)
-    return words
-
-
-def _tell(
-    duty: Duty, kind: EventKind, actor: Actor, *, why: str = "", supersedes: DutyEvent | None = None, **detail: Any
-) -> DutyEvent:  # fmt: skip
-    """Append the event and its audit entry."""
-    event = DutyEvent.objects.create(
-        duty=duty,
-        kind=kind,
-        at=clock.now(),
-        by_id=actor.user_id,
-        role=actor.role,
-        org_code=actor.organisation,
-        why=why,
-        detail=detail,
-        supersedes=supersedes,
-        as_of=clock.today(),
-    )
-    audit.record_write(
-        actor, f"duty {kind.value}", person_id=duty.person_id, subject_type="duty", subject_id=duty.pk, reason=why
-    )  # fmt: skip
-    return event
-
+__all__ = [
+    "UNDOABLE", "Stale", "Written", "acknowledge", "assert_owner", "assign", "decline", "defer", "done_with_review", "end_agreement",
+    "not_applicable", "record_agreement", "record_results", "take", "undo",
+]  # fmt: skip
 
 # Arrangements: nothing the engine has to know
 
 
-def acknowledge(actor: Actor, duty_id: int) -> Written:
+def acknowledge(actor: Actor, duty_id: int, *, revision: int | None = None) -> Written:
     """ "I have seen it": also the second look that a new version of a rule asks for."""
-    with _verb(actor, duty_id, Permission.ACT_ON_DUTY) as duty:
-        event = _tell(duty, EventKind.ACKNOWLEDGED, actor, rule_version=duty.rule_version)
+    with acting_on(actor, duty_id, Permission.ACT_ON_DUTY, revision=revision) as duty:
+        event = tell(duty, EventKind.ACKNOWLEDGED, actor, rule_version=duty.rule_version)
         duty.acknowledged_by_id, duty.acknowledged_at, duty.second_look = actor.user_id, event.at, False
         duty.save(update_fields=["acknowledged_by", "acknowledged_at", "second_look"])
         return Written(duty.person_id)
 
 
-def assign(actor: Actor, duty_id: int, *, to_user_id: int | None, why: str = "") -> Written:
+def assign(actor: Actor, duty_id: int, *, to_user_id: int | None, why: str = "", revision: int | None = None) -> Written:
     """Name the colleague who will do it; None takes the name off again."""
     colleagues = {user_id: name for user_id, name in selectors.assignable(actor)}
     if to_user_id is not None and to_user_id not in colleagues:
         raise Refused(f"Choose somebody who works at {actor.organisation_name} today.")
-    with _verb(actor, duty_id, Permission.ACT_ON_DUTY) as duty:
+    with acting_on(actor, duty_id, Permission.ACT_ON_DUTY, revision=revision) as duty:
         name = colleagues.get(to_user_id, "") if to_user_id is not None else ""
-        _tell(duty, EventKind.ASSIGNED, actor, why=why, to=to_user_id, name=name)
+        tell(duty, EventKind.ASSIGNED, actor, why=why, to=to_user_id, name=name)
         duty.assigned_to_id = to_user_id
         duty.save(update_fields=["assigned_to"])
         return Written(duty.person_id)
 
 
-def take(actor: Actor, duty_id: int) -> Written:
+def take(actor: Actor, duty_id: int, *, revision: int | None = None) -> Written:
     """Assign it to oneself."""
-    return assign(actor, duty_id, to_user_id=actor.user_id)
+    return assign(actor, duty_id, to_user_id=actor.user_id, revision=revision)
 
 
-def defer(actor: Actor, duty_id: int, *, until: date, why: str) -> Written:
+def defer(actor: Actor, duty_id: int, *, until: date, why: str, revision: int | None = None) -> Written:
     """Show it again from `until`; the due date does not move (ruling 20)."""
-    words = _needs_words(why, "Say why it waits.")
+    words = needs_words(why, "Say why it waits.")
     if until <= clock.today():
         raise Refused("Choose a day after today to see it again.")
-    with _verb(actor, duty_id, Permission.ACT_ON_DUTY) as duty:
-        _tell(duty, EventKind.DEFERRED, actor, why=words, until=until.isoformat())
+    with acting_on(actor, duty_id, Permission.ACT_ON_DUTY, revision=revision) as duty:
+        tell(duty, EventKind.DEFERRED, actor, why=words, until=until.isoformat())
         duty.shown_from, duty.deferred_why = until, words
         duty.save(update_fields=["shown_from", "deferred_why"])
         return Written(duty.person_id)
@@ -145,42 +99,46 @@ def defer(actor: Actor, duty_id: int, *, until: date, why: str) -> Written:
 # Answers and results: the engine reads them
 
 
-def decline(actor: Actor, duty_id: int, *, on: date, why: str) -> Written:
+def decline(actor: Actor, duty_id: int, *, on: date, why: str, revision: int | None = None) -> Written:
     """The patient said no, for this cycle; the next is due one interval later (ruling 20)."""
-    return _answer(actor, duty_id, "declined", on=on, why=_needs_words(why, "Say what the patient said."))
+    words = needs_words(why, "Say what the patient said.")
+    return _answer(actor, duty_id, "declined", on=on, why=words, revision=revision)
 
 
-def not_applicable(actor: Actor, duty_id: int, *, why: str, until: date | None = None, ends_when: str = "") -> Written:
+def not_applicable(
+    actor: Actor, duty_id: int, *, why: str, until: date | None = None, ends_when: str = "", revision: int | None = None
+) -> Written:  # fmt: skip
     """It does not apply to this person, until a day or until the fact that would end it (ruling 20)."""
-    words = _needs_words(why, "Say why it does not apply.")
+    words = needs_words(why, "Say why it does not apply.")
     fact = " ".join(ends_when.split())
     if until is None and not fact:
         raise Refused("Say until when it does not apply, or what would make it apply again.")
     if until is not None and until <= clock.today():
         raise Refused("Choose a day after today from which it applies again.")
-    return _answer(actor, duty_id, "not applicable", on=clock.today(), why=words, until=until, ends_when=fact)
+    return _answer(actor, duty_id, "not applicable", on=clock.today(), why=words, until=until, ends_when=fact, revision=revision)
 
 
-def done_with_review(actor: Actor, duty_id: int, *, on: date, why: str) -> Written:
+def done_with_review(actor: Actor, duty_id: int, *, on: date, why: str, revision: int | None = None) -> Written:
     """Done without a figure: a review, a process, or something only an answer can close. `why` says what came of it."""
-    words = _needs_words(why, "Say what was done and what came of it.")
-    _not_in_future(on)
+    words = needs_words(why, "Say what was done and what came of it.")
+    not_in_future(on)
     duty = selectors.duty_row(duty_id)
     test = known.test(duty.test) if duty is not None and duty.test else None
     if test is None:
-        return _answer(actor, duty_id, "done", on=on, why=words)
+        return _answer(actor, duty_id, "done", on=on, why=words, revision=revision)
     if test.unit is not None:
         raise Refused(f"{test.label} needs its value: use Record result.")
-    with _verb(actor, duty_id, Permission.RECORD_RESULT, own_only=False) as locked:
+    with acting_on(actor, duty_id, Permission.RECORD_RESULT, revision=revision, own_only=False) as locked:
         _put_result(actor, locked.person_id, ResultEntry(test.test, None, on), why=words)
-    return _evaluated(locked.person_id)
+    return evaluated(locked.person_id)
 
 
 def _answer(
-    actor: Actor, duty_id: int, kind: str, *, on: date, why: str, until: date | None = None, ends_when: str = ""
+    actor: Actor, duty_id: int, kind: str, *, on: date, why: str, until: date | None = None, ends_when: str = "",
+    revision: int | None = None,
 ) -> Written:  # fmt: skip
-    _not_in_future(on)
-    with _verb(actor, duty_id, Permission.ACT_ON_DUTY) as duty:
+    not_in_future(on)
+    with acting_on(actor, duty_id, Permission.ACT_ON_DUTY, revision=revision) as duty:
         if duty.kind == "agree" and kind == "done":
             raise Refused("This closes by itself when somebody takes it on or an agreement is recorded.")
         detail: dict[str, Any] = {
@@ -189,13 +147,13 @@ def _answer(
             "until": until.isoformat() if until else None,
             "ends_when": ends_when,
         }
-        event = _tell(duty, EventKind.ANSWERED, actor, why=why, **detail)
+        event = tell(duty, EventKind.ANSWERED, actor, why=why, **detail)
         Disposition.objects.create(
             person_id=duty.person_id,
             recorded_at=event.at,
             recorded_by_id=actor.user_id,
             org_code=actor.organisation,
-            label=_label(why if not ends_when else f"{why} (until {ends_when})", actor, on),
+            label=signed(why if not ends_when else f"{why} (until {ends_when})", actor, on),
             event=event,
             rule_id=duty.rule_id,
             subject=duty.subject,
@@ -206,11 +164,16 @@ def _answer(
             ends_when=ends_when,
         )
         request_evaluation(duty.person_id)
-    return _evaluated(duty.person_id)
+    return evaluated(duty.person_id)
 
 
-def record_results(actor: Actor, person_id: int, entries: Sequence[ResultEntry], *, confirmed: bool = False) -> Written:
-    """Results typed in; each closes whatever it satisfies. Values outside what is plausible are refused until `confirmed`."""
+def record_results(
+    actor: Actor, person_id: int, entries: Sequence[ResultEntry], *, confirmed: bool = False, seen: int | None = None
+) -> Written:  # fmt: skip
+    """Results typed in; each closes whatever it satisfies. Values that may be a slip are refused until `confirmed`.
+
+    `seen` is the last event that the form knew of the duties about these tests; `Stale` when there is a later one.
+    """
     if not entries:
         raise Refused("Enter at least one result.")
     require(actor, Permission.RECORD_RESULT, selectors.subject_of(person_id))
@@ -218,10 +181,12 @@ def record_results(actor: Actor, person_id: int, entries: Sequence[ResultEntry],
     for entry in entries:
         check_result(entry, record, confirmed=confirmed)
     with transaction.atomic():
-        PersonRecord.objects.select_for_update().get(person_id=person_id)
+        lock_person(person_id)
+        if later := selectors.later_events(selectors.duties_about(person_id, {entry.test for entry in entries}), seen):
+            raise Stale(later)
         for entry in entries:
             _put_result(actor, person_id, entry)
-    return _evaluated(person_id)
+    return evaluated(person_id)
 
 
 def _put_result(actor: Actor, person_id: int, entry: ResultEntry, *, why: str = "") -> None:
@@ -232,19 +197,20 @@ def _put_result(actor: Actor, person_id: int, entry: ResultEntry, *, why: str = 
     if same.exists():
         raise Refused(f"This result of {clinician.date(entry.on)} is already recorded.")
     words = why or f"typed by {actor.display_name}"
+    typed = {"typed": entry.typed} if entry.typed else {}
     result = RecordedResult(
         person_id=person_id,
         recorded_at=clock.now(),
         recorded_by_id=actor.user_id,
         org_code=actor.organisation,
-        label=_label(words, actor, entry.on),
+        label=signed(words, actor, entry.on),
         test=entry.test,
         effective_on=entry.on,
         value_milli=entry.value_milli,
     )
     result.save()
     for duty in Duty.objects.filter(person_id=person_id, state=DutyState.OPEN, test=entry.test):
-        _tell(
+        tell(
             duty,
             EventKind.RESULT,
             actor,
@@ -253,6 +219,7 @@ def _put_result(actor: Actor, person_id: int, entry: ResultEntry, *, why: str = 
             test=entry.test,
             on=entry.on.isoformat(),
             value_milli=entry.value_milli,
+            **typed,
         )
     audit.record_write(
         actor, "record result", person_id=person_id, subject_type="recorded result", subject_id=result.pk, reason=entry.test
@@ -263,18 +230,18 @@ def _put_result(actor: Actor, person_id: int, entry: ResultEntry, *, why: str = 
 # Owners
 
 
-def assert_owner(actor: Actor, duty_id: int, *, why: str) -> Written:
+def assert_owner(actor: Actor, duty_id: int, *, why: str, revision: int | None = None) -> Written:
     """ "We take it on": from today this medicine is looked after by the actor's organisation, or by the practice it covers."""
-    words = _needs_words(why, "Say why you take it on.")
-    with _verb(actor, duty_id, Permission.AGREE_OWNERS, own_only=False) as duty:
+    words = needs_words(why, "Say why you take it on.")
+    with acting_on(actor, duty_id, Permission.AGREE_OWNERS, revision=revision, own_only=False) as duty:
         if duty.owner_org != NOBODY and duty.kind != "agree":
-            raise Refused("This duty has an owner. To move it, record an agreement.")
+            raise Refused("This duty has an owner. To move it, they hand it over, or you record an agreement.")
         if duty.subject not in known.substances():
             raise Refused("Take on each medicine by itself: this duty is about several.")
-        owner = _taking_organisation(actor, duty.person_id)
+        owner = acting_organisation(actor, duty.person_id)
         today = clock.today()
         label = f"{selectors.organisation_name(owner)} took it on, {clinician.date(today)} ({actor.display_name})"
-        event = _tell(duty, EventKind.TAKEN_ON, actor, why=words, substance=duty.subject, owner=owner)
+        event = tell(duty, EventKind.TAKEN_ON, actor, why=words, substance=duty.subject, owner=owner)
         OwnerAssertion.objects.create(
             person_id=duty.person_id,
             recorded_at=event.at,
@@ -288,16 +255,7 @@ def assert_owner(actor: Actor, duty_id: int, *, why: str) -> Written:
             from_on=today,
         )
         request_evaluation(duty.person_id)
-    return _evaluated(duty.person_id)
-
-
-def _taking_organisation(actor: Actor, person_id: int) -> str:
-    if actor.organisation_kind != PCN_KIND:
-        return actor.organisation
-    record = selectors.person(person_id)
-    if record.gp_org not in actor.covered:
-        raise Refused("A network takes a medicine on for the practice it covers; this person is registered elsewhere.")
-    return record.gp_org
+    return evaluated(duty.person_id)
 
 
 def record_agreement(actor: Actor, person_id: int, **values: Any) -> Written:
@@ -307,7 +265,7 @@ def record_agreement(actor: Actor, person_id: int, **values: Any) -> Written:
     with transaction.atomic():
         agreements.record_agreement(actor, subject, **values)
         request_evaluation(person_id)
-    return _evaluated(person_id)
+    return evaluated(person_id)
 
 
 def end_agreement(actor: Actor, person_id: int, agreement_id: int, *, to_on: date, why: str) -> Written:
@@ -316,7 +274,7 @@ def end_agreement(actor: Actor, person_id: int, agreement_id: int, *, to_on: dat
     with transaction.atomic():
         agreements.end_agreement(actor, subject, agreement_id, to_on=to_on, why=why)
         request_evaluation(person_id)
-    return _evaluated(person_id)
+    return evaluated(person_id)
 
 
 # Undo: another event
@@ -324,31 +282,44 @@ def end_agreement(actor: Actor, person_id: int, agreement_id: int, *, to_on: dat
 
 UNDOABLE = (
     EventKind.ACKNOWLEDGED, EventKind.ASSIGNED, EventKind.DEFERRED, EventKind.ANSWERED, EventKind.RESULT, EventKind.TAKEN_ON,
+    *HANDOVER_ANSWERS,
 )  # fmt: skip
 
 
-def undo(actor: Actor, event_id: int, *, why: str) -> Written:
+def undo(actor: Actor, event_id: int, *, why: str, revision: int | None = None) -> Written:
     """Take back what one's own organisation did. The event stays; another says that it was undone, and why."""
-    words = _needs_words(why, "Say why it is undone.")
+    words = needs_words(why, "Say why it is undone.")
     found = DutyEvent.objects.select_related("duty").filter(pk=event_id, kind__in=UNDOABLE).first()
     if found is None:
         raise Refused("There is nothing here that can be undone.")
-    permission = Permission.RECORD_RESULT if found.kind == EventKind.RESULT else Permission.ACT_ON_DUTY
-    require(actor, permission, selectors.subject_of(found.duty.person_id))
+    subject = selectors.subject_of(found.duty.person_id)
+    for permission in _undo_needs(found):
+        require(actor, permission, subject)
     if found.org_code not in actor.organisations:
         raise Refused(f"{selectors.organisation_name(found.org_code)} did this; they can undo it.")
-    engine_reads = found.kind in (EventKind.ANSWERED, EventKind.RESULT, EventKind.TAKEN_ON)
     with transaction.atomic():
-        duty = Duty.objects.select_for_update().get(pk=found.duty_id)
+        lock_person(found.duty.person_id)
+        duty = Duty.objects.get(pk=found.duty_id)
+        check_revision(duty, revision)
         if DutyEvent.objects.filter(supersedes=found).exists():
             raise Refused("This was already undone.")
-        _undo_rows(found)
-        for event in _same_act(found):
-            _tell(event.duty, EventKind.UNDONE, actor, why=words, supersedes=event, undone=event.kind)
-        derive(duty)
+        if found.kind in HANDOVER_ANSWERS:
+            engine_reads = handovers.undo_answer(actor, found, why=words)
+        else:
+            engine_reads = found.kind in (EventKind.ANSWERED, EventKind.RESULT, EventKind.TAKEN_ON)
+            _undo_rows(found)
+            for event in _same_act(found):
+                tell(event.duty, EventKind.UNDONE, actor, why=words, supersedes=event, undone=event.kind)
+            derive(duty)
         if engine_reads:
             request_evaluation(duty.person_id)
-    return _evaluated(duty.person_id) if engine_reads else Written(duty.person_id)
+    return evaluated(duty.person_id) if engine_reads else Written(duty.person_id)
+
+
+def _undo_needs(event: DutyEvent) -> tuple[Permission, ...]:
+    if event.kind in HANDOVER_ANSWERS:
+        return handovers.permissions(event.detail["scope"])
+    return (Permission.RECORD_RESULT if event.kind == EventKind.RESULT else Permission.ACT_ON_DUTY,)
 
 
 def _same_act(event: DutyEvent) -> list[DutyEvent]:
@@ -366,16 +337,3 @@ def _undo_rows(event: DutyEvent) -> None:
         RecordedResult.objects.filter(pk=event.detail["recorded_result"]).update(undone_at=now)
     Disposition.objects.filter(event=event).update(undone_at=now)
     OwnerAssertion.objects.filter(event=event).update(undone_at=now)
-
-
-def _evaluated(person_id: int) -> Written:
-    return Written(person_id, reevaluate(person_id))
-
-
-def _not_in_future(on: date) -> None:
-    if on > clock.today():
-        raise Refused("The day cannot be in the future.")
-
-
-def _label(words: str, actor: Actor, on: date) -> str:
-    return f"{words} ({actor.display_name}, {actor.organisation_name}, {clinician.date(on)})"[:300]

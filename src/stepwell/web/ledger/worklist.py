@@ -26,6 +26,7 @@ PAGE_SIZES = (25, 50, 100)
 class Tab(StrEnum):
     MINE = "mine"
     SOON = "soon"
+    OFFERED = "offered"
     WAITING = "waiting"
     NOBODY = "nobody"
     DONE = "done"
@@ -117,6 +118,8 @@ def _tab(actor: Actor, tab: Tab, on: date) -> Q:
             return is_open & mine & Q(due_on__lte=on)
         case Tab.SOON:
             return is_open & mine & Q(due_on__gt=on, due_on__lte=soon)
+        case Tab.OFFERED:
+            return is_open & Q(offered_to__gt="", offered_to__in=actor.organisations)
         case Tab.WAITING:
             return is_open & ~mine & ~Q(owner_org=NOBODY) & Q(due_on__lte=soon)
         case Tab.NOBODY:
@@ -150,7 +153,7 @@ def page_for(actor: Actor, query: Query, on: date) -> Page:
     ids = [row["person_id"] for row in people.order_by(*_order(query))[start : start + query.size]]
     records = PersonRecord.objects.in_bulk(ids)
     rows = {person_id: Row(records[person_id]) for person_id in ids}
-    for duty in duties.filter(person_id__in=ids).select_related("assigned_to").order_by("-priority", "due_on", "title", "subject"):
+    for duty in duties.filter(person_id__in=ids).select_related("assigned_to", "offer").order_by("-priority", "due_on", "title", "subject"):
         rows[duty.person_id].duties.append(duty)
     deferred = 0 if query.deferred else count_people(duties_for(actor, replace(query, deferred=True), on).filter(shown_from__gt=on))
     return Page(query, counts, list(rows.values()), total, deferred)

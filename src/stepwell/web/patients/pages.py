@@ -30,6 +30,11 @@ _DONE = {
     "agreed": "Agreement recorded.",
     "agreement-ended": "Agreement ended.",
     "undone": "Undone.",
+    "taken": "Assigned to you.",
+    "offered": "Offered. Until they accept, nothing moves.",
+    "offer-accepted": "Accepted: it is yours now.",
+    "offer-declined": "Declined: it stays where it was, and they read why.",
+    "offer-withdrawn": "The offer is withdrawn.",
     "evaluated": "Duties worked out again.",
 }
 SAID = _DONE | {f"{key}-waiting": f"{words} {_WAITING}" for key, words in _DONE.items()}
@@ -279,6 +284,7 @@ class PatientPage:
         self.also = known.marked(", ".join(self._in_short(row) for row in person.medicines if row["substance"] not in shown))
         self.may_agree = actor.may(Permission.AGREE_OWNERS)
         self.may_record = actor.may(Permission.RECORD_RESULT)
+        self.may_request = actor.may(Permission.ACT_ON_DUTY)
         self.may_see_registers = actor.may(Permission.VIEW_REGISTERS)
 
     def _on_a_register(self, person: PersonRecord) -> set[str]:
