@@ -22,6 +22,11 @@ from stepwell.web.coding import services as coding_services
 from stepwell.web.coding.models import CodingEvent, MatchEvent
 from stepwell.web.ledger import services
 from stepwell.web.ledger.models import Duty, DutyEvent
+from stepwell.web.week import saved
+from stepwell.web.week import services as week_services
+from stepwell.web.week.models import Arrangement, ViewEvent
+from stepwell.web.week.rota import Cell
+from stepwell.web.week.selectors import Asked
 from stepwell.web.whoiswho import services as whoiswho_services
 from stepwell.web.whoiswho.models import Link
 
@@ -74,6 +79,16 @@ PAGES = {
     "patients:show_reads": "/patients/{person}/who-looked",
     "agreements:record_agreement": "/patients/{person}/agreements/new",
     "agreements:end_agreement": "/patients/{person}/agreements/{agreement}/end",
+    "week:show_week": "/week",
+    "week:plan_rota": "/week/rota",
+    "week:list_minutes": "/week/minutes",
+    "week:set_minutes": "/week/minutes/blood",
+    "week:arrange_work": f"/week/patients/{{person}}/arrange?from={TODAY}&org={PRACTICE}&task=check&share=",
+    "week:undo_arrangement": "/week/arrangements/{arrangement}/undo",
+    "week:list_views": "/lists",
+    "week:change_view": "/lists/saved/{view}",
+    "week:save_view": "/lists/worklist/save",
+    "week:export_list": "/lists/worklist/export",
 }
 # Pages that another member of staff opens than the GP; by the beginning of the address' name.
 OPENED_BY = {
@@ -86,6 +101,8 @@ OPENED_BY = {
     "whoiswho:add_link": "manager",
     "whoiswho:change_link": "manager",
     "whoiswho:end_link": "manager",
+    "week:plan_rota": "manager",
+    "week:set_minutes": "manager",
 }
 # Walked before anybody is signed in. The second step is walked in tests/browser, half-way through signing in.
 OPEN_PAGES = {"accounts:sign_in": "/sign-in", "accounts:use_invitation": "/sign-in/invitation/{token}"}
@@ -141,7 +158,17 @@ def world(transactional_db, settings, tmp_path):
     coding_services.decide(world.actor("gp"), first["key"], substance=first["suggestions"][0]["substance"], why="Plainly a slip")
     _link(world)
     match_services.decide(world.actor("gp"), match_selectors.pairs_for(world.actor("gp"))[0]["key"], same=True, why="Asked them")
+    _week(world)
     return world
+
+
+def _week(world) -> None:
+    week_services.set_hours(
+        world.actor("manager"), TODAY, {Cell(TODAY, "nurse"): 60, Cell(TODAY, "nurse", world.members["nurse"].user_id): 30}
+    )
+    asked = Asked(world.actor("gp"), TODAY, TODAY, (PRACTICE,))
+    week_services.take_into_week(world.actor("gp"), asked, (world.ids["Iris"], PRACTICE, "check", ""), why="Comes on Monday anyway")
+    saved.save(world.actor("gp"), place="worklist", query="tab=soon", name="Coming up", shared=True)
 
 
 def _link(world) -> None:
@@ -172,6 +199,8 @@ def addresses(world):
         "method": TOTP.activate(world.members["gp"].user, generate_totp_secret()).instance.pk,
         "colleague": world.members["nurse"].user_id,
         "membership": world.members["nurse"].pk,
+        "arrangement": Arrangement.objects.get().pk,
+        "view": ViewEvent.objects.get().view,
     }
     world.members["gp"].user.set_password("a long walk down the steps")
     world.members["gp"].user.save()

@@ -21,6 +21,7 @@ _MONTHS = (
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+WORKBOOK_DAY = "dd-mmm-yyyy"  # how a workbook shows a day: the clinician profile's
 _UG_PER_MG, _UG_PER_G = 1_000, 1_000_000
 _THOUSANDTHS = 1_000
 _NEVER_WRAPPED = 20  # characters of a dose that stay on one line with its label; longer ones would not fit a phone
@@ -153,6 +154,13 @@ class Clinician(_Profile):
         months = int(days / 30.4375)
         return f"{months}m" if months < 24 else f"{months // 12}y"
 
+    @staticmethod
+    def hours(minutes: int) -> str:
+        """Working time: `12hr`, `4hr 30min`, `20min`, `1,040hr` (D+Tb-0030)."""
+        whole, rest = divmod(minutes, 60)
+        parts = [f"{whole:,}hr"] * bool(whole or not rest) + [f"{rest}min"] * bool(rest)
+        return " ".join(parts)
+
     def lateness(self, due: Date | None, on: Date, missing: str = "no date") -> str:
         """`9 days overdue`, `today`, `due 24-Nov-2026`: how a due date reads in a tag."""
         if due is None:
@@ -254,4 +262,5 @@ FILTERS: dict[str, Any] = {
     "dose": clinician.dose,
     "duration": clinician.duration,
     "counted": count,
+    "hours": clinician.hours,
 }

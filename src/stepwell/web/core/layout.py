@@ -65,14 +65,25 @@ class Notice:
     button: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ListTool:
+    """A link beside a list: another view of it, or something to do with it. `current`: it is the list shown."""
+
+    text: str
+    href: str
+    current: bool = False
+
+
 BeforeContact = Callable[[Collection[int], date], Mapping[int, Sequence[str]]]
 PatientPanel = Callable[[Actor, int, date], Panel | None]
 NoticeFor = Callable[[Actor], Sequence[Notice]]
+ListToolsFor = Callable[[Actor, str, str], Sequence[ListTool]]
 
 _navigation: dict[str, NavItem] = {}
 _before_contact: list[BeforeContact] = []
 _panels: dict[PatientPanel, int] = {}
 _notices: list[NoticeFor] = []
+_list_tools: list[ListToolsFor] = []
 _stamp: Callable[[Actor], Stamp | None] | None = None
 
 
@@ -116,6 +127,17 @@ def add_notice(provider: NoticeFor) -> None:
         _notices.append(provider)
 
 
+def add_list_tools(provider: ListToolsFor) -> None:
+    """`provider(actor, place, query)`: links beside the list of `place` ("worklist", "week", "register:lithium") as its address
+    asks for it. A page shows them with `{% set list_place = "worklist" %}{% include "core/list_tools.jinja" %}`."""
+    if provider not in _list_tools:
+        _list_tools.append(provider)
+
+
+def list_tools(actor: Actor | None, place: str, query: str) -> list[ListTool]:
+    return [tool for provider in _list_tools for tool in provider(actor, place, query)] if actor else []
+
+
 def navigation_for(actor: Actor | None) -> list[NavItem]:
     if actor is None:
         return []
@@ -139,6 +161,7 @@ def context(request: HttpRequest) -> Mapping[str, Any]:
         "current_view": match.view_name if match else "",
         "stamp": _stamp_for(actor),
         "notices": _notices_for(actor),
+        "list_tools": lambda place: list_tools(actor, place, request.META.get("QUERY_STRING", "")),
         "demo": settings.DEMO,
         "cspNonce": csp_nonce(request),
         "signs_out_at": clock.now() + timedelta(seconds=settings.IDLE_SECONDS) if actor else None,

@@ -254,6 +254,13 @@ class MemberRow:
         return [_medicine(medicine) for medicine in self.row.person.medicines if medicine["substance"] in wanted]
 
     @property
+    def medicine_words(self) -> list[str]:
+        """The same without markup, for a file."""
+        wanted = unbarred(self.row.substances)
+        own = [medicine for medicine in self.row.person.medicines if medicine["substance"] in wanted]
+        return [f"{known.medicine(medicine['substance'])} {dose_words(medicine)}".strip() for medicine in own]
+
+    @property
     def since(self) -> date | None:
         return self.row.entered_on
 

@@ -251,17 +251,36 @@ def page_for(seen: Seen, register: str, query: Query) -> Page:
     query = replace(query, page=min(max(query.page, 1), max(1, -(-total // query.size))))
     start = (query.page - 1) * query.size
     page = Page(query, register, total=total, tabs=tabs)
+    _fill(seen, page, slice(start, start + query.size))
+    return page
+
+
+def size_of(seen: Seen, register: str, query: Query) -> int:
+    """How many rows the list has."""
+    if query.who is Who.LEFT:
+        return leavers(seen, register, query).count()
+    return members(seen, register).filter(condition(query, seen)).count()
+
+
+def everybody(seen: Seen, register: str, query: Query) -> Page:
+    """The whole list, in its order, without pages and tabs."""
+    page = Page(query, register, total=size_of(seen, register, query))
+    _fill(seen, page, slice(None))
+    return page
+
+
+def _fill(seen: Seen, page: Page, part: slice) -> None:
+    query, register = page.query, page.register
     if query.who is Who.LEFT:
         rows = leavers(seen, register, query).select_related("person").order_by("-left_on", "person_id", "id")
-        page.left = list(rows[start : start + query.size])
-        return page
-    found = base.filter(condition(query, seen)).select_related("person")
-    page.rows = list(found.order_by(*_order(query))[start : start + query.size])
+        page.left = list(rows[part])
+        return
+    found = members(seen, register).filter(condition(query, seen)).select_related("person")
+    page.rows = list(found.order_by(*_order(query))[part])
     line = known_loads.line(query.line)
     load = line.load if line else load_of.load if (load_of := known_loads.register_load(register)) else None
     if load:
         page.loads = {row.person_id: row for row in Load.objects.filter(load=load, person_id__in=[row.person_id for row in page.rows])}
-    return page
 
 
 def _tabs(seen: Seen, base: QuerySet[Membership], register: str, query: Query) -> dict[Who, int]:
