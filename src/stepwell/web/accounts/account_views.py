@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, cast
 
 from django.contrib.auth import update_session_auth_hash
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -19,7 +19,7 @@ from stepwell.web.accounts.forms import ChangePasswordForm, ConfirmAppForm, cred
 from stepwell.web.accounts.models import Membership, User
 from stepwell.web.accounts.roles import role
 from stepwell.web.accounts.views import FORM_METHODS, plain, saying
-from stepwell.web.core import clock
+from stepwell.web.core import audit, clock
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.declare import no_patient_data
 
@@ -94,7 +94,7 @@ def end_other_sessions(request: HttpRequest) -> HttpResponse:
 def change_password(request: HttpRequest) -> HttpResponse:
     actor, user = _who(request)
     if not user.has_usable_password():
-        return redirect("accounts:show_account")
+        raise Http404
     form = ChangePasswordForm(request.POST if request.method == "POST" else None, user=user)
     if request.method == "POST" and form.is_valid():
         services.change_password(actor, user, form.cleaned_data["new"])
@@ -187,7 +187,7 @@ def remove_method(request: HttpRequest, method_id: int) -> HttpResponse:
     actor, user = _who(request)
     method = next((each for each in second_step.methods_of(user) if each.id == method_id and each.kind != "codes"), None)
     if method is None:
-        return _back("removed")
+        raise Http404
     wrong = ""
     if request.method == "POST":
         try:
@@ -206,6 +206,6 @@ def unlink_provider(request: HttpRequest, key: str) -> HttpResponse:
     actor, user = _who(request)
     try:
         providers.unlink(actor, user, key)
-    except Refused:
-        return _back("removed")
+    except Refused as refusal:
+        audit.record_refusal(actor, "unlink sign-in", reason=str(refusal))
     return _back("unlinked")

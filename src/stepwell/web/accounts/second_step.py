@@ -171,6 +171,8 @@ def registration_options(user: User) -> dict[str, Any]:
 def add_passkey(actor: Actor, user: User, name: str, credential: Any) -> list[str]:
     """Keep a passkey the browser has made. Gives recovery codes when this is the first second step."""
     try:
+        if not isinstance(credential, dict):
+            raise TypeError("a passkey answers with an object")
         webauthn.parse_registration_response(credential)
         made = webauthn.complete_registration(credential)
     except (ValidationError, ValueError, TypeError, KeyError) as error:
@@ -190,6 +192,8 @@ def request_options(user: User | None = None) -> dict[str, Any]:
 def check_passkey(credential: Any, user: User | None = None) -> User:
     """Whose passkey answered. Refused when it is unknown, not this user's, or answers another challenge."""
     try:
+        if not isinstance(credential, dict):
+            raise TypeError("a passkey answers with an object")
         webauthn.parse_authentication_response(credential)
         found = user or webauthn.extract_user_from_response(credential)
         row = webauthn.complete_authentication(found, credential)

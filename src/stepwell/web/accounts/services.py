@@ -159,6 +159,8 @@ def add_membership(
         raise Refused("You cannot give yourself a role. Ask somebody else who manages staff.")
     if to_on is not None and to_on <= from_on:
         raise Refused("The last day must be after the first.")
+    if actor.user_id is not None:
+        _check_not_twice(user, organisation, role_key, from_on, to_on)
     row, created = Membership.objects.get_or_create(
         user=user, organisation=organisation, role=role_key, from_on=from_on, defaults={"to_on": to_on}
     )
@@ -189,6 +191,15 @@ def end_membership(actor: Actor, membership: Membership, *, to_on: date) -> Memb
     return membership
 
 
+def _check_not_twice(user: User, organisation: Organisation, role_key: str, from_on: date, to_on: date | None) -> None:
+    there = Membership.objects.filter(user=user, organisation=organisation, role=role_key)
+    there = there.filter(Q(to_on__isnull=True) | Q(to_on__gt=from_on) | Q(from_on=from_on))
+    if to_on is not None:
+        there = there.filter(from_on__lt=to_on)
+    if row := there.first():
+        raise Refused(f"{user.display_name} has this role from {clinician.date(row.from_on)} already.")
+
+
 def _may_manage(actor: Actor, organisation: Organisation) -> None:
     """The software itself (a command, the demo) may; staff may for the organisation they act for, not for those it covers."""
     if actor.user_id is None:
@@ -213,6 +224,8 @@ def seed(actor: Actor, plan: Mapping[str, Any], *, from_on: date) -> None:
     `organisations` {code: {name, kind, covers: [codes], parts: [codes]}}, `people` [{username, title, name, persona, works:
     [{at, as}]}].
     """
+    if not isinstance(plan.get("organisations"), Mapping):
+        raise Refused("The plan names no organisations: write organisations: {CODE: {name: ..., kind: ...}}.")
     rows = {
         code: create_organisation(actor, code=code, name=row["name"], kind=row["kind"]) for code, row in plan["organisations"].items()
     }  # fmt: skip
@@ -294,7 +307,12 @@ def needs_fresh_sign_in(request: HttpRequest, minutes: int = RECENT_MINUTES) -> 
     """
     if signed_in_recently(request, minutes):
         return None
-    back = request.get_full_path() if request.method in {"GET", "HEAD"} else _path_of_referer(request)
+    if request.method in {"GET", "HEAD"}:
+        back = request.get_full_path()
+    else:
+        back = _path_of_referer(request)
+        actor: Actor | None = getattr(request, "actor", None)
+        audit.record_refusal(actor or Actor.system("sign-in"), "act without a fresh sign-in", reason="asked to sign in again")
     return HttpResponseRedirect(f"{reverse('accounts:sign_in_again')}?{urlencode({'next': back})}")
 
 

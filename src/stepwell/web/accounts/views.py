@@ -193,6 +193,8 @@ def check_second_step(request: HttpRequest) -> HttpResponse:
     """A code or a passkey, after the password."""
     pending = pending_of(request)
     if pending is None:
+        if request.method == "POST":
+            audit.record_refusal(Actor.system("sign-in"), "second step", reason="no first step, or too long ago")
         return redirect("accounts:sign_in")
     credential, _ = credential_of(request.POST)
     form = CodeForm(request.POST if request.method == "POST" and credential is None else None)

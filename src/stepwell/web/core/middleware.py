@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 from django.conf import settings
 from django.core.signals import request_finished
@@ -66,6 +67,11 @@ class AuditedMiddleware:
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
+        """The last of all before the view: what the others turned away (not signed in, no role) never comes here, did nothing and
+        shows nobody."""
+        request.view_reached = True  # type: ignore[attr-defined]
+
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         context = request_context.current()
@@ -79,7 +85,9 @@ class AuditedMiddleware:
     @staticmethod
     def _must_be_recorded(request: HttpRequest, response: HttpResponse) -> bool:
         match = request.resolver_match
-        if match is None or getattr(response, "error_page", False) or response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        if match is None or not getattr(request, "view_reached", False):
+            return False
+        if getattr(response, "error_page", False) or response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             return False
         refused = response.status_code >= 400
         if request.method in {"GET", "HEAD"} or refused:

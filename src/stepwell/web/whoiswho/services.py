@@ -66,11 +66,12 @@ def change_link(actor: Actor, link_id: int, *, details: Details, version: int) -
     link = _locked(actor, link_id, version)
     _check(details)
     changed = {name: [getattr(link, name), value] for name, value in asdict(details).items() if getattr(link, name) != value}
-    if changed:
-        for name, value in asdict(details).items():
-            setattr(link, name, value)
-        link.save(update_fields=list(asdict(details)))
-        _event(actor, link, "changed", changed)
+    if not changed:
+        raise Refused("Nothing is different from before.")
+    for name, value in asdict(details).items():
+        setattr(link, name, value)
+    link.save(update_fields=list(asdict(details)))
+    _event(actor, link, "changed", changed)
     return link
 
 
