@@ -20,8 +20,8 @@ from stepwell.web.coding import match_selectors, match_services
 from stepwell.web.coding import selectors as coding
 from stepwell.web.coding import services as coding_services
 from stepwell.web.coding.models import CodingEvent, MatchEvent
-from stepwell.web.ledger import services
-from stepwell.web.ledger.models import Duty, DutyEvent
+from stepwell.web.ledger import bulk_acts, handovers, services
+from stepwell.web.ledger.models import BulkAct, Duty, DutyEvent, Handover
 from stepwell.web.week import saved
 from stepwell.web.week import services as week_services
 from stepwell.web.week.models import Arrangement, ViewEvent
@@ -61,6 +61,12 @@ PAGES = {
     "ledger:take_on_duty": "/duties/{agree}/take-on",
     "ledger:undo_event": "/events/{event}/undo",
     "ledger:record_results": "/patients/{person}/results",
+    "ledger:hand_over_duty": "/duties/{duty}/hand-over",
+    "ledger:list_handovers": "/hand-overs",
+    "ledger:answer_handover": "/hand-overs/{handover}",
+    "ledger:withdraw_handover": "/hand-overs/{handover}/withdraw",
+    "ledger:show_bulk_act": "/worklist/acts/{bulk}",
+    "ledger:print_request": "/patients/{person}/request",
     "ledger:approve_pack": "/knowledge",
     "library:list_entries": "/library",
     "library:show_entry": "/library/rule/antipsychotic.weight",
@@ -123,6 +129,8 @@ NO_PAGE = {
     "accounts:end_other_sessions",
     "accounts:unlink_provider",
     "ledger:acknowledge_duty",
+    "ledger:take_duty",
+    "ledger:act_on_duties",
     "ledger:evaluate_person",
 }
 IRIS = [
@@ -154,6 +162,9 @@ def world(transactional_db, settings, tmp_path):
     agreed = TODAY - timedelta(400)
     services.record_agreement(world.actor("gp"), world.ids["Iris"], substance="lithium", agreed_on=agreed, from_on=agreed, **terms)
     services.acknowledge(world.actor("gp"), _duty().pk)
+    handovers.offer(world.actor("gp"), _duty().pk, to_org=TRUST, why="They see her every week")
+    others = Duty.objects.filter(owner_org=PRACTICE, state="open", acknowledged_at=None)[:2]
+    bulk_acts.perform(world.actor("gp"), bulk_acts.Act.SEEN, {duty.pk: duty.revision for duty in others}, bulk_acts.Details())
     first = coding.products_for(world.actor("gp"))[0]
     coding_services.decide(world.actor("gp"), first["key"], substance=first["suggestions"][0]["substance"], why="Plainly a slip")
     _link(world)
@@ -188,7 +199,9 @@ def addresses(world):
     numbers = {
         "duty": _duty().pk,
         "agree": Duty.objects.get(state="open", kind="agree").pk,
-        "event": DutyEvent.objects.get(kind="acknowledged").pk,
+        "event": DutyEvent.objects.filter(kind="acknowledged").first().pk,
+        "handover": Handover.objects.get().pk,
+        "bulk": BulkAct.objects.get().pk,
         "person": world.ids["Iris"],
         "agreement": Agreement.objects.get().pk,
         "product": coding.products_for(world.actor("gp"))[0]["key"],
