@@ -44,7 +44,11 @@ BROKEN = {
     "what lapsed long ago is forgotten": ("listed", "AND NOT g.answered", "AND g.answered"),
     "a stay in hospital covers nothing": ("admissions", "b.days_since <= $carry_cap_days + $grace_days", "b.days_since < 0"),
     "a load counts from the first change of dose, not the last": ("totals", "max(p.last_change_on)", "min(p.last_change_on)"),
-    "a run of results begins at its last": ("triggers", "ORDER BY r.on_date) AS place", "ORDER BY r.on_date DESC) AS place"),
+    "a run of results begins at its last": (
+        "triggers",
+        "ORDER BY t.turn, t.on_date) AS place",
+        "ORDER BY t.turn, t.on_date DESC) AS place",
+    ),
     "who must agree is asked where all is met": (
         "agree",
         "WHERE d.state = 'open' AND o.owner_org = 'nobody'",

@@ -76,7 +76,17 @@ def random_knowledge(dice: Dice) -> dict[str, pa.Table]:
         "k_point": table("k_point", points),
         "k_when": table("k_when", whens),
         "k_band": table("k_band", bands),
+        "k_risk": table("k_risk", _risks(roll, [band["rule_id"] for band in bands])),
     }
+
+
+def _risks(roll: Roll, rule_ids: list[str]) -> list[dict[str, Any]]:
+    """Every result rule in one of three parts, now and then in a second one."""
+    return [
+        {"risk": "one", "part": part, "label": f"part {part}", "within_months": roll.choose([None, 3, 12]), "rule_id": rule_id}
+        for rule_id in rule_ids
+        for part in roll.several(["a", "b", "c"], 1, 2)
+    ]
 
 
 def _band(roll: Roll) -> dict[str, Any]:
@@ -93,6 +103,7 @@ def _band(roll: Roll) -> dict[str, Any]:
         "high_milli": high,
         "low_closed": roll.boolean(),
         "high_closed": roll.boolean(),
+        **roll.choose([{}, {"again_days": 0}, {"again_days": 28}, {"again_months": 3, "again_days": 0}]),
     }
 
 
@@ -165,6 +176,8 @@ ASKED = [
     ("missed", "", ">=", 1),
     ("interpreter", "", "is", None),
     ("repeats", "", ">=", 1),
+    ("risk", "one", ">=", 1),
+    ("risk", "one", ">=", 2),
 ]
 
 

@@ -106,7 +106,7 @@ FAULTS = {
     "registers": ("$as_of < add_months", "$as_of >= add_months"),
     "results": ("o.effective_on <= $as_of", "o.effective_on < DATE '2026-01-15'"),
     "falls": ("b.band <> b.highest_band", "b.band = b.highest_band"),
-    "triggers": ("ORDER BY r.on_date) AS place", "ORDER BY r.on_date DESC) AS place"),
+    "triggers": ("ORDER BY t.turn, t.on_date) AS place", "ORDER BY t.turn, t.on_date DESC) AS place"),
     "totals": ("sum(coalesce(p.value, 0))", "max(coalesce(p.value, 0))"),
     "gaps": ("a.base_on + CAST(a.late_days AS INTEGER) AS due_on", "a.base_on AS due_on"),
     "holding": ("c.conditions = c.held", "c.held > 0"),

@@ -104,6 +104,7 @@ WIDE_RULES = [
     rule("covered.low", kind="finding", set_name="greek"),
     rule("weight.rise", kind="result", set_name="greek", per="class", test="review"),
     rule("level.fall", kind="result", set_name="alpha", test="repeat"),
+    rule("risk.two", kind="finding", set_name="greek", per="class", lookback_months=0),
 ]
 WIDE_POINTS = [
     *POINTS,
@@ -111,17 +112,32 @@ WIDE_POINTS = [
     point("covered.low", "trigger", 1, "window", anchor="trigger", due_days=30),
     point("weight.rise", "trigger", 1, "window", anchor="trigger", due_days=30),
     point("level.fall", "trigger", 1, "window", anchor="trigger", due_days=7, lapse_days=90),
+    point("risk.two", "ongoing", 1, "ongoing", anchor="trigger", every_months=12, due_days=28),
 ]
 WIDE_WHENS: list[dict[str, Any]] = [
     *WHENS,
     *when("sum.high", [("load", "sum", ">=", 20_000)], [("count", "greek", ">=", 2), ("has", "fall", "is", None)]),
     *when("covered.low", [("covered", "*", "<", 80)], [("early", "*", ">=", 1)]),
+    *when("risk.two", [("risk", "one", ">=", 2)]),
     *when("greek.nobody", [("has", "pregnancy", "is", None)], part="unless"),
 ]
 WIDE_BANDS: list[dict[str, Any]] = [
-    {"rule_id": "level.high", "test": "level", "low_milli": 1_000, "low_closed": True, "high_milli": 2_000, "high_closed": False},
+    {
+        "rule_id": "level.high",
+        "test": "level",
+        "low_milli": 1_000,
+        "low_closed": True,
+        "high_milli": 2_000,
+        "high_closed": False,
+        "again_days": 28,
+    },
     {"rule_id": "weight.rise", "test": "weight", "measure": "rise percent", "low_milli": 500, "low_closed": True},
     {"rule_id": "level.fall", "test": "level", "measure": "fall within", "within_days": 90, "low_milli": 200, "low_closed": True},
+]
+WIDE_RISKS: list[dict[str, Any]] = [
+    {"risk": "one", "part": "level", "label": "level", "rule_id": "level.high"},
+    {"risk": "one", "part": "level", "label": "level", "rule_id": "level.fall"},
+    {"risk": "one", "part": "weight", "label": "body weight", "within_months": 12, "rule_id": "weight.rise"},
 ]
 WIDE_PRIORITY: list[dict[str, Any]] = [
     {"reason": "supply", "grp": "harm", "label": "supply", "points": 3, "kind": "needs", "subject": "supply", "cap": 5},
@@ -191,5 +207,6 @@ def wide_knowledge(
             "k_condition_code", [{"condition": name, "code_system": "snomed", "code": code} for name, code in CONDITION_CODES]
         ),
         "k_band": table("k_band", WIDE_BANDS),
+        "k_risk": table("k_risk", WIDE_RISKS),
         "k_priority": more("k_priority", WIDE_PRIORITY),
     }

@@ -47,6 +47,7 @@ KEYS = {
     "k_when": ("rule_id", "part", "grp", "seq"),
     "k_band": ("rule_id",),
     "k_priority": ("reason",),
+    "k_risk": ("risk", "part", "rule_id"),
 }
 
 
@@ -77,6 +78,7 @@ def test_keys_are_unique(tables, name: str) -> None:
         ("k_point", "rule_id", "k_rule", "rule_id"),
         ("k_when", "rule_id", "k_rule", "rule_id"),
         ("k_band", "test", "k_test", "test"),
+        ("k_risk", "rule_id", "k_band", "rule_id"),
         ("k_test_code", "test", "k_test", "test"),
         ("k_indication", "condition", "k_condition_code", "condition"),
     ],

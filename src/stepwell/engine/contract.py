@@ -144,8 +144,8 @@ roads        INTEGER  provenances joined in it
                 """
 person_id BIGINT   person
 fact      VARCHAR  one of knowledge.tables.FACTS
-subject   VARCHAR  condition; substance or set; test; load; register group; empty where it has none
-value     BIGINT   1, or in the unit of the fact: docs/engine.md 5 and 14
+subject   VARCHAR  condition; substance or set; test; load; register group; risk; empty where it has none
+value     BIGINT   1, or in the unit of the fact: docs/engine.md 5, 14 and 17
 from_on   DATE     since when, null when it has no date
 evidence  VARCHAR  where it was read, in words
 """
@@ -207,3 +207,6 @@ points    INTEGER  points
         ),
     )
 }
+
+# What a ledger keeps of an evaluation: all but the steps on the way, which only explanations and previews read again.
+FOR_LEDGER: tuple[str, ...] = tuple(name for name in TABLES if name not in ("courses", "facts"))

@@ -177,6 +177,8 @@ def why_gone(*, rules: Collection[str] | None = None, stopped: Collection[str] =
             return f"No current course of {duty.key.subject} on record"
         if duty.need.kind == "finding":
             return "What was found is no longer so"
+        if duty.need.kind == "result":
+            return "The last result is no longer out of range, or the rule no longer applies"
         return "No longer owed: the records, the rule or an agreement changed"
 
     return tell

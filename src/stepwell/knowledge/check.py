@@ -60,6 +60,8 @@ def check(raw: Raw) -> list[Finding]:
         check_loads.patches,
         check_loads.interactions,
         check_rules.rules,
+        check_rules.risks,
+        check_rules.options,
         check_rules.priority,
         check_minutes.minutes,
         _products,
@@ -188,6 +190,11 @@ def _tests(raw: Raw) -> Iterable[Finding]:
             yield at(entry, ("kind",), "a measurement needs a unit: add 'unit:'")
         if test.kind != "measurement" and test.unit:
             yield at(entry, ("unit",), f"a {test.kind} has no unit: delete it or make the kind 'measurement'")
+        for index, other in enumerate(test.also):
+            if other not in raw.known("tests"):
+                yield at(entry, ("also", index), near(other, raw.known("tests"), "a test"))
+            elif other in raw.sections["tests"] and not raw.sections["tests"][other].value.unit:
+                yield at(entry, ("also", index), f"'{other}' has no value to ask for: name a measurement")
         yield from _uses(entry, "tests", raw)
 
 

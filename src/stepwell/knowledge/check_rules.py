@@ -24,6 +24,7 @@ ALWAYS_COMPARED = {
     "covered": "in percent",
     "count": "as a number of medicines",
     "classes": "as a number of registers",
+    "risk": "as a number of parts",
 }
 WHOLE = (*ALWAYS_COMPARED, "early", "missed", "repeats")
 NEED_KINDS = ("monitor", "review", "result", "combination", "licence", "agree", "finding", "supply")
@@ -47,6 +48,7 @@ def _when(entry: Entry, path: tuple[str | int, ...], when: model.When | model.Pr
         "load": (raw.known("loads"), "a load"),
         "classes": (groups, "a group of registers"),
         "sex": (("female", "male"), "'female' or 'male'"),
+        "risk": (raw.known("risks"), "a risk"),
     }
     if fact in NO_SUBJECT:
         if when.subject:
@@ -90,6 +92,7 @@ def rules(raw: Raw) -> Iterable[Finding]:
             )
         if (rule.kind == "result") != (rule.band is not None):
             yield at(entry, ("kind",), "a result rule has a 'band', and only a result rule has one: add it or change the kind")
+        yield from _options(entry, rule, raw)
         if rule.kind in ("combination",) and rule.per != "class":
             yield at(entry, ("per",), "a combination is about classes: write 'per: class'")
         if rule.kind == "finding" and not rule.applies:
@@ -129,6 +132,49 @@ def rules(raw: Raw) -> Iterable[Finding]:
                 )
         yield from _band(entry, rule, raw)
         yield from _points(entry, rule, raw)
+
+
+def _options(entry: Entry, rule: model.Rule, raw: Raw) -> Iterable[Finding]:
+    for index, key in enumerate(rule.options):
+        if key not in raw.known("options"):
+            yield at(entry, ("options", index), near(key, raw.known("options"), "an option"))
+    if rule.kind == "result" and not rule.options:
+        yield at(entry, ("kind",), "a result rule says what may be done about it: add 'options:' with keys of options.yaml")
+    if rule.options and rule.kind not in ("result", "finding"):
+        yield at(entry, ("options",), "options belong to a result or a finding that a person acts on: delete them")
+    if rule.options and rule.kind == "finding" and rule.test is not None:
+        yield at(entry, ("options",), "what a result of a test closes asks for no option: delete 'test' or 'options'")
+    if rule.again is not None and rule.kind != "result":
+        yield at(entry, ("again",), "only a result can be raised anew by a later result: delete 'again'")
+
+
+def risks(raw: Raw) -> Iterable[Finding]:
+    rules, known = raw.sections["rules"], raw.known("rules")
+    for entry in raw.sections["risks"].values():
+        risk: model.Risk = entry.value
+        if risk.within and length(risk.within).days:
+            yield at(entry, ("within",), "the age of a result is counted in whole months: write for example '24 months'")
+        seen: set[str] = set()
+        for index, part in enumerate(risk.parts):
+            if part.part in seen:
+                yield at(entry, ("parts", index, "part"), f"the part '{part.part}' is there twice: join their rules")
+            seen.add(part.part)
+            for place, key in enumerate(part.rules):
+                here = ("parts", index, "rules", place)
+                if key not in known:
+                    yield at(entry, here, near(key, known, "a rule"))
+                elif key in rules and rules[key].value.kind != "result":
+                    yield at(entry, here, f"'{key}' is not raised by a result: name rules of kind 'result'")
+
+
+def options(raw: Raw) -> Iterable[Finding]:
+    """Every option is named by a rule; where one asks for a reason there are reasons to choose from."""
+    used = {key for entry in raw.sections["rules"].values() for key in entry.value.options}
+    for key, entry in raw.sections["options"].items():
+        if key not in used:
+            yield at(entry, ("option",), f"no rule names the option '{key}': name it in 'options' of a rule or delete it")
+        if entry.value.needs_reason and not raw.known("clinical_reasons"):
+            yield at(entry, ("needs_reason",), "there are no clinical reasons to choose from: write them in clinical-reasons.yaml")
 
 
 def _band(entry: Entry, rule: model.Rule, raw: Raw) -> Iterable[Finding]:

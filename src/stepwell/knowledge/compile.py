@@ -38,6 +38,9 @@ class Knowledge:
     rules: Mapping[str, model.Rule]
     priority: Mapping[str, model.Priority]
     minutes: Mapping[str, model.Minutes]
+    risks: Mapping[str, model.Risk]
+    options: Mapping[str, model.Option]
+    clinical_reasons: Mapping[str, model.ClinicalReason]
     members: Mapping[str, frozenset[str]]
     _tables: Mapping[str, pa.Table]
 
@@ -152,6 +155,9 @@ def compiled(raw: Raw) -> Knowledge:
         rules=rules,
         priority=sections["priority"],
         minutes=sections["minutes"],
+        risks=sections["risks"],
+        options=sections["options"],
+        clinical_reasons=sections["clinical_reasons"],
         members=members,
         _tables=tables,
     )
@@ -217,6 +223,9 @@ def _rows(
         rows["k_condition_code"] += sorted({(key, system, code) for _, system, code in codes_of(condition.lists, raw)})
     for key, rule in rules.items():
         _rule_rows(rows, key, rule, sections["loads"])
+    for key, risk in sections["risks"].items():
+        within = length(risk.within).months if risk.within else None
+        rows["k_risk"] += [(key, part.part, part.label, within, rule_id) for part in risk.parts for rule_id in part.rules]
     rows["k_minutes"] = list(_minutes_rows(sections, rules))
     for key, reason in sections["priority"].items():
         scale = scale_of(reason.fact, reason.subject, sections["loads"])
@@ -332,5 +341,6 @@ def _rule_rows(rows: dict[str, list[tuple[Any, ...]]], key: str, rule: model.Rul
                 band.low_from is not None,
                 None if high is None else scaled(high, scale),
                 band.high_to is not None,
+                *_months_days(rule.again.after if rule.again else None),
             )
         )

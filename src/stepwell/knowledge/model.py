@@ -23,7 +23,7 @@ Role = Literal["gp", "nurse", "pharmacist", "psychiatrist", "any"]
 Group = Literal["antipsychotic", "mood", "dependence", "adhd", "sleep", "condition"]
 Fact = Literal[
     "age", "sex", "has", "takes", "last", "falling", "load", "count", "classes", "months", "covered", "early", "registered", "missed",
-    "interpreter", "repeats",
+    "interpreter", "repeats", "risk",
 ]  # fmt: skip
 RuleKind = Literal["monitor", "review", "result", "combination", "licence", "agree", "finding", "supply"]
 Sample = Literal["blood", "physical", "ecg", "question", "review"]
@@ -291,6 +291,8 @@ class Test(Sourced, frozen=True, kw_only=True):
     lists: list[ListUse] = []
     no_codes_because: str = ""
     categories: list[float] = []
+    also: list[Key] = []
+    """Values that come with it: asked for beside it where results are typed."""
 
 
 class Condition(Sourced, frozen=True, kw_only=True):
@@ -330,6 +332,45 @@ class Basis(Sourced, frozen=True, kw_only=True):
 
 class Escalation(Sourced, frozen=True, kw_only=True):
     after: Span
+
+
+class Again(Sourced, frozen=True, kw_only=True):
+    """After a duty was answered, how much later a result that is still in the band raises it anew."""
+
+    after: Span
+
+
+class Option(Sourced, frozen=True, kw_only=True):
+    """Something that may be done about what a rule found: chosen by a person, never ordered by the rule. `needs_reason`: choosing it needs
+    one of the clinical reasons, and words."""
+
+    option: Key
+    label: Text
+    needs_reason: bool = False
+
+
+class ClinicalReason(Sourced, frozen=True, kw_only=True):
+    """Why nothing is changed, where a rule asks for it: a reason about the person and never about capacity."""
+
+    clinical_reason: Key
+    label: Text
+
+
+class RiskPart(_Struct, frozen=True, kw_only=True):
+    """Out of range while the last result lies in the band of one of these result rules."""
+
+    part: Key
+    label: Text
+    rules: Annotated[list[Key], msgspec.Meta(min_length=1)]
+
+
+class Risk(Sourced, frozen=True, kw_only=True):
+    """Parts that are counted together: how many are out of range by a result no older than `within`."""
+
+    risk: Key
+    label: Text
+    within: Span | None = None
+    parts: Annotated[list[RiskPart], msgspec.Meta(min_length=2)]
 
 
 class Point(_Struct, frozen=True, kw_only=True):
@@ -385,6 +426,8 @@ class Rule(Sourced, frozen=True, kw_only=True):
     unless: list[list[When]] = []
     sooner_when: list[list[When]] = []
     band: Band | None = None
+    again: Again | None = None
+    options: list[Key] = []
     priority: int = 0
     because: Text
     action: str = ""

@@ -12,7 +12,7 @@ from stepwell.tables import Table, columns
 # What rules and priority points may ask about a person; values and units in engine/contract.py, table facts.
 FACTS = (
     "age", "sex", "has", "takes", "last", "falling", "load", "count", "classes", "months", "covered", "early", "registered", "missed",
-    "interpreter", "repeats",
+    "interpreter", "repeats", "risk",
 )  # fmt: skip
 
 TABLES: dict[str, Table] = {
@@ -276,7 +276,7 @@ part    VARCHAR  applies | unless | sooner
 grp     INTEGER  groups are joined by OR, rows within a group by AND
 seq     INTEGER  order within the group
 fact    VARCHAR  one of FACTS
-subject VARCHAR  condition, set, test, sex, load or register group; empty where the fact has none; * = the subject of the need
+subject VARCHAR  condition, set, test, sex, load, register group or risk; empty where the fact has none; * = the subject of the need
 op      VARCHAR  is | >= | > | <= | <
 value   BIGINT   in the unit of the fact (engine/contract.py, facts); null for `is`
 label   VARCHAR  the condition in words
@@ -296,6 +296,21 @@ low_milli   BIGINT   null = no lower end
 low_closed  BOOLEAN  the lower end belongs to the band
 high_milli  BIGINT   null = no upper end
 high_closed BOOLEAN  the upper end belongs to the band
+again_months INTEGER after an answer a later result still in the band raises the duty anew from this time on;
+again_days   INTEGER both null: it never does
+"""
+            ),
+        ),
+        Table(
+            "k_risk",
+            "risks: what is counted together, part by part, each out of range while a result of one of its rules lies in its band",
+            columns(
+                """
+risk          VARCHAR  key ("cardiometabolic")
+part          VARCHAR  key of the part ("glucose")
+label         VARCHAR  the part in words
+within_months INTEGER  a last result older than this no longer counts; null = however old
+rule_id       VARCHAR  result rule whose band says that the part is out of range
 """
             ),
         ),

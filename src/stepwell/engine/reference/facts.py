@@ -14,6 +14,7 @@ from stepwell.engine.reference.loads import Total
 from stepwell.engine.reference.people import Person
 from stepwell.engine.reference.registers import Register
 from stepwell.engine.reference.results import Result, in_words, latest
+from stepwell.engine.reference.runs import run_of
 from stepwell.engine.reference.world import Case, Known, Row, nulls_last
 
 COMPARISONS = {
@@ -58,6 +59,7 @@ def facts_of(found: Found) -> list[Fact]:
     facts += _about_treatment(found)
     facts += [_load(total, found.known) for total in found.totals]
     facts += _about_registers(found)
+    facts += _risks(found)
     return facts
 
 
@@ -157,6 +159,33 @@ def _falling(last: Result, value: int, numeric: list[Result], known: Known) -> l
     unit = known.tests[FALLING]["unit"] if FALLING in known.tests else None
     words = f"fell by {value_in_words(drop, unit)} to {value_in_words(value, None)} on {last.on}"
     return [Fact("falling", FALLING, drop, last.on, words)]
+
+
+def _risks(found: Found) -> Iterator[Fact]:
+    """How many parts of each risk are out of range, and since when the latest of them."""
+    for risk, rows in found.known.risks.items():
+        since: dict[tuple[str, str], date] = {}
+        for row in rows:
+            began = _out_of_range(found, row)
+            if began is not None:
+                part = (row["label"], row["part"])
+                since[part] = min(began, since.get(part, began))
+        if since:
+            words = ", ".join(f"{label} since {since[label, part]}" for label, part in sorted(since))
+            yield Fact("risk", risk, len(since), max(since.values()), words)
+
+
+def _out_of_range(found: Found, row: Row) -> date | None:
+    """The first day of the present run of a part's rule, when its last result is not too old."""
+    known = found.known
+    rule = known.rule_rows.get(row["rule_id"])
+    if rule is None or rule["kind"] != "result":
+        return None
+    run = run_of(known, rule, found.medicines, found.results)
+    if run is None:
+        return None
+    oldest = None if row["within_months"] is None else add(known.as_of, -row["within_months"])
+    return run.readings[0].on if oldest is None or run.readings[-1].on > oldest else None
 
 
 class Facts:

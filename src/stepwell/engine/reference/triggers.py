@@ -1,55 +1,25 @@
-"""Sections 6 and 15: results in the band of a rule, by their value or by how much they rose or fell."""
+"""Sections 6, 15 and 17: a result rule whose last result lies in its band, from the day its present run began, or began anew."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Iterator
+from datetime import date
 
 from stepwell.engine.reference.dates import add
 from stepwell.engine.reference.patient import Application, Patient
-from stepwell.engine.reference.results import Result
+from stepwell.engine.reference.runs import Reading, run_of
 from stepwell.engine.reference.world import Row
 
-FROM_BASELINE = ("rise", "rise percent")
-FALL = "fall within"
-
-
-@dataclass(frozen=True)
-class Reading:
-    """The value of a day, and the result that gave it."""
-
-    on: date
-    value: int
-    result: Result
+SERVES = ("done", "declined")
 
 
 def triggered(patient: Patient, rule: Row, members: list[str]) -> Iterator[Application]:
-    """The rule, when the last value lies in its band: from the first day of the present run on."""
+    """The rule, when the last value lies in its band."""
     band = patient.known.bands.get(rule["rule_id"])
     if band is None:
         return
-    readings = _readings(patient, band)
-    baseline: Reading | None = None
-    if band["measure"] in FROM_BASELINE:
-        start = min(patient.medicines[name].started_on for name in members)
-        baseline = _baseline(patient, readings, start)
-        if baseline is None:
-            return
-    else:
-        start = max(patient.medicines[name].started_on for name in members)
-    floor = add(start, -(rule["lookback_months"] or 0))
-    measured = _measure(band, readings, baseline)
-    trigger: Reading | None = None
-    for reading in readings:
-        if reading.on < floor or (baseline is not None and reading.on <= baseline.on):
-            continue
-        value = measured(reading)
-        if value is None or not in_band(value, band):
-            trigger = None
-        elif trigger is None:
-            trigger = reading
-    if trigger is None:
+    run = run_of(patient.known, rule, patient.medicines, patient.results_of(band["test"]))
+    if run is None:
         return
     if rule["per"] == "substance":
         name = min(members, key=lambda member: (patient.medicines[member].started_on, member))
@@ -58,6 +28,7 @@ def triggered(patient: Patient, rule: Row, members: list[str]) -> Iterator[Appli
     else:
         course = (rule["set_name"], patient.class_start(rule["set_name"]))
         change, concerned = patient.latest_change(members), members
+    trigger = _trigger(patient, rule, course[0], run.readings)
     yield Application(
         rule,
         course[0],
@@ -66,59 +37,25 @@ def triggered(patient: Patient, rule: Row, members: list[str]) -> Iterator[Appli
         concerned,
         [course],
         trigger=trigger.result,
-        baseline=baseline.result if baseline else None,
+        baseline=run.baseline.result if run.baseline else None,
     )
 
 
-def _readings(patient: Patient, band: Row) -> list[Reading]:
-    """One value a day, in order: the largest, or for a fall the smallest."""
-    sign = 1 if band["measure"] == FALL else -1
-    days: dict[date, Result] = {}
-    for result in patient.results_of(band["test"]):
-        if result.value is None:
-            continue
-        known = days.get(result.on)
-        if known is None or _rank(result, sign) < _rank(known, sign):
-            days[result.on] = result
-    return [Reading(on, result.value, result) for on, result in sorted(days.items()) if result.value is not None]
+def _trigger(patient: Patient, rule: Row, subject: str, run: list[Reading]) -> Reading:
+    """The first of the run; after an answer, the first that is late enough after it, and until there is one the answered one."""
+    band = patient.known.bands[rule["rule_id"]]
+    if band["again_months"] is None and band["again_days"] is None:
+        return run[0]
+    for reading in reversed(run):
+        answered = _answered(patient, rule, subject, reading.on)
+        if answered is not None:
+            late = add(answered, band["again_months"], band["again_days"])
+            return next((later for later in run if later.on > reading.on and later.on > late), reading)
+    return run[0]
 
 
-def _rank(result: Result, sign: int) -> tuple[int, bool, str]:
-    return sign * (result.value or 0), result.comparator is not None, result.comparator or ""
-
-
-def _baseline(patient: Patient, readings: list[Reading], start: date) -> Reading | None:
-    earliest = add(start, -patient.known.param["baseline_months"])
-    before = [reading for reading in readings if earliest <= reading.on <= start]
-    if before:
-        return before[-1]
-    latest = start + timedelta(days=patient.known.param["baseline_days"])
-    return next((reading for reading in readings if start < reading.on <= latest), None)
-
-
-def _measure(band: Row, readings: list[Reading], baseline: Reading | None) -> Callable[[Reading], int | None]:
-    """What of a reading is compared with the band; null when it cannot be known."""
-    kind = band["measure"]
-    if baseline is not None:
-        base = baseline.value
-        if kind == "rise":
-            return lambda reading: reading.value - base
-        return lambda reading: (reading.value - base) * 10_000 // base if base > 0 else None
-    if kind not in ("rise within", FALL):
-        return lambda reading: reading.value
-    window = timedelta(days=band["within_days"] or 0)
-
-    def moved(reading: Reading) -> int | None:
-        earlier = [other.value for other in readings if reading.on - window <= other.on < reading.on]
-        if not earlier:
-            return None
-        return max(earlier) - reading.value if kind == FALL else reading.value - min(earlier)
-
-    return moved
-
-
-def in_band(value: int, band: Row) -> bool:
-    low, high = band["low_milli"], band["high_milli"]
-    above = low is None or value > low or (bool(band["low_closed"]) and value == low)
-    below = high is None or value < high or (bool(band["high_closed"]) and value == high)
-    return above and below
+def _answered(patient: Patient, rule: Row, subject: str, point: date) -> date | None:
+    """The earliest day on which the duty of that point was answered."""
+    since = add(point, -(rule["lookback_months"] or 0))
+    days = [row["on_date"] for row in patient.dispositions(rule, subject, str(point)) if row["kind"] in SERVES and row["on_date"] >= since]
+    return min(days, default=None)

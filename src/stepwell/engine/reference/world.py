@@ -79,6 +79,8 @@ class Lore:
         self.points = _grouped(sorted(rows("k_point"), key=lambda row: row["seq"]), "rule_id")
         self.whens = _grouped(sorted(rows("k_when"), key=lambda row: (row["grp"], row["seq"])), "rule_id", "part")
         self.bands = {row["rule_id"]: row for row in rows("k_band")}
+        self.rule_rows = {row["rule_id"]: row for row in self.rules}
+        self.risks = _grouped(rows("k_risk"), "risk")
         self.priorities = rows("k_priority")
         self.packs = {(row["pack"], row["version"]) for row in rows("k_pack")}
 

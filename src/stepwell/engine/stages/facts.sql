@@ -1,8 +1,8 @@
 -- facts: what rules may ask about a person at as_of
--- reads   people, conditions_held, exposure, class_courses, measures, readings, falls, totals, k_load, k_register, repeats, subjects, appointments, patients
+-- reads   people, conditions_held, exposure, class_courses, measures, readings, falls, totals, k_load, k_register, repeats, risks, subjects, appointments, patients
 -- gives   the contract's columns
 -- grain   person_id, fact, subject
--- rule    docs/engine.md 5 and 14
+-- rule    docs/engine.md 5, 14 and 17
 WITH aged AS (
   SELECT p.person_id, p.birth_date, year($as_of) - year(p.birth_date) AS years
   FROM people AS p
@@ -156,3 +156,6 @@ SELECT
   r.person_id, 'repeats' AS fact, '' AS subject, r.repeats AS value, CAST(NULL AS DATE) AS from_on,
   CAST(r.repeats AS VARCHAR) || CASE WHEN r.repeats = 1 THEN ' repeat' ELSE ' repeats' END AS evidence
 FROM repeated AS r
+UNION ALL
+SELECT r.person_id, 'risk' AS fact, r.risk AS subject, r.value, r.from_on, r.evidence
+FROM risks AS r

@@ -1,9 +1,10 @@
--- triggers: result rules whose last result lies in their band, and the day the present run of such results began
--- reads   exposure, results, readings, k_rule, k_set, k_band, k_test
--- gives   subject (the medicine begun first, or the class), trigger_on, test, value_milli and words of that day, and for a rise the baseline
+-- triggers: result rules whose last result lies in their band, and the day the present run of such results began, anew after an answer
+-- reads   exposure, results, readings, answers, k_rule, k_set, k_band, k_test
+-- gives   subject (the medicine begun first, or the class), run_on (first day of the run), trigger_on, test, value_milli and words of that day, and for a rise the baseline
 -- grain   person_id, rule_id
 -- rule    docs/engine.md 6 and 15; ruling 5: days run from the day the record shows the trigger.
 -- rule    measure: the value itself, its rise above the baseline, or against the lowest or highest of the days before
+-- rule    again: the trigger is the first day of the run late enough after the answer to the latest answered day of it; without such a day that answered day
 WITH members AS (
   SELECT
     e.person_id, r.rule_id, r.per, r.set_name, r.lookback_months, e.substance, e.started_on,
@@ -29,6 +30,7 @@ looked AS (
     s.person_id, s.rule_id, s.subject, s.earliest_on,
     coalesce(b.measure, 'value') AS measure,
     b.test, b.within_days, b.low_milli, coalesce(b.low_closed, FALSE) AS low_closed, b.high_milli, coalesce(b.high_closed, FALSE) AS high_closed,
+    b.again_months, b.again_days, s.lookback_months,
     add_months(CASE WHEN b.measure IN ('rise', 'rise percent') THEN s.earliest_on ELSE s.latest_on END, 0 - s.lookback_months) AS from_on
   FROM starts AS s
   JOIN k_band AS b ON b.rule_id = s.rule_id
@@ -82,7 +84,7 @@ around AS (
 ),
 measured AS (
   SELECT
-    l.person_id, l.rule_id, l.subject, l.test, l.low_milli, l.low_closed, l.high_milli, l.high_closed,
+    l.person_id, l.rule_id, l.subject, l.test, l.low_milli, l.low_closed, l.high_milli, l.high_closed, l.again_months, l.again_days, l.lookback_months,
     d.on_date, d.value_milli, d.words, b.on_date AS baseline_on, b.value_milli AS baseline_milli, b.words AS baseline_words,
     CASE l.measure
       WHEN 'value' THEN d.value_milli
@@ -116,15 +118,39 @@ run AS (
     max(CASE WHEN s.inside THEN NULL ELSE s.on_date END) OVER (PARTITION BY s.person_id, s.rule_id) AS last_outside
   FROM seen AS s
 ),
-ranked AS (
-  SELECT
-    r.*,
-    row_number() OVER (PARTITION BY r.person_id, r.rule_id ORDER BY r.on_date) AS place
+present AS (
+  SELECT r.*, min(r.on_date) OVER (PARTITION BY r.person_id, r.rule_id) AS run_on
   FROM run AS r
   WHERE r.inside AND (r.last_outside IS NULL OR r.on_date > r.last_outside)
+),
+answered AS (
+  SELECT
+    p.person_id, p.rule_id, p.on_date AS point_on, min(s.on_date) AS answered_on,
+    row_number() OVER (PARTITION BY p.person_id, p.rule_id ORDER BY p.on_date DESC) AS place
+  FROM present AS p
+  JOIN answers AS s ON s.person_id = p.person_id AND s.rule_id = p.rule_id AND s.subject = p.subject AND s.point = CAST(p.on_date AS VARCHAR)
+  WHERE (p.again_months IS NOT NULL OR p.again_days IS NOT NULL)
+    AND s.rank IS NOT NULL AND s.on_date >= add_months(p.on_date, 0 - p.lookback_months)
+  GROUP BY p.person_id, p.rule_id, p.on_date
+),
+turned AS (
+  SELECT
+    p.*,
+    CASE
+      WHEN a.point_on IS NULL THEN 0
+      WHEN p.on_date > a.point_on AND p.on_date > add_months(a.answered_on, coalesce(p.again_months, 0)) + coalesce(p.again_days, 0) THEN 0
+      WHEN p.on_date = a.point_on THEN 1
+      ELSE 2
+    END AS turn
+  FROM present AS p
+  LEFT JOIN answered AS a ON a.person_id = p.person_id AND a.rule_id = p.rule_id AND a.place = 1
+),
+ranked AS (
+  SELECT t.*, row_number() OVER (PARTITION BY t.person_id, t.rule_id ORDER BY t.turn, t.on_date) AS place
+  FROM turned AS t
 )
 SELECT
-  k.person_id, k.rule_id, k.subject, k.on_date AS trigger_on, k.test, k.value_milli, k.words,
+  k.person_id, k.rule_id, k.subject, k.run_on, k.on_date AS trigger_on, k.test, k.value_milli, k.words,
   k.baseline_on, k.baseline_milli, k.baseline_words
 FROM ranked AS k
 WHERE k.place = 1

@@ -24,6 +24,9 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
     "register": ("Register", "Registers", "registers"),
     "set": ("Class of medicines", "Classes", "sets"),
     "priority": ("Reason for priority", "Priority", "priority"),
+    "risk": ("Risks together", "Risks together", "risks"),
+    "option": ("Option", "Options", "options"),
+    "reason": ("Clinical reason", "Clinical reasons", "clinical_reasons"),
     "parameter": ("Parameter", "Parameters", "parameters"),
     "codelist": ("Code list", "Code lists", "codelists"),
     "source": ("Source", "Sources", "sources"),
@@ -146,7 +149,7 @@ def _names(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
     """(kind, key) of everything an entry names."""
     if isinstance(value, model._Struct):
         if isinstance(value, model.When) and value.subject and value.subject != "*":
-            kind = {"has": "condition", "last": "test", "falling": "test", "load": "load"}.get(value.fact, "set")
+            kind = {"has": "condition", "last": "test", "falling": "test", "load": "load", "risk": "risk"}.get(value.fact, "set")
             yield kind, value.subject
         for name in value.__struct_fields__:
             if not (isinstance(value, model.When) and name == "subject"):
@@ -164,7 +167,7 @@ def _names(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
 _FIELDS = {
     "source": "source", "same_as": "source", "list": "codelist", "condition": "condition", "ended_by": "condition",
     "test": "test", "set": "set", "set_b": "set", "set_c": "set", "sets": "set", "of": "set", "without": "set",
-    "members": "medicine", "medicine": "medicine",
+    "members": "medicine", "medicine": "medicine", "options": "option", "rules": "rule", "also": "test",
 }  # fmt: skip
 
 

@@ -274,6 +274,12 @@ class Shown:
         page.facts.append(("Counted", "for each medicine" if rule.per == "substance" else "once for the class"))
         page.facts.append(("Priority", count(rule.priority, "point") + " while open" if rule.priority else "no points of its own"))
         page.facts.append(("Version", f"{rule.version} of rule {rule.rule}"))
+        if rule.again:
+            page.figures.append(
+                self.figure(
+                    "Raised anew", f"by a result still out of range, over {words.span(rule.again.after)} after an answer", rule.again
+                )
+            )
         if rule.triggers:
             page.facts.append(("Trigger", ", ".join(rule.triggers)))
         page.figures.insert(0, self.figure("The rule", rule.title, rule))
@@ -287,6 +293,8 @@ class Shown:
         page.lines = words.timetable(rule)
         page.line_sources = [self.sources(line.source) for line in page.lines]
         page.line_windows = [self.sources(line.window.source) if line.window else () for line in page.lines]
+        if rule.options:
+            page.sections.append(Section("Options", [self.link("option", key) for key in rule.options]))
         page.sections.append(Section("Classes", [self.set_link(name) for name in names]))
         if rule.test:
             page.sections.append(Section("Done by", [self.link("test", rule.test)]))
@@ -361,6 +369,24 @@ class Shown:
         page.facts.append(("Group", reason.group))
         if reason.per_days:
             page.facts.append(("Counts", f"again every {reason.per_days} days" + (f", at most {reason.cap}" if reason.cap else "")))
+
+    def _risk(self, page: EntryPage, risk: model.Risk) -> None:
+        page.lede = "Parts that are counted together: each is out of range while the last result lies in the band of one of its rules."
+        within = f"no older than {words.span(risk.within)}" if risk.within else "however old"
+        page.figures.append(self.figure("Results", within, risk))
+        for part in risk.parts:
+            page.sections.append(Section(part.label.capitalize(), [self.link("rule", key) for key in part.rules]))
+
+    def _option(self, page: EntryPage, option: model.Option) -> None:
+        page.lede = "Something that may be done: a person chooses, no rule orders it."
+        page.figures.append(self.figure("Option", option.label, option))
+        if option.needs_reason:
+            links = [self.link("reason", key) for key in self.known.clinical_reasons]
+            page.sections.append(Section("Needs one of these reasons", links))
+
+    def _reason(self, page: EntryPage, reason: model.ClinicalReason) -> None:
+        page.lede = "Why a medicine is not changed although risks accrue: a reason about the person."
+        page.figures.append(self.figure("Reason", reason.label, reason))
 
     def _parameter(self, page: EntryPage, parameter: model.Parameter) -> None:
         page.lede = parameter.meaning

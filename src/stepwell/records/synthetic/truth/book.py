@@ -47,6 +47,8 @@ class Book:
             name: {row["condition"]: row["licence"] for row in each} for name, each in grouped(rows["k_indication"], "substance").items()
         }
         self.rules: list[Row] = rows["k_rule"]
+        self.rule_of: dict[str, Row] = {row["rule_id"]: row for row in self.rules}
+        self.risks = grouped(rows["k_risk"], "risk")
         self.points = {name: sorted(each, key=lambda row: row["seq"]) for name, each in grouped(rows["k_point"], "rule_id").items()}
         self.conditions_of = grouped(rows["k_when"], "rule_id", "part")
         always = [row["set_name"] for row in self.rules if row["kind"] == "supply" and row["about"] == "nobody always"]

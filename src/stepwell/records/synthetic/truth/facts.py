@@ -13,10 +13,11 @@ from stepwell.records.synthetic.truth.calendar import birthdays, later
 from stepwell.records.synthetic.truth.cupboard import class_starts
 from stepwell.records.synthetic.truth.diary import Diary, personal
 from stepwell.records.synthetic.truth.duties import compares
+from stepwell.records.synthetic.truth.results import first_of_run
 from stepwell.records.synthetic.truth.shelf import Medicine, Shelf
 
 Fact = tuple[int, date | None]
-FACTS = ("age", "sex", "has", "takes", "last", "falling", "load", "count", "classes", "months", "covered", "early", "repeats")
+FACTS = ("age", "sex", "has", "takes", "last", "falling", "load", "count", "classes", "months", "covered", "early", "repeats", "risk")
 
 
 class Facts:
@@ -204,3 +205,19 @@ class Facts:
             counted = self.on[row["substance"]].counted_ug
             total += row["flat"] if row["flat"] is not None else (counted or 0) * row["numerator"] // row["denominator"]
         return (total, max(self.on[row["substance"]].changed_on for row in parts)) if parts else None
+
+    def _risk(self, risk: str) -> Fact | None:
+        """How many parts are out of range by a result that is not too old, and when the latest of them began to be."""
+        began: dict[str, date] = {}
+        for row in self.book.risks.get(risk, []):
+            rule, band = self.book.rule_of[row["rule_id"]], self.book.bands[row["rule_id"]][0]
+            starts = [self.on[each].course.started_on for each in self.on if each in self.book.members.get(rule["set_name"], set())]
+            numbers = self.numbers(band["test"])
+            if not starts or not numbers:
+                continue
+            if row["within_months"] is not None and max(numbers) <= later(self.as_of, -row["within_months"]):
+                continue
+            first = first_of_run(band, rule, self.values[band["test"]], starts, self.book)
+            if first is not None:
+                began[row["part"]] = min(first, began.get(row["part"], first))
+        return (len(began), max(began.values())) if began else None
