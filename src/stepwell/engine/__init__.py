@@ -73,7 +73,8 @@ def evaluate(
 
     `workflow` holds workflow tables that stand in for the store's (for these people, when people are named).
     `outputs` names the tables of the contract that are wanted: only they are given, and only the stages they need are run.
-    `progress` hears each stage's name and seconds when stages are materialised (once for every portion of people).
+    `progress` hears each stage's name and seconds when stages are materialised (once for every portion of people, portions side
+    by side: it may be called from several threads).
     Refused when Spark is asked for and not there.
     """
     from stepwell.engine import runner
@@ -113,16 +114,23 @@ def _everybody(
     wanted: Collection[str],
     progress: Progress | None,
 ) -> dict[str, pa.Table]:
-    """DuckDB, portion by portion."""
-    from stepwell.engine import runner
-    from stepwell.engine.contract import TABLES
-    from stepwell.engine.portions import portions
+    """DuckDB, portions of people side by side, each in a session of its own."""
+    from concurrent.futures import ThreadPoolExecutor
 
-    session = runner.session_for(k_tables, few=False)
-    found: dict[str, list[pa.Table]] = {name: [TABLES[name].arrow_schema().empty_table()] for name in wanted}
-    for portion in portions(store):
+    from stepwell.engine import portions, runner
+    from stepwell.engine.contract import TABLES
+
+    workers = portions.side_by_side()
+    threads = max(1, portions.processors() // workers)
+
+    def run_one(portion: portions.Portion) -> dict[str, pa.Table]:
+        session = runner.session_for(k_tables, few=False, threads=threads)
         files = {name: paths for name, paths in portion.files.items() if name in runner.READ and name not in stand_ins}
-        tables = session.run_files(files, {"links": portion.links, **stand_ins}, as_of, progress=progress, wanted=wanted)
-        for name in wanted:
-            found[name].append(tables[name])
+        return session.run_files(files, {"links": portion.links, **stand_ins}, as_of, progress=progress, wanted=wanted)
+
+    found: dict[str, list[pa.Table]] = {name: [TABLES[name].arrow_schema().empty_table()] for name in wanted}
+    with ThreadPoolExecutor(workers, thread_name_prefix="portion") as pool:
+        for tables in pool.map(run_one, portions.portions(store)):
+            for name in wanted:
+                found[name].append(tables[name])
     return {name: pa.concat_tables(parts) for name, parts in found.items()}

@@ -6,6 +6,7 @@ each sorted, are the sorted tables of all.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,8 +21,20 @@ from stepwell.records.store import key_column
 if TYPE_CHECKING:
     from stepwell.records.store import Store
 
-# People evaluated at a time: enough that starting the stages costs little, few enough to stay below a gigabyte.
-PORTION = 100_000
+# People of a portion: enough that starting the stages costs little, few enough that two side by side stay below a gigabyte.
+PORTION = 50_000
+FEWEST = 5_000
+# Side by side, each on its part of the processors: a stage of one portion keeps hardly more than one of them busy.
+MOST_SIDE_BY_SIDE = 4
+
+
+def processors() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def side_by_side() -> int:
+    return min(MOST_SIDE_BY_SIDE, processors())
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +45,18 @@ class Portion:
     files: dict[str, list[str]]
 
 
-def portions(store: Store, size: int = PORTION) -> Iterator[Portion]:
-    """Everybody in the store, in order of person id, at most `size` people each. None when the store holds nobody."""
+def portions(store: Store, size: int | None = None) -> Iterator[Portion]:
+    """Everybody in the store, in order of person id, at most `size` people each; without a size, as many as suit this machine.
+
+    None when the store holds nobody.
+    """
     links = store.table("links", columns=["subject_id", "person_id", "source", "undone_at"])
     links = links.filter(pc.is_null(links["undone_at"])).sort_by("person_id").combine_chunks()
     if not links.num_rows:
         return
     person = links["person_id"].to_numpy()
-    starts = np.flatnonzero(np.diff(person, prepend=person[0] - 1))[::size]
+    people = np.flatnonzero(np.diff(person, prepend=person[0] - 1))
+    starts = people[:: size or min(PORTION, max(FEWEST, -(-len(people) // side_by_side())))]
     for begin, end in zip(starts, [*starts[1:], links.num_rows], strict=True):
         yield _portion(store, links.slice(begin, end - begin))
 

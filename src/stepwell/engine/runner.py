@@ -298,12 +298,17 @@ def _most_events(tables: Mapping[str, pa.Table]) -> int:
 _KEPT = threading.local()
 
 
-def session_for(knowledge: Mapping[str, pa.Table], *, few: bool) -> Session:
-    """This thread's session for these very tables, for few people (fused) or many; another pack replaces it."""
+def session_for(knowledge: Mapping[str, pa.Table], *, few: bool, threads: int | None = None) -> Session:
+    """This thread's session for these very tables, for few people (fused) or many; another pack replaces it.
+
+    `threads`: how many processors it may keep busy; without it as many as there are.
+    """
     sessions: dict[bool, tuple[dict[str, pa.Table], Session]] = _KEPT.__dict__.setdefault("sessions", {})
     held = sessions.get(few)
     if held is None or held[0].keys() != knowledge.keys() or any(held[0][name] is not knowledge[name] for name in knowledge):
         held = sessions[few] = (dict(knowledge), Session(knowledge, few=few))
+    if threads is not None:
+        held[1].connection.execute(f"SET threads = {int(threads)}")
     return held[1]
 
 

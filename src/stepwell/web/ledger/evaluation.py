@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import transaction
 
 from stepwell import engine, knowledge
+from stepwell.engine.contract import FOR_LEDGER
 from stepwell.records.schema import WORKFLOW
 from stepwell.records.store import Store
 from stepwell.web.core import clock
@@ -52,7 +53,8 @@ def evaluate_people(store: Store, as_of: date, person_ids: Collection[int] | Non
     sequences = dict(records.values_list("person_id", "workflow_sequence"))
     extract = workflow.extract(person_ids)
     pack: Knowledge = knowledge.load()
-    outcome = engine.evaluate(store, pack, as_of, person_ids=None if person_ids is None else list(person_ids), workflow=extract)
+    asked = None if person_ids is None else list(person_ids)
+    outcome = engine.evaluate(store, pack, as_of, person_ids=asked, workflow=extract, outputs=FOR_LEDGER)
     people = read_people(store, as_of, person_ids)
     evaluated = Evaluated.of(
         outcome.tables,
