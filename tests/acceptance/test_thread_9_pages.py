@@ -91,6 +91,7 @@ PAGES = {
     "week:set_minutes": "/week/minutes/blood",
     "week:arrange_work": f"/week/patients/{{person}}/arrange?from={TODAY}&org={PRACTICE}&task=check&share=",
     "week:undo_arrangement": "/week/arrangements/{arrangement}/undo",
+    "week:show_board": "/board",
     "week:list_views": "/lists",
     "week:change_view": "/lists/saved/{view}",
     "week:save_view": "/lists/worklist/save",

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import yaml
 
+from stepwell.web.accounts.roles import roles
 from stepwell.web.core import layout
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician
@@ -167,6 +168,10 @@ def query_of(given: Mapping[str, Any]) -> Query:
         kind=given.get("kind", "") if given.get("kind", "") in KINDS else "",
         reason=given.get("reason", "") if given.get("reason", "") in _reasons() else "",
         whose=_one_of(Whose, given.get("whose", "")) or Whose.ALL,
+        role=given.get("role", "") if given.get("role", "") in ("any", *roles()) else "",
+        owner=given.get("owner", "")[:20],
+        assigned=given.get("assigned", "") if given.get("assigned", "") == "none" or _number(given.get("assigned", ""), 0) else "",
+        late=given.get("late", "") == "yes",
         order=_one_of(Order, given.get("order", "")) or Order.PRIORITY,
         deferred=given.get("deferred", "") == "yes",
         page=_number(given.get("page", ""), 1),
@@ -190,7 +195,8 @@ def address(query: Query, **changes: Any) -> str:
     """The query string of a query with changes; what has its default is left out."""
     values = {
         "tab": query.tab, "register": query.register, "medicine": query.medicine, "kind": query.kind, "reason": query.reason,
-        "whose": query.whose, "order": query.order,
+        "whose": query.whose, "role": query.role, "owner": query.owner, "assigned": query.assigned,
+        "late": "yes" if query.late else "", "order": query.order,
         "deferred": "yes" if query.deferred else "", "size": query.size, "page": query.page,
     }  # fmt: skip
     values |= changes
@@ -295,6 +301,7 @@ class WorklistRow:
 class WorklistPage:
     def __init__(self, page: Page, actor: Actor, on: date, names: Mapping[str, str]) -> None:
         self.query, self.counts, self.total, self.actor, self.on = page.query, page.counts, page.total, actor, on
+        self._names = names
         before = layout.before_contact([row.person.person_id for row in page.rows], on)
         self.rows = [WorklistRow(row, actor, on, names, before[row.person.person_id]) for row in page.rows]
         self.pages, self.deferred = page.pages, page.deferred
@@ -361,14 +368,34 @@ class WorklistPage:
             parts.append(KINDS[self.query.kind].lower())
         if self.query.reason:
             parts.append(f"priority because: {_lower(_reasons()[self.query.reason])}")
+        parts += self.of_the_board
         if self.query.whose is not Whose.ALL:
             parts.append("assigned to you" if self.query.whose is Whose.ME else f"for the role {self.actor.role_label}")
         return ", ".join(parts)
 
     @property
+    def of_the_board(self) -> list[str]:
+        """What the team board asked for, in words: no box of the form says it."""
+        query, parts = self.query, []
+        if query.role:
+            known_role = roles().get(query.role)
+            parts.append(
+                f"for the role {known_role.label if known_role else query.role}" if query.role != "any" else "for no role in particular"
+            )
+        if query.owner:
+            parts.append(f"owed by {self._names.get(query.owner, query.owner)}")
+        if query.assigned:
+            named = next((duty.duty.assigned_to.display_name for row in self.rows for duty in row.duties if duty.duty.assigned_to), "")
+            parts.append("assigned to nobody" if query.assigned == "none" else f"assigned to {named or 'one colleague'}")
+        if query.late:
+            parts.append("due for four weeks or more")
+        return parts
+
+    @property
     def has_filters(self) -> bool:
         query = self.query
-        return bool(query.register or query.medicine or query.kind or query.reason or self.query.whose is not Whose.ALL)
+        chosen = query.register or query.medicine or query.kind or query.reason or query.whose is not Whose.ALL
+        return bool(chosen or query.role or query.owner or query.assigned or query.late)
 
     @property
     def clear_address(self) -> str:

@@ -17,8 +17,9 @@ from stepwell.web.ledger import known
 from stepwell.web.ledger.models import Duty, DutyState, PersonRecord
 from stepwell.web.ledger.selectors import NOBODY, visible_ids
 
-# How far ahead "due soon" looks, and how long "done" keeps: habits of a list, not of medicine.
+# How far ahead "due soon" looks, how long "late" looks back, and how long "done" keeps: habits of a list, not of medicine.
 SOON = timedelta(days=28)
+LATE = timedelta(days=28)
 KEPT = timedelta(days=28)
 PAGE_SIZES = (25, 50, 100)
 
@@ -45,7 +46,11 @@ class Whose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What the address asks for. Everything has a default, so that a shortened address still works."""
+    """What the address asks for. Everything has a default, so that a shortened address still works.
+
+    role: of the duty (`any`: no particular one); owner: an organisation; assigned: a colleague's key, or `none`; late: due for
+    four weeks or more. The team board opens its lists with these.
+    """
 
     tab: Tab = Tab.MINE
     register: str = ""
@@ -53,6 +58,10 @@ class Query:
     kind: str = ""
     reason: str = ""
     whose: Whose = Whose.ALL
+    role: str = ""
+    owner: str = ""
+    assigned: str = ""
+    late: bool = False
     order: Order = Order.PRIORITY
     deferred: bool = False
     page: int = 1
@@ -98,7 +107,17 @@ def _filtered(actor: Actor, query: Query, on: date) -> QuerySet[Duty]:
         found = found.filter(owner_role__in=(actor.role, "any", ""))
     elif query.whose is Whose.ME:
         found = found.filter(assigned_to_id=actor.user_id)
-    return found
+    return _of_the_board(found, query, on)
+
+
+def _of_the_board(found: QuerySet[Duty], query: Query, on: date) -> QuerySet[Duty]:
+    if query.role:
+        found = found.filter(owner_role__in=("any", "") if query.role == "any" else (query.role,))
+    if query.owner:
+        found = found.filter(owner_org=query.owner)
+    if query.assigned:
+        found = found.filter(assigned_to_id=None if query.assigned == "none" else int(query.assigned))
+    return found.filter(due_on__lte=on - LATE) if query.late else found
 
 
 def _shown(actor: Actor, query: Query, on: date) -> Q:
@@ -132,7 +151,7 @@ def count_people(duties: QuerySet[Duty]) -> int:
     return duties.order_by().values("person_id").distinct().count()
 
 
-def _counts(actor: Actor, query: Query, on: date) -> dict[Tab, int]:
+def counts_for(actor: Actor, query: Query, on: date) -> dict[Tab, int]:
     """People in every tab, in one reading."""
     numbers = {f"in_{tab.value}": Count("person_id", distinct=True, filter=_shown(actor, replace(query, tab=tab), on)) for tab in Tab}
     row = _filtered(actor, query, on).order_by().aggregate(**numbers)
@@ -141,7 +160,7 @@ def _counts(actor: Actor, query: Query, on: date) -> dict[Tab, int]:
 
 def page_for(actor: Actor, query: Query, on: date) -> Page:
     """One page of the list, the people in order, each with their duties of this tab."""
-    counts = _counts(actor, query, on)
+    counts = counts_for(actor, query, on)
     total = counts[query.tab]
     last = max(1, -(-total // query.size))
     query = replace(query, page=min(max(query.page, 1), last))

@@ -15,4 +15,5 @@ class WeekConfig(AppConfig):
         from stepwell.web.week.list_tools import list_tools
 
         add_navigation(NavItem("Week ahead", "week:show_week", Permission.VIEW_WEEK, order=12))
+        add_navigation(NavItem("Team board", "week:show_board", Permission.VIEW_WORKLIST, order=13))
         add_list_tools(list_tools)

@@ -21,6 +21,7 @@ from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.forms import ReasonForm, refuse
 from stepwell.web.ledger.pages import Banner
 from stepwell.web.week import rota, selectors, services
+from stepwell.web.week.board import Board
 from stepwell.web.week.days import bank_holidays, sunday_of, week_asked
 from stepwell.web.week.forms import ArrangeForm, Line, MinutesForm, RotaForm
 from stepwell.web.week.models import ArrangementKind, RotaEntry
@@ -62,6 +63,14 @@ def show_week(request: HttpRequest) -> HttpResponse:
     )  # fmt: skip
     page.fill(selectors.people_of(shown), selectors.duties_of(page.asked, [each.work.key for each in shown]))
     return render(request, "week/week.jinja", {"page": page, "now": clock.now(), "said": SAID.get(request.GET.get("said", ""), "")})
+
+
+@no_patient_data  # numbers only; each opens a list, which is recorded
+@require_safe
+def show_board(request: HttpRequest) -> HttpResponse:
+    """What is due, by organisation, role and colleague; every number opens its list."""
+    actor = _actor(request, Permission.VIEW_WORKLIST)
+    return render(request, "week/board.jinja", {"board": Board(actor, clock.today())})
 
 
 # The rota
