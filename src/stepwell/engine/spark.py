@@ -1,4 +1,4 @@
-"""Runs the same stages on Spark, for populations that outgrow one machine (docs/adr/0006-spark-runs-the-same-stages.md).
+"""Runs the same stages on Spark, for populations that outgrow one machine (docs/adr/0007-spark-runs-the-same-stages.md).
 
 Each stage is translated by SQLGlot (`spark_sql.py`) and computed in turn; what it gives is kept for the stages after it
 (`spark_tables.py`).
