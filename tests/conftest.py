@@ -125,6 +125,7 @@ def product_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     settings = request.getfixturevalue("settings")
     settings.VAR = tmp_path
     settings.STORE = str(tmp_path / "store")
+    settings.DROP = str(tmp_path / "drop")
     settings.AS_OF = None
     settings.DEMO = False
     settings.SEAL_EVERY = 0

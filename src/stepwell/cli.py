@@ -18,6 +18,9 @@ COMMANDS = {
     "explain": "tell why one person has the duties they have",
     "knowledge": "check the knowledge base",
     "audit": "verify the audit trail",
+    "doctor": "say whether this installation is in order, and what to do",
+    "backup": "write the database and the record store of one moment, with checksums",
+    "restore": "put a backup back beside what is there, and check it",
     "manage": "run a Django management command",
     "bench": "measure speed",
 }

@@ -7,6 +7,7 @@ screenshots that people look at are made by tests/browser.
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
@@ -20,8 +21,10 @@ from stepwell.web.coding import match_selectors, match_services
 from stepwell.web.coding import selectors as coding
 from stepwell.web.coding import services as coding_services
 from stepwell.web.coding.models import CodingEvent, MatchEvent
+from stepwell.web.core import clock
 from stepwell.web.ledger import bulk_acts, handovers, services
 from stepwell.web.ledger.models import BulkAct, Duty, DutyEvent, Handover
+from stepwell.web.operations.models import ImportRun
 from stepwell.web.week import saved
 from stepwell.web.week import services as week_services
 from stepwell.web.week.models import Arrangement, ViewEvent
@@ -96,6 +99,8 @@ PAGES = {
     "week:change_view": "/lists/saved/{view}",
     "week:save_view": "/lists/worklist/save",
     "week:export_list": "/lists/worklist/export",
+    "operations:list_imports": "/imports",
+    "operations:show_import": "/imports/{import}",
 }
 # Pages that another member of staff opens than the GP; by the beginning of the address' name.
 OPENED_BY = {
@@ -108,6 +113,8 @@ OPENED_BY = {
     "whoiswho:add_link": "manager",
     "whoiswho:change_link": "manager",
     "whoiswho:end_link": "manager",
+    "operations:list_imports": "manager",
+    "operations:show_import": "manager",
     "week:plan_rota": "manager",
     "week:set_minutes": "manager",
 }
@@ -129,6 +136,9 @@ NO_PAGE = {
     "accounts:own_keys",
     "accounts:end_other_sessions",
     "accounts:unlink_provider",
+    "operations:start_import",
+    "operations:upload_export",
+    "operations:start_again",
     "ledger:acknowledge_duty",
     "ledger:take_duty",
     "ledger:act_on_duties",
@@ -171,7 +181,30 @@ def world(transactional_db, settings, tmp_path):
     _link(world)
     match_services.decide(world.actor("gp"), match_selectors.pairs_for(world.actor("gp"))[0]["key"], same=True, why="Asked them")
     _week(world)
+    _import(world)
     return world
+
+
+def _import(world) -> None:
+    """An export that waits in the folder, and one that went in with a row refused."""
+    folder = Path(world.settings.DROP) / PRACTICE
+    folder.mkdir(parents=True)
+    (folder / "monday.ndjson").write_text("{}\n")
+    group = {"reason": "date", "message": "A date that cannot be: give it as YYYY-MM-DD.", "count": 1}
+    totals = {"read": 4, "accepted": 3, "not_used": 0, "rejected": 1}
+    report = {"totals": totals, "accepted": {"new": 3, "unchanged": 0, "superseded": 0}, "not_used": {}, "removed": 0, "format": "fhir"}
+    ImportRun.objects.create(
+        org_code=PRACTICE,
+        name="sunday.ndjson",
+        state="done",
+        asked_at=clock.now(),
+        asked_by_id=world.members["manager"].user_id,
+        role="practice manager",
+        read_at=clock.now(),
+        report=report | {"scope": "full", "by_source": {PRACTICE: {}}, "rejected": [group], "flags": []},
+        changes={"opened": 2},
+        people=3,
+    )
 
 
 def _week(world) -> None:
@@ -205,6 +238,7 @@ def addresses(world):
         "bulk": BulkAct.objects.get().pk,
         "person": world.ids["Iris"],
         "agreement": Agreement.objects.get().pk,
+        "import": ImportRun.objects.get().pk,
         "product": coding.products_for(world.actor("gp"))[0]["key"],
         "decision": CodingEvent.objects.get().pk,
         "pair": match_selectors.pairs_for(world.actor("gp"))[0]["key"],
