@@ -6,12 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from functools import cache
-from importlib import resources
 from typing import Any, TypeVar
 from urllib.parse import urlencode
-
-import yaml
 
 from stepwell.web.accounts.roles import roles
 from stepwell.web.core import layout
@@ -20,6 +16,7 @@ from stepwell.web.core.formatting import clinician
 from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import known
 from stepwell.web.ledger.models import HANDOVER_ANSWERS, Duty, DutyEvent, HandoverScope, PersonRecord
+from stepwell.web.ledger.options import options_of
 from stepwell.web.ledger.presenters import DutyPresenter, EventPresenter, people, visit
 from stepwell.web.ledger.services import UNDOABLE
 from stepwell.web.ledger.worklist import PAGE_SIZES, SOON, Order, Page, Query, Row, Tab, Whose
@@ -47,18 +44,6 @@ TAB_WORDS = {
 }
 
 
-@cache
-def _languages() -> Mapping[str, str]:
-    text = resources.files("stepwell.web.ledger").joinpath("languages.yaml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)  # type: ignore[no-any-return]
-
-
-def _language(code: str) -> str:
-    """A language by name, from its code with or without a region (`pl`, `pl-PL`); empty for English and for none."""
-    base = code.strip().split("-")[0].lower()
-    return "" if base in ("", "en", "eng", "english") else _languages().get(base, code.strip())
-
-
 class Banner:
     """One patient, for the banner macro. `before` is what to know before contact; lists use `banners`, which asks once."""
 
@@ -71,15 +56,7 @@ class Banner:
         self.on = on
         self.address, self.phone = person.address, person.phone
         known = layout.before_contact([person.person_id], on)[person.person_id] if before is None else before
-        self.before = "; ".join(words for words in (self._spoken(person), *known) if words)
-
-    @staticmethod
-    def _spoken(person: PersonRecord) -> str:
-        """`Polish interpreter`, `prefers Polish`: what the record says, and when it does not say which language, that."""
-        spoken = _language(person.language)
-        if person.interpreter:
-            return f"{spoken} interpreter" if spoken else "interpreter needed, language not recorded"
-        return f"prefers {spoken}" if spoken else ""
+        self.before = "; ".join(words for words in known if words)
 
     @property
     def name(self) -> str:
@@ -109,8 +86,11 @@ class ActBar:
         may = duty.actor.may
         self.own = duty.is_open and (duty.is_mine or duty.is_nobody)
         self.act = self.own and may(Permission.ACT_ON_DUTY)
-        self.result = duty.is_open and duty.closes_by == "result" and may(Permission.RECORD_RESULT)
-        has_test = bool(duty.duty.test)
+        # A result that asks for an action is answered by what was done; a new result may show that it is back in range.
+        self.options = bool(options_of(duty.duty.rule_id))
+        takes_result = duty.closes_by == "result" or (self.options and duty.test is not None and duty.test.takes_result)
+        self.result = duty.is_open and takes_result and may(Permission.RECORD_RESULT)
+        has_test = bool(duty.duty.test) and not self.options
         self.done = duty.is_open and duty.closes_by == "review" and (may(Permission.RECORD_RESULT) if has_test else self.act)
         single = duty.duty.kind == "agree" or duty.is_nobody
         self.agree = duty.is_open and single and may(Permission.AGREE_OWNERS)
@@ -163,7 +143,7 @@ def query_of(given: Mapping[str, Any]) -> Query:
     size = _number(given.get("size", ""), PAGE_SIZES[0])
     return Query(
         tab=_one_of(Tab, given.get("tab", "")) or Tab.MINE,
-        register=given.get("register", ""),
+        register=given.get("register", "") if known.register_row(given.get("register", "")) else "",
         medicine=given.get("medicine", "") if given.get("medicine", "") in known.substances() else "",
         kind=given.get("kind", "") if given.get("kind", "") in KINDS else "",
         reason=given.get("reason", "") if given.get("reason", "") in _reasons() else "",

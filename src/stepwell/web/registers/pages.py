@@ -315,6 +315,7 @@ def _medicine(row: Mapping[str, Any]) -> Markup:
 class LeaverRow:
     def __init__(self, row: Spell, on: date, before: Sequence[str] = ()) -> None:
         person: PersonRecord = row.person
+        self.row = row
         self.person, self.person_id = Banner(person, on, before), row.person_id
         self.entered_on, self.left_on = row.entered_on, row.left_on
         self.reason = _LEFT.get(row.reason, row.reason)

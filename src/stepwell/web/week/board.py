@@ -21,6 +21,7 @@ from stepwell.web.ledger.pages import TAB_WORDS, address
 from stepwell.web.ledger.presenters import people
 from stepwell.web.ledger.selectors import visible_ids
 from stepwell.web.ledger.worklist import LATE, SOON, Query, Tab
+from stepwell.web.privacy import restrict
 from stepwell.web.week.days import sunday_of, week_ahead
 from stepwell.web.week.rota import entries
 from stepwell.web.week.tasks import role_label
@@ -73,7 +74,8 @@ class Board:
     def __init__(self, actor: Actor, on: date) -> None:
         self.actor, self.on = actor, on
         self._names = accounts.organisation_names()
-        self._open = Duty.objects.filter(state=DutyState.OPEN, person_id__in=visible_ids(actor, on)).order_by()
+        found = Duty.objects.filter(state=DutyState.OPEN, person_id__in=visible_ids(actor, on)).order_by()
+        self._open = restrict.duties(actor, found)
         self._own = self._open.filter(owner_org__in=actor.organisations)
         self.columns = COLUMNS
         self.places = self._places()

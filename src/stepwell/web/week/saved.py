@@ -15,7 +15,7 @@ from stepwell.web.core.gate import require
 from stepwell.web.week.listings import WEEK, Place, place_of
 from stepwell.web.week.models import ViewEvent, ViewKind
 
-LONGEST_NAME = 60
+LONGEST_NAME, LONGEST_QUERY = 60, 500
 # More names than this are no help in finding one.
 MOST_OWN = 50
 
@@ -53,6 +53,8 @@ def save(actor: Actor, *, place: str, query: str, name: str, shared: bool) -> Sa
     if found is None or found.kind == WEEK:
         raise Refused("Only a worklist or a register can be saved under a name.")
     require(actor, found.permission, OrganisationSubject(actor.organisation))
+    if len(found.query) > LONGEST_QUERY:
+        raise Refused("This list asks for too much to be saved. Take some of its filters away.")
     words = _name(actor, name)
     own = views_for(actor)
     if sum(view.mine for view in own) >= MOST_OWN:

@@ -17,6 +17,7 @@ from stepwell.web.accounts import selectors as accounts
 from stepwell.web.core.actor import Actor
 from stepwell.web.ledger.models import Duty, DutyState, PersonRecord
 from stepwell.web.ledger.selectors import visible_ids
+from stepwell.web.privacy import restrict
 from stepwell.web.week.days import sunday_of
 from stepwell.web.week.models import Arrangement, ArrangementKind
 from stepwell.web.week.plan import WEEK, Placed, Plan, Pool, Work, plan
@@ -45,9 +46,8 @@ class Asked:
 
 def open_duties(asked: Asked) -> QuerySet[Duty]:
     """Open duties of these organisations, of people whom the actor may open."""
-    return Duty.objects.filter(
-        state=DutyState.OPEN, owner_org__in=asked.orgs, person_id__in=visible_ids(asked.actor, asked.today)
-    )  # fmt: skip
+    found = Duty.objects.filter(state=DutyState.OPEN, owner_org__in=asked.orgs, person_id__in=visible_ids(asked.actor, asked.today))
+    return restrict.duties(asked.actor, found)
 
 
 def _due_by(last: date) -> Q:
