@@ -5,12 +5,15 @@ week = WeekWorld(settings, tmp_path); ada = week.person("Ada", points=3); week.d
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import date, timedelta
 from typing import Any
 
 from ledger_world import PRACTICE, TODAY, World
 from stepwell import knowledge
 
+WHY = {"kind": "csv", "why": "Calling people for blood tests"}  # what the form for a file is sent
 MONDAY = TODAY  # the first of June 2026 is a Monday
 
 
@@ -78,3 +81,14 @@ class WeekWorld(World):
 
         actor = self.actor(who)
         return week_for(Asked(actor, monday, self.today, actor.organisations))
+
+
+def taken(response: Any) -> list[list[str]]:
+    """The rows of a CSV file, without the lines above the columns."""
+    assert response.status_code == 200, response.content.decode()[:300]
+    data = b"".join(response.streaming_content).decode().removeprefix("\ufeff")
+    return [row for row in csv.reader(io.StringIO(data, newline="")) if len(row) > 1]
+
+
+def by_column(rows: list[list[str]], name: str) -> list[str]:
+    return [row[rows[0].index(name)] for row in rows[1:]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import zipfile
 from datetime import timedelta
@@ -15,9 +14,7 @@ from ledger_world import IRIS, OTHER_PRACTICE, PRACTICE, TODAY, World
 from stepwell.web.core import clock
 from stepwell.web.core.models import AuditEntry
 from stepwell.web.week import list_views, listings
-from week_world import WeekWorld
-
-WHY = {"kind": "csv", "why": "Calling people for blood tests"}
+from week_world import WHY, WeekWorld, by_column, taken
 
 
 @pytest.fixture
@@ -31,17 +28,6 @@ def world(db, settings, tmp_path):
     world.duty(far, "antipsychotic.hba1c", owner=OTHER_PRACTICE)
     world.hours([20, 0, 0, 0, 0, 0, 0])
     return world
-
-
-def taken(response) -> list[list[str]]:
-    """The rows of a CSV file, without the lines above the columns."""
-    assert response.status_code == 200, response.content.decode()[:300]
-    data = b"".join(response.streaming_content).decode().removeprefix("\ufeff")
-    return [row for row in csv.reader(io.StringIO(data, newline="")) if len(row) > 1]
-
-
-def by_column(rows: list[list[str]], name: str) -> list[str]:
-    return [row[rows[0].index(name)] for row in rows[1:]]
 
 
 def test_the_worklist_as_its_page_shows_it(world):

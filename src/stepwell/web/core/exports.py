@@ -71,7 +71,7 @@ def csv_lines(sheet: Sheet, *, bom: bool = True) -> Iterator[bytes]:
     writer = csv.writer(buffer, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
     if bom:
         buffer.write(BOM)
-    head = [[line] for line in sheet.told] + [list(sheet.columns)]
+    head: list[Sequence[Cell]] = [*([line] for line in sheet.told), sheet.columns]
     for row in head:
         writer.writerow([safe(value) for value in row])
     yield _taken(buffer)

@@ -24,6 +24,7 @@ from stepwell.web.ledger import pages as worklist_pages
 from stepwell.web.ledger.models import PersonRecord
 from stepwell.web.ledger.pages import Banner
 from stepwell.web.ledger.presenters import DutyPresenter
+from stepwell.web.privacy import restrict
 from stepwell.web.registers import pages as register_pages
 from stepwell.web.registers import selectors as registers
 from stepwell.web.week import selectors
@@ -128,9 +129,12 @@ def _worklist_rows(place: Place, actor: Actor) -> _Made:
         .select_related("person", "assigned_to")
         .order_by("-person__points", "person_id", "-priority", "due_on", "title", "subject", "id")
     )
-    before = layout.before_contact({duty.person_id for duty in found}, on)
+    people = {duty.person_id: duty.person for duty in found}
+    cuts = restrict.cut_for(actor, list(people.values()))
+    before = layout.before_contact(people, on)
     rows: list[list[Cell]] = []
-    for duty in found:
+    for duty in (shown for each in found for shown in cuts[each.person_id].shown([each])):
+        duty.person = people[duty.person_id]
         told = DutyPresenter(duty, actor, on, names)
         late = (on - duty.due_on).days if duty.due_on else None
         rows.append(
@@ -221,7 +225,7 @@ def _week(place: Place, actor: Actor) -> WeekPage:
 def _week_rows(place: Place, actor: Actor) -> _Made:
     page, on = _week(place, actor), clock.today()
     found = page.of(page.query.listed)
-    people = selectors.people_of(found)
+    people = selectors.people_of(actor, found)
     before = layout.before_contact(list(people), on)
     duties = selectors.duties_of(page.asked, [each.work.key for each in found])
     rows: list[list[Cell]] = []

@@ -205,8 +205,11 @@ def key_of(duty: Duty) -> Key:
     return (duty.person_id, duty.owner_org, key, share_of(key, duty.test, duty.pk))
 
 
-def people_of(placed: Iterable[Placed]) -> dict[int, PersonRecord]:
-    return PersonRecord.objects.in_bulk({each.work.person_id for each in placed})
+def people_of(actor: Actor, placed: Iterable[Placed]) -> dict[int, PersonRecord]:
+    """Who they are, without what is sensitive and not the actor's to see. Never save such a record."""
+    found = PersonRecord.objects.in_bulk({each.work.person_id for each in placed})
+    restrict.cut_for(actor, list(found.values()))
+    return found
 
 
 def is_visit(key: str) -> bool:

@@ -61,7 +61,7 @@ def show_week(request: HttpRequest) -> HttpResponse:
     gate.open_list(
         actor, action=Permission.VIEW_WEEK, what=f"week {page.monday}: {page.query.listed}", person_ids=ids, result_count=page.total
     )  # fmt: skip
-    page.fill(selectors.people_of(shown), selectors.duties_of(page.asked, [each.work.key for each in shown]))
+    page.fill(selectors.people_of(actor, shown), selectors.duties_of(page.asked, [each.work.key for each in shown]))
     return render(request, "week/week.jinja", {"page": page, "now": clock.now(), "said": SAID.get(request.GET.get("said", ""), "")})
 
 
