@@ -62,7 +62,7 @@ def sessions_of(request: HttpRequest, user: User) -> list[SessionLine]:
 
 
 def _line(row: UserSession, request: HttpRequest, held: dict[str, Any]) -> SessionLine:
-    membership = Membership.objects.select_related("organisation").filter(pk=held.get(MEMBERSHIP_KEY)).first()
+    membership = Membership.objects.select_related("organisation").filter(pk=held.get(MEMBERSHIP_KEY, 0)).first()
     return SessionLine(
         started=_moment(held.get(STARTED_KEY)),
         seen=_moment(held.get(SEEN_KEY)),
