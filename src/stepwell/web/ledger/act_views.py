@@ -12,8 +12,9 @@ from stepwell.web.core import clock
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.forms import Form
 from stepwell.web.ledger import known, selectors, services
-from stepwell.web.ledger.forms import DECLINED, LATER, AssignForm, DoneForm, NotThisTimeForm, ReasonForm
+from stepwell.web.ledger.forms import DECLINED, LATER, AssignForm, DoneForm, NotThisTimeForm, OptionsForm, ReasonForm
 from stepwell.web.ledger.models import Duty
+from stepwell.web.ledger.options import CAUTION, options_of
 from stepwell.web.ledger.presenters import EventPresenter
 from stepwell.web.ledger.view_support import FORM_METHODS, act, open_duty
 
@@ -80,13 +81,23 @@ def _put_off(actor: Actor, duty: Duty, cleaned: dict[str, Any], version: int) ->
 @require_http_methods(FORM_METHODS)
 def close_duty(request: HttpRequest, duty_id: int) -> HttpResponse:
     actor, duty = open_duty(request, duty_id, "close duty")
-    form = DoneForm(_posted(request), initial={"on": clock.today()})
+    posted, initial, listed = _posted(request), {"on": clock.today()}, options_of(duty.rule_id)
+    form = OptionsForm(posted, rule_id=duty.rule_id, initial=initial) if listed else DoneForm(posted, initial=initial)
 
     def do(version: int) -> tuple[str, services.Written]:
-        cleaned = form.cleaned_data
-        return "done", services.done_with_review(actor, duty_id, on=cleaned["on"], why=cleaned["why"], revision=version)
+        return "done", _close(actor, duty_id, form, version)
 
-    return act(request, actor, duty, form, do, heading="Done", button="Save and close")
+    intro = CAUTION if listed else ""
+    return act(request, actor, duty, form, do, heading="Done", button="Save and close", intro=intro)
+
+
+def _close(actor: Actor, duty_id: int, form: DoneForm, version: int) -> services.Written:
+    cleaned = form.cleaned_data
+    on, why = cleaned["on"], cleaned["why"]
+    if not isinstance(form, OptionsForm):
+        return services.done_with_review(actor, duty_id, on=on, why=why, revision=version)
+    reasons = cleaned.get("reasons", [])
+    return services.done_with_options(actor, duty_id, on=on, options=cleaned["options"], reasons=reasons, why=why, revision=version)
 
 
 @require_http_methods(FORM_METHODS)

@@ -14,6 +14,7 @@ from stepwell.web.core import clock
 from stepwell.web.core.forms import CheckboxesField, DateField, Form, RadiosField, SelectField, TextareaField, TextField
 from stepwell.web.ledger import known
 from stepwell.web.ledger.known import Test
+from stepwell.web.ledger.options import options_of, reasons
 from stepwell.web.ledger.results import ResultEntry, read_value
 
 LATER, DECLINED, NOT_APPLICABLE = "later", "declined", "not applicable"
@@ -95,6 +96,28 @@ class DoneForm(Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["on"].latest = clock.today()  # type: ignore[attr-defined]
+
+
+class OptionsForm(DoneForm):
+    """What was done, of the options that the knowledge base lists for the rule, in words where they say more."""
+
+    def __init__(self, *args: Any, rule_id: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        listed = options_of(rule_id)
+        self.fields["options"] = CheckboxesField(
+            label="What was done",
+            label_size="s",
+            choices=[(option.key, option.label) for option in listed],
+            hints={option.key: option.basis for option in listed},
+            error_messages={"required": "Choose what was done"},
+        )
+        if any(option.asks_reason for option in listed):
+            self.fields["reasons"] = CheckboxesField(
+                label="Clinical reason for no change", label_size="s", choices=list(reasons()), required=False
+            )
+        self.fields["why"].required = False
+        self.fields["why"].label = "In words"
+        self.order_fields(["options", "reasons", "why", "on"])
 
 
 class HandOverForm(Form):

@@ -187,13 +187,15 @@ def rule_titles() -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """`unit` is None for a review or a process; `sample` is what one visit can do together."""
+    """`unit` is None for a review or a process; `sample` is what one visit can do together; `also` are tests whose values come
+    with it."""
 
     test: str
     label: str
     unit: str | None
     kind: str
     sample: str
+    also: tuple[str, ...] = ()
 
     @property
     def at_a_visit(self) -> bool:
@@ -209,7 +211,8 @@ class Test:
 @cache
 def test(key: str) -> Test | None:
     row = _index("k_test", "test").get(key)
-    return Test(row["test"], row["label"], row["unit"], row["kind"], row["sample"]) if row else None
+    entry = knowledge.load().tests.get(key)
+    return Test(row["test"], row["label"], row["unit"], row["kind"], row["sample"], tuple(entry.also if entry else ())) if row else None
 
 
 def plain_unit(unit: str) -> str:

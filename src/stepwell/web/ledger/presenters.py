@@ -15,6 +15,7 @@ from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician, count
 from stepwell.web.ledger import known
 from stepwell.web.ledger.models import Duty, DutyEvent, DutyState, EventKind, HandoverScope
+from stepwell.web.ledger.options import options_of
 
 NOBODY = "nobody"
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
@@ -335,6 +336,8 @@ class DutyPresenter:
         """The act that can close it: `result`, `review` (an answer in words), or `owner` (taking it on, an agreement)."""
         if self.duty.kind == "agree":
             return "owner"
+        if options_of(self.duty.rule_id):
+            return "review"  # what a result asks for is done by a person; another result only ends it when it is back in range
         found = self.test
         return "result" if found is not None and found.takes_result else "review"
 
@@ -378,7 +381,8 @@ class Visit:
 
 def visit(duties: Iterable[DutyPresenter], *, by: date) -> Visit | None:
     """Duties due by a day that one visit can close together; None when there is nothing to bundle."""
-    chosen = [p for p in duties if p.test is not None and p.test.at_a_visit and p.duty.due_on is not None and p.duty.due_on <= by]
+    waiting = [p for p in duties if p.closes_by == "result" and p.duty.due_on is not None and p.duty.due_on <= by]
+    chosen = [p for p in waiting if p.test is not None and p.test.at_a_visit]
     tests = {p.duty.test: p.test for p in chosen if p.test is not None}
     if len(chosen) < 2:
         return None

@@ -84,6 +84,13 @@ class Search:
     birth_date: date | None = None
 
 
+def spoken_by(person_ids: Collection[int]) -> dict[int, tuple[str, bool]]:
+    """Of each person the language code and whether an interpreter is needed, as the records have them; without a word of
+    either there is no entry."""
+    rows = PersonRecord.objects.filter(person_id__in=list(person_ids)).values_list("person_id", "language", "interpreter")
+    return {person_id: (language, interpreter) for person_id, language, interpreter in rows if language or interpreter}
+
+
 SEARCH_LIMIT = 50
 
 
@@ -177,10 +184,12 @@ def event_row(event_id: int) -> DutyEvent | None:
 
 
 def tests_to_record(person_id: int, asked: Collection[str], *, by: date) -> list[known.Test]:
-    """Tests a form asks for: those asked for that some open duty waits for, else all that are due by a day."""
+    """Tests a form asks for: those asked for that some open duty waits for, else all that are due by a day; with each what comes
+    with it (a diastolic pressure with the systolic)."""
     duties = [duty for duty in open_duties_of(person_id) if duty.test]
     keys = {duty.test for duty in duties if duty.test in asked} or {d.test for d in duties if d.due_on is not None and d.due_on <= by}
     keys = keys or {duty.test for duty in duties}
+    keys |= {other for key in keys if (test := known.test(key)) is not None for other in test.also}
     found = [test for test in (known.test(key) for key in keys) if test is not None and test.takes_result]
     return sorted(found, key=lambda test: (test.unit is None, test.sample, test.label))
 

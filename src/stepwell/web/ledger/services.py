@@ -7,7 +7,7 @@ is how much of the duty's history the actor had seen: `Stale` when there is more
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -47,11 +47,12 @@ from stepwell.web.ledger.models import (
     OwnerAssertion,
     RecordedResult,
 )
+from stepwell.web.ledger.options import chosen, options_of
 from stepwell.web.ledger.results import ResultEntry, check_result
 
 __all__ = [
-    "UNDOABLE", "Stale", "Written", "acknowledge", "assert_owner", "assign", "decline", "defer", "done_with_review", "end_agreement",
-    "not_applicable", "record_agreement", "record_results", "take", "undo",
+    "UNDOABLE", "Stale", "Written", "acknowledge", "assert_owner", "assign", "decline", "defer", "done_with_options", "done_with_review",
+    "end_agreement", "not_applicable", "record_agreement", "record_results", "take", "undo",
 ]  # fmt: skip
 
 # Arrangements: nothing the engine has to know
@@ -123,6 +124,8 @@ def done_with_review(actor: Actor, duty_id: int, *, on: date, why: str, revision
     words = needs_words(why, "Say what was done and what came of it.")
     not_in_future(on)
     duty = selectors.duty_row(duty_id)
+    if duty is not None and options_of(duty.rule_id):
+        raise Refused("Choose what was done: the knowledge base lists options for this duty.")
     test = known.test(duty.test) if duty is not None and duty.test else None
     if test is None:
         return _answer(actor, duty_id, "done", on=on, why=words, revision=revision)
@@ -133,9 +136,21 @@ def done_with_review(actor: Actor, duty_id: int, *, on: date, why: str, revision
     return evaluated(locked.person_id)
 
 
+def done_with_options(
+    actor: Actor, duty_id: int, *, on: date, options: Sequence[str], reasons: Sequence[str] = (), why: str = "",
+    revision: int | None = None,
+) -> Written:  # fmt: skip
+    """Done by what was chosen of the options that the rule lists (keys), with words; "no change" needs clinical reasons."""
+    duty = selectors.duty_row(duty_id)
+    if duty is None:
+        raise Refused("There is no such duty.")
+    done = chosen(duty.rule_id, options, reasons, why)
+    return _answer(actor, duty_id, "done", on=on, why=done.words, extra=done.detail, revision=revision)
+
+
 def _answer(
     actor: Actor, duty_id: int, kind: str, *, on: date, why: str, until: date | None = None, ends_when: str = "",
-    revision: int | None = None,
+    extra: Mapping[str, Any] | None = None, revision: int | None = None,
 ) -> Written:  # fmt: skip
     not_in_future(on)
     with acting_on(actor, duty_id, Permission.ACT_ON_DUTY, revision=revision) as duty:
@@ -146,6 +161,7 @@ def _answer(
             "on": on.isoformat(),
             "until": until.isoformat() if until else None,
             "ends_when": ends_when,
+            **(extra or {}),
         }
         event = tell(duty, EventKind.ANSWERED, actor, why=why, **detail)
         Disposition.objects.create(

@@ -18,9 +18,11 @@ from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import approvals, known, selectors, services, worklist
 from stepwell.web.ledger.evaluation import reevaluate
 from stepwell.web.ledger.forms import ResultsForm, refuse
+from stepwell.web.ledger.options import CAUTION, options_of
 from stepwell.web.ledger.pages import Banner, DutyPage, WorklistPage, last_values, query_of
 from stepwell.web.ledger.results import Implausible
 from stepwell.web.ledger.view_support import FORM_METHODS, back, duty_context, open_duty, told, version_sent
+from stepwell.web.privacy import restrict
 
 
 @require_safe
@@ -48,6 +50,7 @@ def show_duty(request: HttpRequest, duty_id: int) -> HttpResponse:
     undone = selectors.undone_events(events)
     page = DutyPage(duty, instances=instances, events=events, undone=undone, actor=actor, names=accounts.organisation_names())
     context = duty_context(actor, duty) | {"page": page, "pending": selectors.pending_since(duty.person_id)}
+    context |= {"options": options_of(duty.rule_id) if duty.is_open else (), "options_caution": CAUTION}
     return render(request, "ledger/duty.jinja", context)
 
 
@@ -64,6 +67,8 @@ def record_results(request: HttpRequest, person_id: int) -> HttpResponse:
     tests = selectors.tests_named(request.POST.getlist("asked")) or selectors.tests_to_record(
         person_id, request.GET.getlist("test"), by=on + worklist.SOON
     )
+    cut = restrict.cut_for(actor, [person])[person_id]
+    tests = [test for test in tests if not cut.hides_test(test.test)]
     about = selectors.duties_about(person_id, {test.test for test in tests})
     version, changes, status = selectors.last_event(about), [], 200
     ask = "ask" in request.POST
