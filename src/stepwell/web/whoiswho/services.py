@@ -137,8 +137,9 @@ def told(event: LinkEvent) -> str:
     if event.kind == "added":
         return f"{event.by_name} added this on {when}"
     parts = [
-        f"{_NAMES.get(field, field)} from {_shown(field, before) or 'nothing'} to {_shown(field, after) or 'nothing'}"
-        for field, (before, after) in event.detail.items()
+        f"{words} from {_shown(field, event.detail[field][0]) or 'nothing'} to {_shown(field, event.detail[field][1]) or 'nothing'}"
+        for field, words in _NAMES.items()
+        if field in event.detail
     ]
     return f"{event.by_name} changed {', '.join(parts)} on {when}"
 

@@ -8,14 +8,15 @@ const idle = document.querySelector("[data-idle-seconds]");
 if (idle) {
   const seconds = Number(idle.dataset.idleSeconds);
   const shownAt = Date.now();
+  // There from the beginning and empty, so that a screen reader tells it when it is filled, after what it is reading.
+  const warning = document.createElement("div");
+  warning.setAttribute("role", "status");
+  document.querySelector("main").prepend(warning);
   const timer = setInterval(() => {
     const left = seconds - (Date.now() - shownAt) / 1000;
     if (left > WARN_SECONDS) return;
     clearInterval(timer);
-    const warning = document.createElement("p");
     warning.className = "sw-idle";
-    warning.setAttribute("role", "alert");
     warning.textContent = `${idle.textContent} Open or save a page to stay signed in.`;
-    document.querySelector("main").prepend(warning);
   }, 5000);
 }
