@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepwell.web.week.plan import WEEK, Fate, Pool, Rota, Work, monday_of, plan
+from stepwell.web.week.plan import WEEK, Fate, Pool, Rota, Work, in_order, monday_of, plan
 
 MONDAY = date(2026, 6, 1)
 NURSE, GP = Pool("A81001", "nurse"), Pool("A81001", "gp")
@@ -43,6 +43,13 @@ def test_a_tie_goes_to_the_higher_duty_then_to_what_has_been_due_longer():
 def test_what_is_too_long_for_one_day_goes_to_the_next_and_leaves_room_for_what_is_short():
     found = plan([work(1, 20, points=3), work(2, 20, points=2), work(3, 10, points=1)], rota([30, 20, 0, 0, 0, 0, 0]), MONDAY)
     assert told(found.fits) == [(1, "fits", MONDAY), (3, "fits", MONDAY), (2, "fits", MONDAY + DAY)]
+
+
+def test_what_one_person_is_owed_stands_together():
+    ada = [work(1, points=2, task="blood"), Work(1, "A81001", "check", "", NURSE, 10, 1, 2, 9, MONDAY), work(1, points=2, task="questions")]
+    bo = Work(2, "A81001", "blood", "", NURSE, 10, 1, 2, 5, MONDAY)
+    found = plan([ada[0], bo, ada[2], ada[1]], rota([60, 0, 0, 0, 0, 0, 0]), MONDAY)
+    assert [(each.work.person_id, each.work.task) for each in found.fits] == [(1, "check"), (1, "blood"), (1, "questions"), (2, "blood")]
 
 
 def test_roles_do_not_do_each_others_work():
@@ -152,14 +159,13 @@ def test_nothing_is_lost_and_nothing_is_overfilled(rows, this_week, usual, enter
     for (pool, week), minutes in used.items():
         assert minutes <= sum(hours.week(pool, week))
     # What waits would not have fitted: no day had room for it once all that goes before it was placed.
+    place = {each.key: number for number, each in enumerate(in_order(everything))}
     for each in found.of(Fate.LATER, Fate.NO_HOURS, Fate.TOO_LONG):
         for day, minutes in days.get(each.work.pool, {}).items():
             if each.work.not_before is not None and day < each.work.not_before:
                 continue
-            before = sum(
-                p.work.minutes for p in found.fits if p.day == day and p.work.pool == each.work.pool and p.work.order < each.work.order
-            )
-            assert before + each.work.minutes > minutes
+            there = [other.work for other in found.fits if other.day == day and other.work.pool == each.work.pool]
+            assert sum(other.minutes for other in there if place[other.key] < place[each.work.key]) + each.work.minutes > minutes
     # Nobody waits without a week where a usual day is long enough.
     for each in found.of(Fate.NO_HOURS, Fate.TOO_LONG):
         assert each.work.minutes > hours.longest_usual(each.work.pool)
@@ -185,6 +191,6 @@ def test_more_hours_never_make_the_first_of_the_order_wait_longer(rows, usual):
     placed_few = {each.work.key: each for each in plan(everything, Rota(few, usual), MONDAY).placed}
     placed_more = {each.work.key: each for each in plan(everything, Rota(more, usual), MONDAY).placed}
     for pool in few:
-        first = min((each for each in everything if each.pool == pool), key=lambda each: each.order, default=None)
+        first = next(iter(in_order([each for each in everything if each.pool == pool])), None)
         if first is not None and placed_few[first.key].fate is Fate.FITS:
             assert placed_more[first.key].fate is Fate.FITS

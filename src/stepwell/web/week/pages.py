@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 
@@ -184,10 +185,10 @@ class WorkRow:
         return max(0, len({each.what for each in self.told}) - self.SHOWN)
 
     @property
-    def medicines(self) -> str:
-        subjects = dict.fromkeys(duty.subject for duty in self.duties)
+    def medicine_names(self) -> list[str]:
+        """Those that the titles do not name already."""
         titles = " ".join(self.titles).lower()
-        return ", ".join(name for name in (known.medicine(subject) for subject in subjects) if name.lower() not in titles)
+        return [name for name in (known.medicine(duty.subject) for duty in self.duties) if name.lower() not in titles]
 
     @property
     def due_text(self) -> str:
@@ -248,6 +249,31 @@ class WorkRow:
         return "?" + urlencode({"from": self.asked.monday.isoformat(), "org": work.owner_org, "task": work.task, "share": work.share})
 
 
+class PersonRow:
+    """One person's pieces of one day, or of one later week: one row of the list."""
+
+    def __init__(self, pieces: Sequence[WorkRow]) -> None:
+        self.pieces, self.first = pieces, pieces[0]
+        self.minutes = sum(piece.minutes for piece in pieces)
+
+    @property
+    def due(self) -> WorkRow:
+        """The piece that has been due longest."""
+        return min(self.pieces, key=lambda piece: piece.work.due_on)
+
+    @property
+    def who(self) -> list[str]:
+        return list(dict.fromkeys(piece.who for piece in self.pieces))
+
+    @property
+    def medicines(self) -> str:
+        return ", ".join(dict.fromkeys(name for piece in self.pieces for name in piece.medicine_names))
+
+    @property
+    def is_dated(self) -> bool:
+        return self.first.placed.week is not None
+
+
 class WeekPage:
     """The week ahead: the answer, the sums that make the whole, hours by role and day, and the lists."""
 
@@ -259,7 +285,7 @@ class WeekPage:
                        key=lambda pool: (pool.org_code, pool.role))  # fmt: skip
         several = len({pool.org_code for pool in pools}) > 1
         self.pools = [PoolRow(pool, self.plan, names, several=several) for pool in pools]
-        self.rows: list[WorkRow] = []
+        self.rows: list[PersonRow] = []
 
     def of(self, listed: Listed) -> list[Placed]:
         source = self.plan.fits if listed is Listed.FITS else self.plan.overflow
@@ -288,10 +314,11 @@ class WeekPage:
     def fill(self, people: Mapping[int, PersonRecord], duties: Mapping[Key, Sequence[Duty]]) -> None:
         """The rows of the page, with who they are and what is owed."""
         before = layout.before_contact(list(people), self.asked.today)
-        self.rows = [
+        banners = {key: Banner(person, self.asked.today, before[key]) for key, person in people.items()}
+        pieces = [
             WorkRow(
                 each,
-                Banner(people[each.work.person_id], self.asked.today, before[each.work.person_id]),
+                banners[each.work.person_id],
                 people[each.work.person_id],
                 duties.get(each.work.key, []),
                 self.week.decided.get(each.work.key),
@@ -300,6 +327,8 @@ class WeekPage:
             )
             for each in self.shown
         ]
+        together = groupby(pieces, key=lambda row: (row.person_id, row.placed.fate, row.placed.day or row.placed.week))
+        self.rows = [PersonRow(list(rows)) for _, rows in together]
 
     @property
     def sums(self) -> dict[str, Sum]:

@@ -14,11 +14,14 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
 WEEK = timedelta(days=7)
 DAYS = 7
 # How far ahead weeks are counted out; what waits longer than this has its day from a person, not from the rota.
 HORIZON_WEEKS = 1040
+
+Rank = tuple[Any, ...]
 
 
 class Fate(StrEnum):
@@ -67,9 +70,23 @@ class Work:
         return (self.person_id, self.owner_org, self.task, self.share)
 
     @property
-    def order(self) -> tuple[bool, int, int, date, int, str, str, str]:
-        """First what a person took into the week, then by points, priority of the duties, and how long it has been due."""
+    def order(self) -> Rank:
+        """By itself: what a person took into the week goes first, then by points, priority of the duties, and how long it is due."""
         return (not self.taken, -self.points, -self.priority, self.due_on, self.person_id, self.owner_org, self.task, self.share)
+
+
+def ranks(work: Sequence[Work]) -> list[tuple[Rank, Work]]:
+    """Each piece with its place in the order. Pieces of one person stand together, at the place of the first of them: who comes for a
+    blood test is weighed on the same day."""
+    first: dict[tuple[int, bool], Rank] = {}
+    for each in work:
+        person = (each.person_id, each.taken)
+        first[person] = min(first.get(person, each.order), each.order)
+    return [((*first[each.person_id, each.taken][:5], *each.order), each) for each in work]
+
+
+def in_order(work: Sequence[Work]) -> list[Work]:
+    return [each for _, each in sorted(ranks(work), key=lambda pair: pair[0])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +139,17 @@ class Plan:
     @cached_property
     def fits(self) -> list[Placed]:
         """This week's list, by day and then in order."""
-        return sorted(self.of(Fate.FITS), key=lambda each: (each.day or date.max, each.work.order))
+        return sorted(self.of(Fate.FITS), key=lambda each: (each.day or date.max, self._rank[each.work.key]))
 
     @cached_property
     def overflow(self) -> list[Placed]:
         """What does not fit, in the order in which it will be reached; what has no week stands first."""
         rest = [each for each in self.placed if each.fate is not Fate.FITS]
-        return sorted(rest, key=lambda each: (each.week is not None, each.week or date.min, each.work.order))
+        return sorted(rest, key=lambda each: (each.week is not None, each.week or date.min, self._rank[each.work.key]))
+
+    @cached_property
+    def _rank(self) -> Mapping[tuple[int, str, str, str], Rank]:
+        return {each.key: rank for rank, each in ranks([placed.work for placed in self.placed])}
 
     def minutes(self, *fates: Fate) -> int:
         return sum(each.work.minutes for each in self.placed if not fates or each.fate in fates)
@@ -164,7 +185,7 @@ def plan(work: Iterable[Work], rota: Rota, monday: date, *, arriving: Iterable[W
         coming[each.pool].append(each)
     placed: list[Placed] = []
     for pool in sorted(mine, key=lambda pool: (pool.org_code, pool.role)):
-        queue = sorted(mine[pool], key=lambda each: each.order)
+        queue = in_order(mine[pool])
         fitting, rest = _fill_week(queue, rota, pool, monday)
         placed += fitting + _carry(rest, coming[pool], rota, pool, monday)
     return Plan(monday, placed, rota)
@@ -192,25 +213,25 @@ def _carry(rest: Sequence[Work], coming: Sequence[Work], rota: Rota, pool: Pool,
     horizon = monday + HORIZON_WEEKS * WEEK
     following = monday + WEEK
     found: list[Placed] = []
-    released: dict[date, list[tuple[Work, bool]]] = defaultdict(list)
+    released: dict[date, list[tuple[Rank, Work, bool]]] = defaultdict(list)
     waiting = 0
-    for each in rest:
+    for rank, each in ranks(rest):
         decided = each.not_before is not None and each.not_before >= following
         start = monday_of(each.not_before) if decided and each.not_before else following
         if start >= horizon:
             found.append(Placed(each, Fate.PUT_OFF, week=start))
             continue
-        released[start].append((each, True))
+        released[start].append((rank, each, True))
         waiting += 1
     for each in coming:
         start = max(monday_of(each.not_before or each.due_on), following)
         if start < horizon:
-            released[start].append((each, False))
-    heap: list[tuple[tuple[object, ...], int, Work, bool]] = []
+            released[start].append(((*each.order[:5], *each.order), each, False))
+    heap: list[tuple[Rank, int, Work, bool]] = []
     number, week = 0, following
     while waiting:
-        for each, is_ours in released.pop(week, ()):
-            heapq.heappush(heap, (each.order, number, each, is_ours))
+        for rank, each, is_ours in released.pop(week, ()):
+            heapq.heappush(heap, (rank, number, each, is_ours))
             number += 1
         hours = rota.week(pool, week)
         left, longest = sum(hours), max(hours, default=0)
