@@ -21,6 +21,9 @@ from stepwell.web.coding import match_selectors, match_services
 from stepwell.web.coding import selectors as coding
 from stepwell.web.coding import services as coding_services
 from stepwell.web.coding.models import CodingEvent, MatchEvent
+from stepwell.web.contact import services as contact_services
+from stepwell.web.contact.models import AdjustmentEvent
+from stepwell.web.contact.services import Item as AdjustmentItem
 from stepwell.web.core import clock
 from stepwell.web.ledger import bulk_acts, handovers, services
 from stepwell.web.ledger.models import BulkAct, Duty, DutyEvent, Handover
@@ -56,6 +59,8 @@ PAGES = {
     "whoiswho:add_link": "/who-is-who/new",
     "whoiswho:change_link": "/who-is-who/{link}",
     "whoiswho:end_link": "/who-is-who/{link}/end",
+    "contact:show_adjustments": "/patients/{person}/adjustments",
+    "contact:end_adjustment": "/adjustments/{adjustment}/end",
     "ledger:list_duties": "/worklist",
     "ledger:show_duty": "/duties/{duty}",
     "ledger:assign_duty": "/duties/{duty}/assign",
@@ -179,6 +184,7 @@ def world(transactional_db, settings, tmp_path):
     first = coding.products_for(world.actor("gp"))[0]
     coding_services.decide(world.actor("gp"), first["key"], substance=first["suggestions"][0]["substance"], why="Plainly a slip")
     _link(world)
+    _adjust(world)
     match_services.decide(world.actor("gp"), match_selectors.pairs_for(world.actor("gp"))[0]["key"], same=True, why="Asked them")
     _week(world)
     _import(world)
@@ -216,6 +222,11 @@ def _week(world) -> None:
     saved.save(world.actor("gp"), place="worklist", query="tab=soon", name="Coming up", shared=True)
 
 
+def _adjust(world) -> None:
+    asked = [AdjustmentItem("safe", "no-letters"), AdjustmentItem("slot", "longer"), AdjustmentItem("review", "review", until=TODAY)]
+    contact_services.save_adjustments(world.actor("nurse"), world.ids["Iris"], asked, seen=0, safe_why="Said when alone")
+
+
 def _link(world) -> None:
     practice, trust = world.members["gp"].organisation, world.members["psychiatrist"].organisation
     details = whoiswho_services.Details("Dr Lena Hart", "01632 960109", "Mon to Fri, 09:00 to 17:00", "Duty desk, 01632 960110")
@@ -237,6 +248,7 @@ def addresses(world):
         "handover": Handover.objects.get().pk,
         "bulk": BulkAct.objects.get().pk,
         "person": world.ids["Iris"],
+        "adjustment": AdjustmentEvent.objects.first().pk,
         "agreement": Agreement.objects.get().pk,
         "import": ImportRun.objects.get().pk,
         "product": coding.products_for(world.actor("gp"))[0]["key"],
