@@ -4,6 +4,9 @@ No time is judged here."""
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,10 +27,18 @@ PAGE = """
 """
 
 
+@pytest.fixture
+def data() -> Iterator[Path]:
+    """Not below pytest's own folder: the server may run as another user, who has to reach it."""
+    folder = Path(tempfile.mkdtemp(prefix="stepwell-bench-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.mark.slow
-def test_a_ledger_is_filled_served_worked_with_and_taken_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_ledger_is_filled_served_worked_with_and_taken_again(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["bench", "web", "--patients", "120", "--duties", "3000", "--users", "5", "--seconds", "6", "--think", "0.2"]
-    words += ["--data", str(tmp_path), "--json"]
+    words += ["--data", str(data), "--json"]
     assert main(words) == 0
     first: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert first["errors"] == 0, first["wrong"]
