@@ -20,6 +20,7 @@ from stepwell.web.ledger.forms import refuse
 from stepwell.web.ledger.models import Duty, DutyEvent
 from stepwell.web.ledger.pages import ActBar, Banner
 from stepwell.web.ledger.presenters import DutyPresenter, EventPresenter
+from stepwell.web.privacy import restrict
 
 FORM_METHODS = ["GET", "HEAD", "POST"]
 UNSEEN = -1
@@ -32,6 +33,8 @@ def open_duty(request: HttpRequest, duty_id: int, what: str) -> tuple[Actor, Dut
     if duty is None:
         raise Http404
     gate.open_patient(actor, selectors.subject_of(duty.person_id), what=what)
+    if not restrict.cut_for(actor, [duty.person])[duty.person_id].shown([duty]):
+        raise Http404
     return actor, duty
 
 

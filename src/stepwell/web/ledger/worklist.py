@@ -16,6 +16,7 @@ from stepwell.web.core.actor import Actor
 from stepwell.web.ledger import known
 from stepwell.web.ledger.models import Duty, DutyState, PersonRecord
 from stepwell.web.ledger.selectors import NOBODY, visible_ids
+from stepwell.web.privacy import restrict
 
 # How far ahead "due soon" looks, how long "late" looks back, and how long "done" keeps: habits of a list, not of medicine.
 SOON = timedelta(days=28)
@@ -94,11 +95,13 @@ def duties_for(actor: Actor, query: Query, on: date) -> QuerySet[Duty]:
 
 def _filtered(actor: Actor, query: Query, on: date) -> QuerySet[Duty]:
     """What the filters leave in any tab."""
-    found = Duty.objects.filter(person_id__in=visible_ids(actor, on))
+    found = restrict.duties(actor, Duty.objects.filter(person_id__in=visible_ids(actor, on)))
+    if query.register or query.reason:
+        found = restrict.unmarked(actor, found)
     if query.register:
         found = found.filter(person__register_keys__contains=f"|{query.register}|")
     if query.medicine:
-        found = found.filter(subject__in=known.subjects_of(query.medicine))
+        found = restrict.unmarked(actor, found, medicine=query.medicine).filter(subject__in=known.subjects_of(query.medicine))
     if query.kind:
         found = found.filter(kind=query.kind)
     if query.reason:
@@ -171,6 +174,7 @@ def page_for(actor: Actor, query: Query, on: date) -> Page:
     start = (query.page - 1) * query.size
     ids = [row["person_id"] for row in people.order_by(*_order(query))[start : start + query.size]]
     records = PersonRecord.objects.in_bulk(ids)
+    restrict.cut_for(actor, list(records.values()))  # takes what is sensitive out of what the rows show
     rows = {person_id: Row(records[person_id]) for person_id in ids}
     for duty in duties.filter(person_id__in=ids).select_related("assigned_to", "offer").order_by("-priority", "due_on", "title", "subject"):
         rows[duty.person_id].duties.append(duty)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -28,6 +28,11 @@ class History:
 
     results: list[dict[str, Any]]
     courses: list[dict[str, Any]]
+
+    def without(self, hides_test: Callable[[str], bool], hides_medicine: Callable[[str], bool]) -> History:
+        """The same without what is not shown to whoever asks."""
+        results = [row for row in self.results if not hides_test(row["test"])]
+        return History(results, [row for row in self.courses if not hides_medicine(row["substance"])])
 
 
 def history_of(person_id: int, on: date) -> History:

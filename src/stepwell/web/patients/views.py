@@ -24,6 +24,7 @@ from stepwell.web.patients.forms import SearchForm
 from stepwell.web.patients.pages import SAID, PatientPage
 from stepwell.web.patients.together import Together
 from stepwell.web.patients.trends import TrendsPage, history_of, years_of
+from stepwell.web.privacy import restrict
 from stepwell.web.registers import selectors as registers
 
 SEARCHES_WITHIN = timedelta(minutes=10)
@@ -38,16 +39,17 @@ def show_person(request: HttpRequest, person_id: int) -> HttpResponse:
         raise Http404
     gate.open_patient(actor, ledger.subject_of(person_id), what="patient page")
     on = clock.today()
+    cut = restrict.cut_for(actor, [person])[person_id]
     page = PatientPage(
         person,
-        duties=ledger.open_duties_of(person_id),
-        closed=ledger.closed_duties_of(person_id, on),
-        agreements=list(agreements.agreements_of(person_id)),
+        duties=cut.shown(ledger.open_duties_of(person_id)),
+        closed=cut.shown(ledger.closed_duties_of(person_id, on)),
+        agreements=cut.shown_agreements(agreements.agreements_of(person_id)),
         together=Together(
             person.medicines,
-            loads=registers.loads_of(person_id),
-            interactions=registers.interactions_of(person_id),
-            registers=registers.registers_of(person_id),
+            loads=cut.shown_loads(registers.loads_of(person_id)),
+            interactions=cut.shown_interactions(registers.interactions_of(person_id)),
+            registers=cut.shown_registers(registers.registers_of(person_id)),
         ),
         actor=actor,
         on=on,
@@ -72,11 +74,12 @@ def show_trends(request: HttpRequest, person_id: int) -> HttpResponse:
         raise Http404
     gate.open_patient(actor, ledger.subject_of(person_id), what="trends")
     on, names = clock.today(), accounts.organisation_names()
+    cut = restrict.cut_for(actor, [person])[person_id]
     page = TrendsPage(
-        history_of(person_id, on),
+        history_of(person_id, on).without(cut.hides_test, cut.hides_medicine),
         sex=person.sex,
         taken=[row["substance"] for row in person.medicines],
-        duties=[DutyPresenter(duty, actor, on, names) for duty in ledger.open_duties_of(person_id)],
+        duties=[DutyPresenter(duty, actor, on, names) for duty in cut.shown(ledger.open_duties_of(person_id))],
         on=on,
         years=years_of(request.GET.get("years", "")),
     )

@@ -92,7 +92,7 @@ def because(reason: str) -> tuple[str, bool]:
 
 
 def days(entries: Iterable[AuditEntry], names: Mapping[str, str], *, with_names: bool) -> list[Day]:
-    """By day, the newest first. `names` are organisations by code; `with_names` tells members of staff by name."""
+    """By day, the newest first, each day in the order of `entries`. `names` are organisations by code; `with_names` tells members of staff by name."""
     found: dict[date, dict[tuple[str, str], Line]] = {}
     for entry in entries:
         words, without = because(entry.reason)

@@ -14,12 +14,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.db.models import Exists, Model, OuterRef, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import count
 from stepwell.web.privacy import selectors
-from stepwell.web.privacy.models import RestrictedRow
+from stepwell.web.privacy.models import EntryKind, RestrictedRow
 from stepwell.web.privacy.reach import Hidden
 from stepwell.web.privacy.selectors import Mark
 
@@ -40,9 +40,11 @@ def memberships(actor: Actor, rows: QuerySet[_M]) -> QuerySet[_M]:
     return _without(actor, rows, person_id=OuterRef("person_id"), register=OuterRef("register"))
 
 
-def unmarked(actor: Actor, rows: QuerySet[_M]) -> QuerySet[_M]:
-    """Rows with `person_id` without people of whom anything is hidden: for filters that would tell what it is."""
+def unmarked(actor: Actor, rows: QuerySet[_M], *, medicine: str = "") -> QuerySet[_M]:
+    """Rows with `person_id` without people of whom anything (or this medicine) is hidden: for filters that would tell what it is."""
     marks = selectors.hidden_marks(actor)
+    if medicine:
+        marks = marks.filter(Q(kind=EntryKind.MEDICINE, key=medicine) | Q(kind=EntryKind.REGISTER))
     return rows.exclude(Exists(marks.filter(person_id=OuterRef("person_id")))) if marks.exists() else rows
 
 

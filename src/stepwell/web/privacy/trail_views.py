@@ -94,7 +94,7 @@ def show_report(request: HttpRequest, person_id: int) -> HttpResponse:
     gate.open_patient(actor, ledger.subject_of(person_id), action=Permission.REPORT_ACCESS, what="access report")
     with_names = bool(selectors.setting(actor.organisation, "report_names"))
     # The report tells of itself too: that it was made is the newest thing in it.
-    entries = trail.about(person_id).order_by("-id").iterator(chunk_size=2000)
+    entries = trail.about(person_id).order_by("id").iterator(chunk_size=2000)
     context = {
         "banner": Banner(person, clock.today(), ()),
         "days": report.days(entries, accounts.organisation_names(), with_names=with_names),

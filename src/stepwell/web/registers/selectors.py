@@ -17,6 +17,7 @@ from django.db.models.expressions import OrderBy
 from stepwell.web.core.actor import Actor
 from stepwell.web.ledger import known, known_loads
 from stepwell.web.ledger.selectors import NOBODY, visible_ids
+from stepwell.web.privacy import restrict
 from stepwell.web.registers.keep import unbarred
 from stepwell.web.registers.models import Interaction, Load, Membership, Spell
 
@@ -143,13 +144,14 @@ def _years_before(day: date, years: int) -> date:
 
 def members(seen: Seen, register: str | None = None) -> QuerySet[Membership]:
     """Everyone on a register (or on any) whom the actor may open."""
-    found = Membership.objects.filter(person_id__in=visible_ids(seen.actor, seen.on))
+    found = restrict.memberships(seen.actor, Membership.objects.filter(person_id__in=visible_ids(seen.actor, seen.on)))
     return found if register is None else found.filter(register=register)
 
 
 def leavers(seen: Seen, register: str, query: Query) -> QuerySet[Spell]:
     """Times on a register that are over, of people whom the actor may open."""
     found = Spell.objects.filter(register=register, person_id__in=visible_ids(seen.actor, seen.on))
+    found = restrict.memberships(seen.actor, found)
     return found.filter(gp_org=query.practice) if query.practice else found
 
 
@@ -277,6 +279,7 @@ def _fill(seen: Seen, page: Page, part: slice) -> None:
         return
     found = members(seen, register).filter(condition(query, seen)).select_related("person")
     page.rows = list(found.order_by(*_order(query))[part])
+    restrict.cut_for(seen.actor, [row.person for row in page.rows])  # takes what is sensitive out of what the rows show
     line = known_loads.line(query.line)
     load = line.load if line else load_of.load if (load_of := known_loads.register_load(register)) else None
     if load:
