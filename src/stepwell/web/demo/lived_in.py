@@ -18,6 +18,8 @@ from stepwell.records.synthetic.stories import TWO_OWNERS
 from stepwell.web.accounts import selectors as accounts
 from stepwell.web.accounts.services import demo_plan, seed
 from stepwell.web.agreements.services import Line, record_agreement
+from stepwell.web.contact.selectors import last_event
+from stepwell.web.contact.services import Item, save_adjustments
 from stepwell.web.core.actor import Actor
 from stepwell.web.ledger import services as ledger
 from stepwell.web.ledger.approvals import approve_pack
@@ -54,7 +56,8 @@ def seed_staff(as_of: date) -> None:
 
 
 def work(as_of: date) -> Count:
-    return Count(_agreements(as_of), _acts(as_of))
+    agreements = _agreements(as_of)
+    return Count(agreements, _acts(as_of) + _adjustments(as_of))
 
 
 def _agreements(as_of: date) -> int:
@@ -140,6 +143,33 @@ def _acts(as_of: date) -> int:
     for person_id, entry in islice(_repeatable(nurse, as_of, set(mornings[:15])), 4):
         ledger.record_results(nurse, person_id, [entry])
         events += 1
+    return events
+
+
+# What some people asked for before and at a contact; the last is a rule of safe contact, with its reason.
+_ASKED_FOR = (
+    (Item("slot", "longer"), Item("slot", "quiet")),
+    (Item("language", "ur"), Item("professional", "interpreter"), Item("slot", "longer")),
+    (Item("format", "easy-read"), Item("support", "advocate")),
+    (Item("professional", "bsl"), Item("contact", "text")),
+    (Item("address", "no-fixed", "letters to the practice, messages through the day centre"), Item("slot", "last")),
+    (Item("format", "large-print"), Item("slot", "home")),
+    (Item("safe", "only-call", "07700 900142, weekdays 10:00 to 12:00"), Item("safe", "no-messages"), Item("safe", "no-letters")),
+)
+
+
+def _adjustments(as_of: date) -> int:
+    """The nurse asked the first people on the list what they need; one named a sister who may be told about appointments."""
+    nurse = staff("priya.nair", as_of)
+    people = dict.fromkeys(_overdue_rows(nurse, as_of).values_list("person_id", flat=True)[:200])
+    review = Item("review", "review", until=as_of + timedelta(days=300))
+    sister = Item("carer", "carer", "Nadia Rahman (sister) about appointments", as_of + timedelta(days=200))
+    events = 0
+    for number, (person_id, asked) in enumerate(zip(people, _ASKED_FOR, strict=False)):
+        why = "Said when alone: letters and calls at home are read and heard by her partner" if asked[0].kind == "safe" else ""
+        events += save_adjustments(
+            nurse, person_id, [*asked, review], seen=last_event(person_id), carer=sister if number == 1 else None, safe_why=why
+        )
     return events
 
 
