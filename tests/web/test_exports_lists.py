@@ -106,8 +106,8 @@ def test_more_than_a_file_holds_is_refused(world, monkeypatch):
     assert "This list has 3 rows; a file holds at most 2" in answer.content.decode()
 
 
-def test_not_too_often(world, monkeypatch):
-    monkeypatch.setattr(list_views, "EXPORTS", (1, timedelta(hours=1)))
+def test_not_too_often(world, settings):
+    settings.EXPORTS_MOST = 1
     client = world.client("gp")
     assert client.post("/lists/worklist/export", WHY).status_code == 200
     answer = client.post("/lists/worklist/export", WHY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -24,7 +25,7 @@ from stepwell.web.week import saved
 from stepwell.web.week.listings import MOST_ROWS, Listing, Place, listing_of, place_of, size_of
 
 FORM_METHODS = ["GET", "HEAD", "POST"]
-EXPORTS = (20, timedelta(hours=1))
+EXPORTS_WITHIN = timedelta(hours=1)
 
 
 class ExportForm(Form):
@@ -78,9 +79,8 @@ def export_list(request: HttpRequest, place: str) -> HttpResponseBase:
         return again
     form = ExportForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        most, within = EXPORTS
         try:
-            limits.limit(actor, Permission.EXPORT_LISTS, most=most, within=within)
+            limits.limit(actor, Permission.EXPORT_LISTS, most=settings.EXPORTS_MOST, within=EXPORTS_WITHIN)
             kind = form.cleaned_data["kind"]
             return exports.response(_recorded(actor, found, kind, form.cleaned_data["why"]).sheet, kind, name=f"stepwell-{found.label}")
         except Refused as refusal:
