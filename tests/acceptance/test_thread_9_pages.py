@@ -13,7 +13,8 @@ import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.urls import get_resolver
 
-from ledger_world import PRACTICE, TODAY, TRUST, World
+from ledger_world import OTHER_PRACTICE, PRACTICE, TODAY, TRUST, World
+from privacy_support import join
 from stepwell.web.accounts import staff
 from stepwell.web.agreements.models import Agreement
 from stepwell.web.agreements.services import Line
@@ -26,8 +27,11 @@ from stepwell.web.contact.models import AdjustmentEvent
 from stepwell.web.contact.services import Item as AdjustmentItem
 from stepwell.web.core import clock
 from stepwell.web.ledger import bulk_acts, handovers, services
+from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.models import BulkAct, Duty, DutyEvent, Handover
 from stepwell.web.operations.models import ImportRun
+from stepwell.web.privacy import services as privacy_services
+from stepwell.web.privacy.models import Review, SensitiveMark
 from stepwell.web.week import saved
 from stepwell.web.week import services as week_services
 from stepwell.web.week.models import Arrangement, ViewEvent
@@ -106,6 +110,16 @@ PAGES = {
     "week:export_list": "/lists/worklist/export",
     "operations:list_imports": "/imports",
     "operations:show_import": "/imports/{import}",
+    "privacy:open_record": "/patients/{person}/break-glass",
+    "privacy:find_record": "/break-glass",
+    "privacy:list_reviews": "/privacy",
+    "privacy:show_review": "/privacy/reviews/{review}",
+    "privacy:show_audit": "/privacy/audit",
+    "privacy:find_report": "/privacy/report",
+    "privacy:show_report": "/patients/{person}/access-report",
+    "privacy:show_sensitive": "/patients/{person}/sensitive",
+    "privacy:take_mark_off": "/patients/{person}/sensitive/{mark}/take-off",
+    "privacy:change_settings": "/privacy/settings",
 }
 # Pages that another member of staff opens than the GP; by the beginning of the address' name.
 OPENED_BY = {
@@ -122,6 +136,11 @@ OPENED_BY = {
     "operations:show_import": "manager",
     "week:plan_rota": "manager",
     "week:set_minutes": "manager",
+    "privacy:open_record": "far gp",
+    **dict.fromkeys(
+        ("privacy:list_reviews", "privacy:show_review", "privacy:show_audit", "privacy:change_settings", "privacy:find_report"), "privacy"
+    ),
+    "privacy:show_report": "privacy",
 }
 # Walked before anybody is signed in. The second step is walked in tests/browser, half-way through signing in.
 OPEN_PAGES = {"accounts:sign_in": "/sign-in", "accounts:use_invitation": "/sign-in/invitation/{token}"}
@@ -148,6 +167,7 @@ NO_PAGE = {
     "ledger:take_duty",
     "ledger:act_on_duties",
     "ledger:evaluate_person",
+    "privacy:end_opening",
 }
 IRIS = [
     "diagnosis bipolar on 2018-02-01",
@@ -188,6 +208,7 @@ def world(transactional_db, settings, tmp_path):
     match_services.decide(world.actor("gp"), match_selectors.pairs_for(world.actor("gp"))[0]["key"], same=True, why="Asked them")
     _week(world)
     _import(world)
+    _privacy(world)
     return world
 
 
@@ -235,6 +256,17 @@ def _link(world) -> None:
     )
 
 
+def _privacy(world) -> None:
+    """A record that a GP of elsewhere opened, an entry marked, and who reviews. `far gp` has opened nothing."""
+    subject = ledger.subject_of(world.ids["Iris"])
+    privacy_services.open_record(world.actor("other gp"), subject, reason="emergency", why="Collapsed in our waiting room")
+    privacy_services.mark_sensitive(
+        world.actor("gp"), subject, kind="medicine", key="risperidone", organisations=[PRACTICE, TRUST], why="She asked for it"
+    )
+    join(world, "privacy", "Una Price", PRACTICE, "privacy officer")
+    join(world, "far gp", "Bea Ford", OTHER_PRACTICE, "gp")
+
+
 def _duty() -> Duty:
     return Duty.objects.filter(owner_org=PRACTICE, state="open", test="weight", due_on__lte=TODAY).first()
 
@@ -261,6 +293,8 @@ def addresses(world):
         "membership": world.members["nurse"].pk,
         "arrangement": Arrangement.objects.get().pk,
         "view": ViewEvent.objects.get().view,
+        "review": Review.objects.get(org_code=PRACTICE).pk,
+        "mark": SensitiveMark.objects.get().pk,
     }
     world.members["gp"].user.set_password("a long walk down the steps")
     world.members["gp"].user.save()
@@ -293,12 +327,12 @@ def _check(page, axe, address) -> str:
 
 
 def test_every_page_wide_and_narrow_and_without_javascript(signed_in_page, axe, world, addresses):
-    opened: dict[str, tuple] = {}
+    opened: dict[int, tuple] = {}
     for name, address in addresses.items():
         who = world.members[OPENED_BY.get(name, "gp")]
-        if who.role not in opened:
-            opened[who.role] = (signed_in_page(who), signed_in_page(who, scripts=False))
-        page, plain = opened[who.role]
+        if who.pk not in opened:
+            opened[who.pk] = (signed_in_page(who), signed_in_page(who, scripts=False))
+        page, plain = opened[who.pk]
         heading = _check(page, axe, address)
         assert plain.goto(address).status == 200
         assert plain.locator("h1").inner_text() == heading

@@ -20,6 +20,7 @@ from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import handovers, selectors, services
 from stepwell.web.ledger.acts import Stale, check_revision, closed_words, others_words
 from stepwell.web.ledger.models import BulkAct, Duty
+from stepwell.web.privacy import restrict
 
 LIMIT = 200
 
@@ -63,7 +64,8 @@ def plan(actor: Actor, act: Act, picked: Mapping[int, int], details: Details | N
     """What would happen to each duty (key → revision seen), of people the actor may open; the others are in no list."""
     duties = selectors.duties_with_people(picked)
     mine = set(selectors.visible_to(actor, clock.today()).filter(pk__in={d.person_id for d in duties}).values_list("pk", flat=True))
-    duties = [duty for duty in duties if duty.person_id in mine]
+    cuts = restrict.cut_for(actor, [duty.person for duty in duties])
+    duties = [duty for duty in duties if duty.person_id in mine and not cuts[duty.person_id].hides(duty)]
     near = handovers.takers_of(mine) if act is Act.HAND_OVER else {}
     return [
         Planned(duty, picked[duty.pk], _refused(actor, act, duty, picked[duty.pk], details, near.get(duty.person_id, set())))
