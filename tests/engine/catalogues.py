@@ -69,7 +69,7 @@ def catalogue(tables: Mapping[str, pa.Table], of: Collection[str] | None = None,
     for row in rows["k_band"]:
         edges.setdefault(row["test"], []).extend(value for value in (row["low_milli"], row["high_milli"]) if value is not None)
     for row in rows["k_when"]:
-        if row["fact"] == "last":
+        if row["fact"] == "last" and row["value"] is not None:
             edges.setdefault(row["subject"], []).append(row["value"])
     offsets = sorted(
         {

@@ -9,11 +9,11 @@ from typing import Any
 from django.utils.datastructures import MultiValueDict
 
 from stepwell.web.contact import choices
-from stepwell.web.contact.choices import ADDRESS, CARER, LANGUAGE, REVIEW, SAFE
+from stepwell.web.contact.choices import ADDRESS, CARER, LANGUAGE, PROFESSIONAL, REVIEW, SAFE
 from stepwell.web.contact.services import LONGEST, Item
 from stepwell.web.core.forms import CheckboxesField, DateField, Form, RadiosField, SelectField, TextareaField, TextField
 
-TICKED = (SAFE, "slot", "format", "professional", "support", "contact")
+TICKED = (SAFE, PROFESSIONAL, "slot", "format", "support", "contact")
 ONLY_CALL, NO_FIXED = "only-call", "no-fixed"
 ENDED, IN_ERROR = "ended", "in error"
 _TOO_LONG = f"Say it in at most {LONGEST} characters"
@@ -112,8 +112,8 @@ class AdjustmentsForm(Form):
         return Item(CARER, CARER, told, cleaned["carer_until"])
 
     def ticks(self) -> list[Any]:
-        """The groups of ticks after safe contact, drawn."""
-        return [self[kind] for kind in TICKED if kind != SAFE]
+        """The groups of ticks that stand by themselves; interpreters stand with the language, safe contact above."""
+        return [self[kind] for kind in TICKED if kind not in (SAFE, PROFESSIONAL)]
 
 
 def initial_of(items: Iterable[Item], review_on: date) -> dict[str, Any]:
