@@ -20,6 +20,7 @@ from stepwell.web.core.actor import Actor
 pytestmark = pytest.mark.django_db
 SYSTEM = Actor.system("tests")
 SUBJECT = "787807429511"
+PASSWORD = "a long walk down the steps"
 GP_CARD = [{"org_code": "P1", "person_orgid": "1", "person_roleid": "2", "role_code": "S8000:G8000:R8000", "role_name": "Clinical"}]
 
 
@@ -329,6 +330,37 @@ def test_a_token_that_is_no_sign_out_ends_nothing(client, cis2, linked, wrong):
 def test_nonsense_for_a_token_ends_nothing(client, cis2, linked):
     for token in ("", "x", "a.b.c"):
         assert client.post("/sign-in/with/cis2/signed-out", {"logout_token": token}).status_code == 400
+
+
+def test_new_keys_there_are_fetched_once_they_are_needed(client, cis2, linked, monkeypatch):
+    linked("cis2")
+    there_and_back(client, cis2, "cis2")
+    new = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"})
+    new.ensure_kid()
+    monkeypatch.setattr(cis2, "key", new)
+    token = cis2.logout_token("stepwell", sid="there-1")
+    assert client.post("/sign-in/with/cis2/signed-out", {"logout_token": token}).status_code == 200
+    assert client.get("/account").status_code == 302
+    stranger = RSAKey.generate_key(2048, {"kid": "unknown"})
+    for _ in range(8):
+        forged = jwt.encode({"alg": "RS256", "kid": "unknown"}, {"iss": cis2.issuer}, stranger)
+        assert client.post("/sign-in/with/cis2/signed-out", {"logout_token": forged}).status_code == 400
+
+
+def test_each_sign_in_stands_for_itself(client, cis2, linked, network):
+    """By smartcard with one role, then by password in the same browser: nothing of the card is left."""
+    user = linked("cis2").user
+    services.add_membership(
+        SYSTEM, user=user, organisation=network.organisations["T1"], role_key="psychiatrist", from_on=web_support.LONG_AGO
+    )
+    user.set_password(PASSWORD)
+    user.save()
+    there_and_back(client, cis2, "cis2")
+    assert client.get("/who-is-who").status_code == 200
+    assert client.post("/sign-in", {"username": "gp", "password": PASSWORD}).headers["Location"] == "/sign-in/role"
+    html = client.get("/sign-in/role").content.decode()
+    assert "Psychiatrist" in html
+    assert client.get("/who-is-who").headers["Location"] == "/sign-in/role"
 
 
 def test_somebody_elses_session_there_is_not_ended(client, cis2, linked):

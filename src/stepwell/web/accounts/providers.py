@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -23,14 +24,14 @@ from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet, RSAKey
 from requests import RequestException
 
 from stepwell.errors import Refused
 from stepwell.web.accounts import sessions
 from stepwell.web.accounts.models import Identity, Membership, ProviderSession, User
-from stepwell.web.core import audit, clock
+from stepwell.web.core import audit, clock, limits
 from stepwell.web.core.actor import Actor
 
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -203,11 +204,21 @@ def remember(request: HttpRequest, identity_id: int, sid: str) -> None:
     )  # fmt: skip
 
 
+def _signed_by(chosen: Provider, token: str) -> dict[str, Any]:
+    """The claims of a token with the provider's signature. New keys are fetched now and then, not for everybody who asks."""
+    speaker = client(chosen)
+    try:
+        return dict(jwt.decode(token, KeySet.import_key_set(speaker.fetch_jwk_set())).claims)
+    except InvalidKeyIdError:
+        if not limits.take("provider keys", chosen.key, most=5, within=timedelta(minutes=1)):
+            raise
+        return dict(jwt.decode(token, KeySet.import_key_set(speaker.fetch_jwk_set(force=True))).claims)
+
+
 def signed_out_there(chosen: Provider, logout_token: str) -> int:
     """Back-channel logout: end the sessions the token names; gives how many. Refused unless the provider signed it, for us, just now."""
     try:
-        keys = KeySet.import_key_set(client(chosen).fetch_jwk_set())
-        claims = jwt.decode(logout_token, keys).claims
+        claims = _signed_by(chosen, logout_token)
     except (JoseError, ValueError, RequestException, RuntimeError) as error:
         raise Refused("The token is not the provider's.") from error
     audience = claims.get("aud")

@@ -267,6 +267,8 @@ def sign_in(
     """
     with transaction.atomic():
         login(request, user, backend="stepwell.web.accounts.backends.PasswordBackend")
+        for left in (MEMBERSHIP_KEY, MUST_SET_UP_KEY, ALLOWED_KEY, PROVED_KEY):
+            request.session.pop(left, None)  # of an earlier sign-in in the same browser: each one stands for itself
         now = int(clock.now().timestamp())
         request.session[STARTED_KEY] = request.session[SEEN_KEY] = now
         if must_set_up:

@@ -117,6 +117,8 @@ AUTH_PASSWORD_VALIDATORS = [
 SECOND_STEP = environment.choice("STEPWELL_MFA", ("everyone", "managers", "optional"), "optional" if DEMO else "everyone")
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
+# Always finger, face or PIN: a challenge begun after a password must not let a stolen key in that asks for none.
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
 MFA_TOTP_ISSUER = "Stepwell"
 MFA_TOTP_TOLERANCE = 1  # clocks of telephones differ by some seconds
 MFA_ADAPTER = "stepwell.web.accounts.secrets.Adapter"
