@@ -97,6 +97,15 @@ MISTAKES = [
     ("fact of the need", LITHIUM, "{fact: has, subject: hypertension,", '{fact: has, subject: "*",', 0, ["cannot be asked of '*'"]),
     ("half a month", LITHIUM, "{fact: has, subject: hypertension,", '{fact: months, op: ">=", value: 1.5, subject: "*",', 0, ["whole number"]),
     ("window of an injection", EIGHT, "    max_daily: {mg: 20, source: [S02, S92], mark: V}", "    max_daily: {mg: 20, source: [S02, S92], mark: V}\n    window: {late: 1 month, source: [P], mark: P}", 1, ["write for example '7 days'"]),
+    ("minutes without an end", "minutes.yaml", "  - {task: other, label: Anything else, minutes: 10, once: duty, source: [P], mark: P}\n", "", None, ["the last entry must fit everything"]),
+    ("minutes of no test", "minutes.yaml", "tests: [side-effect-review]", "tests: [side-effects]", 0, ["'side-effects' is not a test", "did you mean 'side-effect-review'?"]),
+    ("minutes that hide others", "minutes.yaml", "once: duty, kinds: [result]", "once: duty", 0, ["fits everything, so those after it never hold"]),
+    ("minutes by a test without one", "minutes.yaml", "once: duty, kinds: [supply]", "once: test, kinds: [supply]", 0, ["counted by their test only where there is one"]),
+    ("no minutes", "minutes.yaml", "minutes: 15, once: duty", "minutes: 0, once: duty", 0, ["'minutes'", ">= 1"]),
+    ("group of no register", "groups.yaml", "[dementia]]", "[dementias]]", 0, ["'dementias' is not a register", "did you mean 'dementia'?"]),
+    ("group in and out", "groups.yaml", "without: [smi]", "without: [dementia]", 0, ["'dementia' is asked for and ruled out"]),
+    ("group of no rule", "groups.yaml", "cadence: [antipsychotic.stomp]", "cadence: [antipsychotic.stamp]", 0, ["'antipsychotic.stamp' is not a rule"]),
+    ("group called as a register", "groups.yaml", "- group: older-people", "- group: dementia", 0, ["a register has this name"]),
     ("no such unit", "medicines/interacting.yaml", "not_as: [other]", "not_as: [gel]", 0, ["'gel' is not a unit that products are counted in"]),
 ]  # fmt: skip
 

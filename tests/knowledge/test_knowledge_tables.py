@@ -47,6 +47,7 @@ KEYS = {
     "k_when": ("rule_id", "part", "grp", "seq"),
     "k_band": ("rule_id",),
     "k_priority": ("reason",),
+    "k_minutes": ("rule_id",),
     "k_risk": ("risk", "part", "rule_id"),
 }
 

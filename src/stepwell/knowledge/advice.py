@@ -33,6 +33,7 @@ def at(entry: Entry, path: tuple[str | int, ...], message: str) -> Finding:
                 "register",
                 "reason",
                 "task",
+                "group",
                 "risk",
                 "option",
                 "clinical_reason",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from stepwell.knowledge import check_loads, check_minutes, check_rules, model
+from stepwell.knowledge import check_groups, check_loads, check_minutes, check_rules, model
 from stepwell.knowledge.advice import at, near
 from stepwell.knowledge.build import UNIT_WORDS
 from stepwell.knowledge.compile import codes_of, expand_sets
@@ -64,6 +64,7 @@ def check(raw: Raw) -> list[Finding]:
         check_rules.options,
         check_rules.priority,
         check_minutes.minutes,
+        check_groups.groups,
         _products,
     ):
         found += part(raw)

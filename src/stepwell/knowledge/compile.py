@@ -38,6 +38,7 @@ class Knowledge:
     rules: Mapping[str, model.Rule]
     priority: Mapping[str, model.Priority]
     minutes: Mapping[str, model.Minutes]
+    groups: Mapping[str, model.PeopleGroup]
     risks: Mapping[str, model.Risk]
     options: Mapping[str, model.Option]
     clinical_reasons: Mapping[str, model.ClinicalReason]
@@ -155,6 +156,7 @@ def compiled(raw: Raw) -> Knowledge:
         rules=rules,
         priority=sections["priority"],
         minutes=sections["minutes"],
+        groups=sections["groups"],
         risks=sections["risks"],
         options=sections["options"],
         clinical_reasons=sections["clinical_reasons"],

@@ -434,6 +434,22 @@ class Rule(Sourced, frozen=True, kw_only=True):
     triggers: list[str] = []
 
 
+class PeopleGroup(Sourced, frozen=True, kw_only=True):
+    """People whom no single register shows. See data/groups.yaml for what each part asks."""
+
+    group: Key
+    label: Text
+    shown: Literal["antipsychotic", "gap"]
+    """Beside which registers it stands."""
+    about: Text
+    every: Annotated[list[list[Key]], msgspec.Meta(min_length=1)]
+    without: list[Key] = []
+    age_from: Annotated[int, msgspec.Meta(ge=1, le=120)] | None = None
+    specialist: Literal["none"] | None = None
+    due: list[Key] = []
+    cadence: list[Key] = []
+
+
 class Minutes(Sourced, frozen=True, kw_only=True):
     """How long the work of a duty takes. The first entry that fits a rule holds: its kind, test and sample are among those named.
 

@@ -36,6 +36,7 @@ SECTIONS: dict[str, tuple[str, type, str]] = {
     "risks.yaml": ("risks", model.Risk, "risk"),
     "options.yaml": ("options", model.Option, "option"),
     "clinical-reasons.yaml": ("clinical_reasons", model.ClinicalReason, "clinical_reason"),
+    "groups.yaml": ("groups", model.PeopleGroup, "group"),
     "minutes.yaml": ("minutes", model.Minutes, "task"),
     "medicines": ("medicines", model.Medicine, "medicine"),
     "rules": ("rules", model.Rule, "rule"),

@@ -12,6 +12,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from stepwell import knowledge
+from stepwell.knowledge import model
 from stepwell.knowledge.compile import NO_VALUE
 from stepwell.web.core.formatting import clinician
 
@@ -147,29 +148,52 @@ def registers() -> list[tuple[str, str]]:
 @cache
 def register_label(register: str) -> str:
     """The name of a register, or its key when the pack in use no longer has it."""
-    row = _index("k_register", "register").get(register)
+    row = register_row(register)
     return str(row["label"]) if row else register
 
 
 def register_row(register: str) -> Mapping[str, Any] | None:
-    return _index("k_register", "register").get(register)
+    """A register, or a group of people put together from registers, as a row of `k_register` (kind `group`)."""
+    return _index("k_register", "register").get(register) or _groups().get(register)
 
 
 def register_rows() -> list[dict[str, Any]]:
-    """Registers in the order of the knowledge base."""
-    return _tables()["k_register"]
+    """Registers in the order of the knowledge base, then groups of people."""
+    return [*_tables()["k_register"], *_groups().values()]
+
+
+@cache
+def _groups() -> Mapping[str, dict[str, Any]]:
+    empty = {"kind": "group", "set_name": None, "condition": None}
+    return {
+        key: {"register": key, "label": group.label, "grp": group.shown, **empty} for key, group in knowledge.load().groups.items()
+    }  # fmt: skip
+
+
+def people_group(key: str) -> model.PeopleGroup | None:
+    """The definition of a group of people, None for a register."""
+    return knowledge.load().groups.get(key)
+
+
+@cache
+def register_parts(register: str) -> frozenset[str]:
+    """The registers that a group of people is put together from; none for a register."""
+    group = knowledge.load().groups.get(register)
+    return frozenset(name for names in group.every for name in names) if group else frozenset()
 
 
 @cache
 def register_kind(register: str) -> str:
-    """`medicine` or `condition`."""
-    row = _index("k_register", "register").get(register)
+    """`medicine`, `condition` or `group`."""
+    row = register_row(register)
     return str(row["kind"] or "medicine") if row else "medicine"
 
 
 @cache
 def register_members(register: str) -> frozenset[str]:
-    """The medicines that put a person on it; none for a condition."""
+    """The medicines that put a person on it, or into a group; none for a condition."""
+    if parts := register_parts(register):
+        return frozenset().union(*(register_members(part) for part in parts))
     row = _index("k_register", "register").get(register)
     return members(row["set_name"]) if row and row["set_name"] else frozenset()
 

@@ -113,7 +113,7 @@ class Hidden:
 
     def hides_register(self, register: str) -> bool:
         about = known.register_members(register)
-        if register in self.registers:
+        if register in self.registers or known.register_parts(register) & self.registers:
             return True
         return not about.isdisjoint(self.substances) and not (about & self.taken) - self.substances
 

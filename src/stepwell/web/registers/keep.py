@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,6 +13,8 @@ from django.db import models
 from stepwell.engine.reconcile import Need
 from stepwell.web.ledger import known, known_loads
 from stepwell.web.ledger.apply import Evaluated
+from stepwell.web.registers.bars import barred
+from stepwell.web.registers.groups import groups_of, left_groups
 from stepwell.web.registers.models import Interaction, Load, Membership, Spell
 
 # Kinds of need that a register's list can be filtered by, beside tests and reviews that are overdue.
@@ -33,21 +35,13 @@ def keep(evaluated: Evaluated, person_ids: Collection[int]) -> None:
         wanted[Membership][person_id] = [
             Membership(person_id=person_id, gp_org=practice, **values) for values in _memberships(evaluated, person_id, totals)
         ]
-        wanted[Spell][person_id] = [Spell(person_id=person_id, gp_org=practice, **row) for row in evaluated.spells.get(person_id, [])]
+        spells = evaluated.spells.get(person_id, [])
+        over = [*spells, *left_groups(evaluated.registers.get(person_id, []), spells)]
+        wanted[Spell][person_id] = [Spell(person_id=person_id, gp_org=practice, **row) for row in over]
         wanted[Load][person_id] = [Load(person_id=person_id, **{**row, "parts": row["parts"] or ""}) for row in totals]
         wanted[Interaction][person_id] = [Interaction(person_id=person_id, **row) for row in evaluated.interactions.get(person_id, [])]
     for model, rows in wanted.items():
         _replace(model, rows)
-
-
-def barred(keys: Iterable[str]) -> str:
-    """`|codeine|morphine|`, so that one key can be looked for between bars; empty for none."""
-    found = sorted(set(keys))
-    return f"|{'|'.join(found)}|" if found else ""
-
-
-def unbarred(text: str) -> list[str]:
-    return [key for key in text.split("|") if key]
 
 
 def _memberships(evaluated: Evaluated, person_id: int, totals: list[Row]) -> list[Row]:
@@ -63,7 +57,8 @@ def _memberships(evaluated: Evaluated, person_id: int, totals: list[Row]) -> lis
     values = {row["load"]: row["value"] for row in totals}
     told = _Told(taken, due, values, sorted({name for row in rows for name in (row["substances"] or "").split("+") if name}))
     groups = Counter(_group(row["register"]) for row in rows if row["status"] == "current")
-    return [_membership(row, told, max(1, groups[_group(row["register"])])) for row in rows]
+    found = [_membership(row, told, max(1, groups[_group(row["register"])])) for row in rows]
+    return found + groups_of(found, evaluated, person_id, due)
 
 
 def _group(register: str) -> str:

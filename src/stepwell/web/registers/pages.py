@@ -18,7 +18,7 @@ from stepwell.web.ledger import known, known_loads
 from stepwell.web.ledger.models import PersonRecord
 from stepwell.web.ledger.pages import Banner, Pager
 from stepwell.web.ledger.presenters import capital, dose_words, people
-from stepwell.web.registers.keep import unbarred
+from stepwell.web.registers.bars import unbarred
 from stepwell.web.registers.models import Load, Membership, Spell
 from stepwell.web.registers.selectors import AGES, COUNTS, NOBODY, PAGE_SIZES, Order, Overview, Page, Query, Seen, Who, Whose
 
@@ -31,6 +31,7 @@ GROUPS = {
     "adhd": "ADHD",
     "sleep": "Sleep",
     "condition": "Conditions",
+    "gap": "Between services",
 }
 COLUMNS = {
     "on": "On it",
@@ -104,7 +105,7 @@ def has_dose(register: str) -> bool:
 def has_classes(register: str) -> bool:
     """Whether being on two registers of the group says more than being on one: their medicines are different ones."""
     row = known.register_row(register)
-    if row is None or row["kind"] == "condition":
+    if row is None or row["kind"] != "medicine":
         return False
     others = [known.register_members(r["register"]) for r in known.register_rows() if r["grp"] == row["grp"] and r["register"] != register]
     return bool(others) and all(known.register_members(register).isdisjoint(members) for members in others)
@@ -161,7 +162,7 @@ class RegisterRow:
         self.key, self.label, self.path = row["register"], row["label"], path
         counts = found.counts.get(self.key, dict.fromkeys(COUNTS, 0))
         self.on = counts["on"]
-        self.is_condition = row["kind"] == "condition"
+        self.is_condition = row["kind"] != "medicine"
         told = columns()
         self.cells = [
             Cell(counts[name], path + address(query, practice=practice), f"{self.label}: {told[name].lower()}", told[name],
@@ -346,6 +347,7 @@ class RegisterPage:
         row = known.register_row(page.register) or {}
         self.label = str(row.get("label", page.register))
         self.is_condition = row.get("kind") == "condition"
+        self.is_group = row.get("kind") == "group"
         shown = [*(row.person_id for row in page.rows), *(row.person_id for row in page.left)]
         before = layout.before_contact(shown, on)
         self.rows = [MemberRow(each, page.loads.get(each.person_id), actor, on, names, before[each.person_id]) for each in page.rows]
@@ -360,6 +362,16 @@ class RegisterPage:
         if self.is_left:
             return f"{self.label}: {count(self.total, 'time', 'times')} somebody left it"
         return f"{self.label}: {people(self.total)} {words[self.query.who]}"
+
+    @property
+    def about(self) -> str:
+        """Of a group: who is in it, and where that definition comes from."""
+        group = known.people_group(self.page.register)
+        if group is None:
+            return ""
+        sources = "; ".join(known.source_title(key) for key in group.source if key not in known.MARKS)
+        note = f" {group.note[:1].upper()}{group.note[1:]}." if group.note else ""
+        return f"{group.about}{note} Definition: {known.MARKS[group.mark]}; after {sources}."
 
     @property
     def told(self) -> str:
@@ -411,7 +423,7 @@ class RegisterPage:
         return [
             Tab(words, self.page.tabs[who], address(self.query, who=who, page=1), who is self.query.who)
             for who, words in WHO.items()
-            if not (self.is_condition and who is not Who.ALL)
+            if who is Who.ALL or (not self.is_condition and (who is Who.LEFT or not self.is_group))
         ]
 
     @property

@@ -18,7 +18,7 @@ from stepwell.web.core.actor import Actor
 from stepwell.web.ledger import known, known_loads
 from stepwell.web.ledger.selectors import NOBODY, visible_ids
 from stepwell.web.privacy import restrict
-from stepwell.web.registers.keep import unbarred
+from stepwell.web.registers.bars import unbarred
 from stepwell.web.registers.models import Interaction, Load, Membership, Spell
 
 PAGE_SIZES = (25, 50, 100)
