@@ -67,34 +67,42 @@ def plan(actor: Actor, act: Act, picked: Mapping[int, int], details: Details | N
     cuts = restrict.cut_for(actor, [duty.person for duty in duties])
     duties = [duty for duty in duties if duty.person_id in mine and not cuts[duty.person_id].hides(duty)]
     near = handovers.takers_of(mine) if act is Act.HAND_OVER else {}
-    return [
-        Planned(duty, picked[duty.pk], _refused(actor, act, duty, picked[duty.pk], details, near.get(duty.person_id, set())))
-        for duty in duties
-    ]
+    judge = _Judge(actor, act, details, near)
+    return [Planned(duty, picked[duty.pk], judge.refused(duty, picked[duty.pk])) for duty in duties]
 
 
-def _refused(actor: Actor, act: Act, duty: Duty, revision: int, details: Details | None, near: set[str]) -> str:
-    try:
-        check_revision(duty, revision)
-    except Stale as stale:
-        return closed_words(duty) or str(stale)
-    if problem := closed_words(duty) or others_words(actor, duty):
-        return problem
-    if act is Act.SEEN and duty.acknowledged_at is not None and not duty.second_look:
-        by = f" by {duty.acknowledged_by.display_name}" if duty.acknowledged_by else ""
-        return f"It was seen{by}, {clinician.datetime(duty.acknowledged_at)}."
-    if act is Act.ASSIGN and details is not None and duty.assigned_to_id == details.to_user_id:
-        return "It is so already."
-    if act is Act.HAND_OVER:
-        return handovers.duty_words(actor, duty) or _not_theirs(duty, details, near)
-    return ""
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """Says why an act cannot be done to a duty; `near` are the organisations that each person's duties can be offered to."""
 
+    actor: Actor
+    act: Act
+    details: Details | None
+    near: Mapping[int, set[str]]
 
-def _not_theirs(duty: Duty, details: Details | None, near: set[str]) -> str:
-    if details is None or (details.to_org in near and details.to_org != duty.owner_org):
+    def refused(self, duty: Duty, revision: int) -> str:
+        try:
+            check_revision(duty, revision)
+        except Stale as stale:
+            return closed_words(duty) or str(stale)
+        return closed_words(duty) or others_words(self.actor, duty) or self._of_act(duty)
+
+    def _of_act(self, duty: Duty) -> str:
+        if self.act is Act.SEEN and duty.acknowledged_at is not None and not duty.second_look:
+            by = f" by {duty.acknowledged_by.display_name}" if duty.acknowledged_by else ""
+            return f"It was seen{by}, {clinician.datetime(duty.acknowledged_at)}."
+        if self.act is Act.ASSIGN and self.details is not None and duty.assigned_to_id == self.details.to_user_id:
+            return "It is so already."
+        if self.act is Act.HAND_OVER:
+            return handovers.duty_words(self.actor, duty) or self._not_to_them(duty)
         return ""
-    name = selectors.organisation_name(details.to_org)
-    return f"It is {name}’s already." if details.to_org == duty.owner_org else f"{name} has no reason to know this person."
+
+    def _not_to_them(self, duty: Duty) -> str:
+        to = self.details.to_org if self.details is not None else ""
+        if not to or (to in self.near.get(duty.person_id, ()) and to != duty.owner_org):
+            return ""
+        name = selectors.organisation_name(to)
+        return f"It is {name}’s already." if to == duty.owner_org else f"{name} has no reason to know this person."
 
 
 def check_number(number: int) -> None:

@@ -23,11 +23,9 @@ _HEADINGS = {
 class Line:
     """One duty of one person; `refused` says why it is left out. `new`: the person was not on the line before."""
 
-    def __init__(
-        self, duty: Duty, refused: str, actor: Actor, on: date, names: Mapping[str, str], before: Sequence[str], pick: str = ""
-    ) -> None:
-        self.duty = DutyPresenter(duty, actor, on, names)
-        self.person = Banner(duty.person, on, before)
+    def __init__(self, duty: DutyPresenter, refused: str, before: Sequence[str], pick: str = "") -> None:
+        self.duty = duty
+        self.person = Banner(duty.duty.person, duty.on, before)
         self.refused, self.pick, self.new = refused, pick, True
 
 
@@ -50,7 +48,7 @@ class BulkPage:
         self.act, self.actor = act, actor
         self.details: Details | None = None
         self.said = ""
-        every = [Line(row.duty, row.refused, actor, on, names, before[row.duty.person_id], row.pick) for row in rows]
+        every = [Line(DutyPresenter(row.duty, actor, on, names), row.refused, before[row.duty.person_id], row.pick) for row in rows]
         self.able = _lines(line for line in every if not line.refused)
         self.left_out = _lines(line for line in every if line.refused)
 
@@ -81,7 +79,7 @@ class DonePage:
         self, done: BulkAct, duties: Sequence[Duty], refused: Mapping[int, str], *, actor: Actor, on: date, names: Mapping[str, str]
     ) -> None:
         self.done = done
-        every = [Line(duty, refused[duty.pk], actor, on, names, ()) for duty in duties]
+        every = [Line(DutyPresenter(duty, actor, on, names), refused[duty.pk], ()) for duty in duties]
         self.failed = _lines(line for line in every if line.refused)
         self.succeeded = _lines(line for line in every if not line.refused)
 

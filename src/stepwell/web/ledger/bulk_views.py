@@ -23,7 +23,7 @@ from stepwell.web.ledger.bulk_pages import BulkPage, DonePage
 from stepwell.web.ledger.forms import AssignForm, LaterForm, OfferManyForm, refuse
 
 CHOOSE, DETAILS, CONFIRM, CHANGE = "choose", "details", "confirm", "change"
-_OURS = {"csrfmiddlewaretoken", "pick", "all", "step", "act", "back"}
+_OURS = {"csrfmiddlewaretoken", "pick", "all", "everyone", "step", "act", "back"}
 
 
 @require_POST
@@ -49,8 +49,14 @@ def act_on_duties(request: HttpRequest) -> HttpResponse:
         # Choose again, on this page: what the act needs is asked when the choice is right.
         form, details = Form({}), None
         refuse(form, refusal)
-    rows = bulk_acts.plan(actor, act, picked, details)
-    return _page(request, actor, act, rows, form, details)
+    page = _page(actor, act, bulk_acts.plan(actor, act, picked, details))
+    kept = [_Kept(name, value) for name in request.POST if name not in _OURS for value in request.POST.getlist(name)]
+    context = {"page": page, "form": form, "kept": kept, "back": request.POST.get("back", "")}
+    if details is not None:
+        page.details, page.said = details, bulk_acts.words(act, details, actor)
+        return render(request, "ledger/bulk_confirm.jinja", context | {"form": None})
+    context["next_step"] = DETAILS if form.fields else CHOOSE
+    return render(request, "ledger/bulk_details.jinja", context, status=422 if form.is_bound and form.errors else 200)
 
 
 def _act(request: HttpRequest) -> Act:
@@ -98,20 +104,11 @@ class _Kept:
     value: str
 
 
-def _page(request: HttpRequest, actor: Actor, act: Act, rows: list[Planned], form: Form, details: Details | None) -> HttpResponse:
-    on = clock.today()
-    people = [row.duty.person for row in rows]
-    gate.open_list(actor, action=Permission.VIEW_WORKLIST, what=f"bulk {act.value}", person_ids=sorted({p.person_id for p in people}))
-    before = layout.before_contact([person.person_id for person in people], on)
-    page = BulkPage(act, rows, actor=actor, on=on, names=accounts.organisation_names(), before=before)
-    page.details = details
-    kept = [_Kept(name, value) for name in request.POST if name not in _OURS | {"everyone"} for value in request.POST.getlist(name)]
-    context = {"page": page, "form": form, "kept": kept, "back": request.POST.get("back", "")}
-    if details is not None:
-        page.said = bulk_acts.words(act, details, actor)
-        return render(request, "ledger/bulk_confirm.jinja", context | {"form": None})
-    context["next_step"] = DETAILS if form.fields else CHOOSE
-    return render(request, "ledger/bulk_details.jinja", context, status=422 if form.is_bound and form.errors else 200)
+def _page(actor: Actor, act: Act, rows: list[Planned]) -> BulkPage:
+    """What will happen to whom; that they were shown is recorded."""
+    on, people = clock.today(), sorted({row.duty.person_id for row in rows})
+    gate.open_list(actor, action=Permission.VIEW_WORKLIST, what=f"bulk {act.value}", person_ids=people)
+    return BulkPage(act, rows, actor=actor, on=on, names=accounts.organisation_names(), before=layout.before_contact(people, on))
 
 
 @require_safe

@@ -123,6 +123,6 @@ class HandoversPage:
 
     @property
     def heading(self) -> str:
-        waiting = count(len(self.to_us), "offer waits", "offers wait")
+        waiting = count(len(self.to_us), "offer waits", "offers wait") if self.to_us else "No offer waits"
         silent = f"; {count(self.silent, 'of yours has', 'of yours have')} had no answer in time" if self.silent else ""
         return f"{waiting} for your answer{silent}"

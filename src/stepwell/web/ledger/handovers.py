@@ -198,7 +198,7 @@ def _touched(offered: Handover, *, also: str = "") -> list[Duty]:
 
 
 def _tell_offer(duty: Duty, offered: Handover, actor: Actor) -> None:
-    detail = {"handover": offered.pk, "to": offered.to_org, "from": offered.from_org, "scope": offered.scope}
+    detail: dict[str, Any] = {"handover": offered.pk, "to": offered.to_org, "from": offered.from_org, "scope": offered.scope}
     tell(duty, EventKind.OFFERED, actor, why=offered.why, answer_by=offered.answer_by.isoformat(), **detail)
     _set_offer(duty, offered)
 
@@ -285,7 +285,7 @@ def _tell_answer(
     offered.state = _ANSWERS[kind]
     offered.answered_at, offered.answered_by_id, offered.answer_why = clock.now(), actor.user_id, why
     offered.save(update_fields=["state", "answered_at", "answered_by", "answer_why"])
-    common = {"handover": offered.pk, "to": offered.to_org, "from": offered.from_org, "scope": offered.scope}
+    common: dict[str, Any] = {"handover": offered.pk, "to": offered.to_org, "from": offered.from_org, "scope": offered.scope}
     return [tell(duty, kind, actor, why=why, **common, **detail) for duty in duties or [offered.duty]]
 
 

@@ -213,7 +213,7 @@ def _put_result(actor: Actor, person_id: int, entry: ResultEntry, *, why: str = 
     if same.exists():
         raise Refused(f"This result of {clinician.date(entry.on)} is already recorded.")
     words = why or f"typed by {actor.display_name}"
-    typed = {"typed": entry.typed} if entry.typed else {}
+    typed: dict[str, Any] = {"typed": entry.typed} if entry.typed else {}
     result = RecordedResult(
         person_id=person_id,
         recorded_at=clock.now(),
