@@ -155,6 +155,16 @@ class Duty(models.Model):
             models.Index(fields=("person", "state"), name="duties_of_person"),
             models.Index(fields=("state", "closed_as_of"), name="duties_closed"),
             models.Index(fields=("offered_to",), condition=models.Q(offered_to__gt=""), name="duties_offered"),
+            # All that lists of a region ask of a duty before they show it, so that PostgreSQL reads these and not the rows.
+            models.Index(
+                fields=("owner_org", "due_on", "person", "shown_from", "state"), condition=models.Q(state="open"), name="open_of_owner"
+            ),
+            models.Index(
+                fields=("person", "due_on", "owner_org", "shown_from", "state"), condition=models.Q(state="open"), name="open_of_person"
+            ),
+            models.Index(
+                fields=("owner_org", "closed_as_of", "person", "state"), condition=~models.Q(state="open"), name="closed_of_owner"
+            ),
         )
 
     def __str__(self) -> str:

@@ -34,6 +34,10 @@ class Tab(StrEnum):
     DONE = "done"
 
 
+# Each of their conditions asks for open duties that are due soon at the latest.
+DUE_TABS = (Tab.MINE, Tab.SOON, Tab.WAITING, Tab.NOBODY)
+
+
 class Order(StrEnum):
     PRIORITY = "priority"
     DUE = "due"
@@ -155,10 +159,14 @@ def count_people(duties: QuerySet[Duty]) -> int:
 
 
 def counts_for(actor: Actor, query: Query, on: date) -> dict[Tab, int]:
-    """People in every tab, in one reading."""
-    numbers = {f"in_{tab.value}": Count("person_id", distinct=True, filter=_shown(actor, replace(query, tab=tab), on)) for tab in Tab}
-    row = _filtered(actor, query, on).order_by().aggregate(**numbers)
-    return {tab: row[f"in_{tab.value}"] for tab in Tab}
+    """People in every tab: what is due in one reading, what was offered and what is done each by its own index."""
+    found = _filtered(actor, query, on).order_by()
+    due = found.filter(state=DutyState.OPEN, due_on__lte=on + SOON)
+    row = due.aggregate(
+        **{f"in_{tab.value}": Count("person_id", distinct=True, filter=_shown(actor, replace(query, tab=tab), on)) for tab in DUE_TABS}
+    )
+    others = {tab: count_people(found.filter(_shown(actor, replace(query, tab=tab), on))) for tab in Tab if tab not in DUE_TABS}
+    return {tab: others[tab] if tab in others else row[f"in_{tab.value}"] for tab in Tab}
 
 
 def page_for(actor: Actor, query: Query, on: date) -> Page:
@@ -168,9 +176,8 @@ def page_for(actor: Actor, query: Query, on: date) -> Page:
     last = max(1, -(-total // query.size))
     query = replace(query, page=min(max(query.page, 1), last))
     duties = duties_for(actor, query, on)
-    people = (
-        duties.order_by().values("person_id").annotate(first_due=Min("due_on"), closed=Max("closed_as_of"), points=Max("person__points"))
-    )
+    facts = {"closed": Max("closed_as_of")} if query.tab is Tab.DONE else {"first_due": Min("due_on"), "points": Max("person__points")}
+    people = duties.order_by().values("person_id").annotate(**facts)
     start = (query.page - 1) * query.size
     ids = [row["person_id"] for row in people.order_by(*_order(query))[start : start + query.size]]
     records = PersonRecord.objects.in_bulk(ids)
