@@ -184,9 +184,8 @@ def test_the_report_tells_in_plain_words_who_and_why(world):
     page = report_of(world)
     for words in (
         "Who looked at my record",
-        "<strong>GP, Riverside Surgery</strong>. Looked at your main page and your test results over time.",
+        "<strong>GP, Riverside Surgery</strong>. Looked at your main page and your test results over time; saw your name on 1 list.",
         "They could because you are registered with Riverside Surgery.",
-        "<strong>GP, Riverside Surgery</strong>. Saw your name on 1 list.",
         "<strong>Psychiatrist, Northside CMHT</strong>",
         "They could because you are on the caseload of Northside CMHT.",
         "<strong>GP, Hillcrest Medical Centre</strong>",

@@ -13,6 +13,7 @@ from datetime import date
 
 from stepwell.web.core.formatting import UK, count
 from stepwell.web.core.models import AuditEntry
+from stepwell.web.core.permissions import Permission
 from stepwell.web.privacy.pages import role_label
 
 # Reasons that `access.decide` gives, as the person reads them; the order matters.
@@ -29,6 +30,7 @@ _BECAUSE: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 _GLASS = re.compile(r"^opened without a relationship: (?P<a>.+)$")
+_EXCEPTIONAL = "they were not known to be involved in your care. The reason they gave: {}"
 _PAGES = {
     "patient page": "your main page",
     "trends": "your test results over time",
@@ -36,7 +38,7 @@ _PAGES = {
     "duty page": "one of the checks you are due",
     "access report": "this report",
     "review of an opening": "how your record was opened before",
-    "break glass form": "the form to open your record in an emergency",
+    "break glass form": "the form with which staff ask for a record in an emergency",
 }
 
 
@@ -63,7 +65,7 @@ class Line:
             parts.append(f"recorded or changed something {_times(self.changes)}")
         if self.refusals:
             parts.append(f"asked for your record {_times(self.refusals)} and was refused")
-        told = _joined(parts)
+        told = "; ".join(parts)
         return f"{told[:1].upper()}{told[1:]}."
 
 
@@ -84,7 +86,7 @@ def _joined(parts: list[str]) -> str:
 def because(reason: str) -> tuple[str, bool]:
     """The reason in plain words, empty where it is not one of the product's own; and whether there was no relationship."""
     if found := _GLASS.match(reason):
-        return f"they were not known to be involved in your care. The reason they gave: {found['a']}", True
+        return _EXCEPTIONAL.format(found["a"]), True
     for pattern, words in _BECAUSE:
         if found := pattern.match(reason):
             return words.format(**found.groupdict()), False
@@ -92,15 +94,24 @@ def because(reason: str) -> tuple[str, bool]:
 
 
 def days(entries: Iterable[AuditEntry], names: Mapping[str, str], *, with_names: bool) -> list[Day]:
-    """By day, the newest first, each day in the order of `entries`. `names` are organisations by code; `with_names` tells members of staff by name."""
+    """By day, the newest first, each day in the order of `entries`.
+
+    `names` are organisations by code; `with_names` tells members of staff by name.
+    """
     found: dict[date, dict[tuple[str, str], Line]] = {}
     for entry in entries:
         words, without = because(entry.reason)
+        opens = entry.action == Permission.BREAK_GLASS and entry.kind == "write"
+        if opens:
+            # The sentence they typed may name somebody else; the reason they chose stands before it.
+            words, without = _EXCEPTIONAL.format(entry.reason.partition(": ")[0]), True
         who = _who(entry, names, with_names)
         lines = found.setdefault(entry.at.astimezone(UK).date(), {})
         line = lines.setdefault((who, words), Line(who, words, without))
         if entry.kind == "refused":
             line.refusals += 1
+        elif opens:
+            line.pages.setdefault("your record", 0)
         elif entry.kind == "write":
             line.changes += 1
         elif entry.person_id is None:
@@ -108,7 +119,21 @@ def days(entries: Iterable[AuditEntry], names: Mapping[str, str], *, with_names:
         else:
             page = _PAGES.get(entry.subject_id, "a page about you")
             line.pages[page] = line.pages.get(page, 0) + 1
-    return [Day(day, list(found[day].values())) for day in sorted(found, reverse=True)]
+    return [Day(day, _merged(list(found[day].values()))) for day in sorted(found, reverse=True)]
+
+
+def _merged(lines: list[Line]) -> list[Line]:
+    """What somebody did without a reason of its own (lists, changes) goes with the reason they had on that day, if it was one."""
+    told = []
+    for line in lines:
+        others = [other for other in lines if other.who == line.who and other.why and not other.without_relationship]
+        if line.why or line.refusals or len(others) != 1:
+            told.append(line)
+            continue
+        others[0].lists += line.lists
+        others[0].changes += line.changes
+        others[0].pages.update(line.pages)
+    return told
 
 
 def _who(entry: AuditEntry, names: Mapping[str, str], with_names: bool) -> str:

@@ -14,7 +14,7 @@ from stepwell.errors import Refused
 from stepwell.web.accounts import selectors as accounts
 from stepwell.web.agreements import selectors as agreements
 from stepwell.web.core import clock, gate
-from stepwell.web.core.access import PatientSubject
+from stepwell.web.core.access import PatientSubject, decide
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.layout import Panel
 from stepwell.web.core.permissions import Permission
@@ -118,7 +118,7 @@ def take_mark_off(request: HttpRequest, person_id: int, mark_id: int) -> HttpRes
 def panel(actor: Actor, person_id: int, on: date) -> Panel | None:
     """On the patient page: that something is restricted, and for whom may mark the way to do it."""
     hidden = sum(not mark.seen_by(actor) for mark in selectors.marks_of([person_id]))
-    may_mark = actor.may(Permission.SEE_SENSITIVE)
+    may_mark = decide(actor, Permission.SEE_SENSITIVE, ledger.subject_of(person_id)).allow
     if not hidden and not may_mark:
         return None
     values: dict[str, Any] = {"person_id": person_id, "words": restrict.words(hidden), "may_mark": may_mark}
