@@ -17,7 +17,7 @@ def join(world: World, key: str, name: str, code: str, role: str) -> Any:
     from stepwell.web.core.actor import Actor
 
     setup = Actor.system("tests")
-    user = services.create_user(setup, username=key.replace(" ", "."), name=name)
+    user = services.create_user(setup, username=f"{code}.{key}".replace(" ", "."), name=name)
     organisation = Organisation.objects.get(code=code)
     world.members[key] = services.add_membership(setup, user=user, organisation=organisation, role_key=role, from_on=SINCE)
     return world.members[key]
