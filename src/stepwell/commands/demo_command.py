@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         build.fill_ledger(wanted, as_of, say)
     else:
         say(f"found the demo of {state.patients:,} people in {wanted.folder}, as of {as_of.isoformat()}; --fresh makes a new one")
-        build.catch_up_if_behind(say)
+        build.catch_up_if_behind(say, as_of)
     if arguments.no_serve:
         return 0
     serve(arguments.port)

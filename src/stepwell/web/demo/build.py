@@ -130,13 +130,15 @@ def fill_ledger(wanted: Wanted, as_of: date, say: Say) -> None:
     (wanted.folder / STATE).write_bytes(msgspec.json.encode(asdict(State(wanted.patients, wanted.seed, as_of, GENERATOR))))
 
 
-def catch_up_if_behind(say: Say) -> None:
-    """A new version of the knowledge, or tables that a newer Stepwell added: bring an existing demo up to date."""
+def catch_up_if_behind(say: Say, as_of: date) -> None:
+    """A new version of the knowledge, or tables and people that a newer Stepwell added: bring an existing demo up to date."""
     from django.core.management import call_command
 
+    from stepwell.web.demo import lived_in
     from stepwell.web.ledger.evaluation import catch_up, is_behind
 
     call_command("migrate", verbosity=0, interactive=False)
+    lived_in.seed_people(as_of)
     if is_behind():
         with step(say, f"computed every duty again, with knowledge {knowledge.load().version}"):
             catch_up()

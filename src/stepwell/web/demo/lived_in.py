@@ -47,11 +47,16 @@ def staff(username: str, as_of: date) -> Actor:
     return accounts.actor_for(membership, as_of)
 
 
-def seed_staff(as_of: date) -> None:
-    """Organisations and staff; the first practice has approved the knowledge pack, the second not yet."""
+def seed_people(as_of: date) -> None:
+    """Organisations, staff and whom to call. Again in a demo that is there already, it adds those that a newer Stepwell brings."""
     plan, demo = demo_plan(), Actor.system("demo")
     seed(demo, plan, from_on=as_of - STAFF_SINCE)
     seed_links(demo, plan["links"], from_on=as_of - STAFF_SINCE)
+
+
+def seed_staff(as_of: date) -> None:
+    """Everybody; the first practice has approved the knowledge pack, the second not yet."""
+    seed_people(as_of)
     approve_pack(staff("amara.osei", as_of), version=knowledge.load().version, evaluate=False)
 
 
