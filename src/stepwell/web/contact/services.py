@@ -198,7 +198,7 @@ def _append(
         why=why,
         until=item.until,
         at=at,
-        by_id=actor.user_id,
+        by_id=actor.user_id or 0,
         role=actor.role,
         org_code=actor.organisation,
         about=about,
