@@ -14,6 +14,5 @@ class LedgerConfig(AppConfig):
         from stepwell.web.ledger import handover_pages, selectors
 
         add_navigation(NavItem("Worklist", "ledger:list_duties", Permission.VIEW_WORKLIST, order=10))
-        add_navigation(NavItem("Knowledge pack", "ledger:approve_pack", Permission.APPROVE_KNOWLEDGE, order=60))
         provide_stamp(selectors.stamp)
         add_patient_panel(handover_pages.panel, order=10)

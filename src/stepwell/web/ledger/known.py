@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,6 +75,19 @@ def pack_words() -> Pack:
     info = knowledge.load().info
     counts = {mark: sum(row["mark"] == mark for row in _tables()["k_rule"]) for mark in MARKS}
     return Pack(name, version, info.authors, info.reviewed, tuple((mark, MARKS[mark], n) for mark, n in counts.items() if n))
+
+
+@cache
+def rules_now() -> Mapping[str, Mapping[str, str]]:
+    """Rule → title, and a digest of all that it asks for and when: two versions of a pack are compared by these."""
+    points: dict[str, list[dict[str, Any]]] = {}
+    for row in _tables()["k_point"]:
+        points.setdefault(row["rule_id"], []).append(row)
+    found = {}
+    for row in _tables()["k_rule"]:
+        asked = json.dumps([row, points.get(row["rule_id"], [])], sort_keys=True, default=str)
+        found[row["rule_id"]] = {"title": row["title"], "digest": hashlib.sha256(asked.encode()).hexdigest()[:16]}
+    return found
 
 
 def parameter(name: str) -> int:

@@ -356,6 +356,8 @@ class PackApproval(models.Model):
     approved_by = models.ForeignKey(USER, null=True, on_delete=models.PROTECT, related_name="+")
     recorded_at = models.DateTimeField()
     label = models.CharField(max_length=300)
+    # The rules as they were: rule → title and digest of what it asks for; empty where an approval came with records.
+    rules = models.JSONField(default=dict)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("org_code", "pack", "version"), name="one_approval_of_a_version"),)
