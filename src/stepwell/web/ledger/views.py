@@ -122,6 +122,7 @@ def approve_pack(request: HttpRequest) -> HttpResponse:
         "pack": known.pack_words(),
         "approval": selectors.approval_for([actor.organisation]),
         "earlier": selectors.approvals_of(actor.organisation),
+        "changes": approvals.changes_since_approval(actor.organisation),
     }
     return render(request, "ledger/approve.jinja", context, status=422 if form.errors else 200)
 
