@@ -169,6 +169,7 @@ def test_lately_closed_says_what_closed_it(world):
         ({"family": "worked"}, ["Iris", "Moved", "Zoë"]),
         ({"family": "Work", "given": "zoë"}, ["Zoë"]),
         ({"birth_date-day": "14", "birth_date-month": "3", "birth_date-year": "1980", "family": "worked", "given": "iris"}, ["Iris"]),
+        ({"family": "Work", "given": "zoe"}, ["Zoë"]),
         ({"family": "orked"}, []),
     ],
 )

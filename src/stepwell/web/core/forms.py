@@ -261,7 +261,7 @@ class NhsNumberField(_Drawn, forms.CharField):
 
     def clean(self, value: Any) -> str:
         text = super().clean(value)
-        digits = "".join(character for character in text if character not in " -\u00a0\u2013")
+        digits = "".join(character for character in text if not character.isspace() and character not in "-\u2013")
         if digits and not (digits.isdigit() and len(digits) == 10 and nhs_number.is_valid(digits)):
             raise ValidationError("NHS number must be 10 digits that pass its check: look for a wrong or swapped digit", code="invalid")
         return digits

@@ -6,6 +6,7 @@ Which row names a person, and which practice is theirs, follows docs/engine.md 1
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -62,8 +63,8 @@ def read_people(store: Store, as_of: date, person_ids: Collection[int] | None = 
         stays = registrations.get(person_id, [])
         person.values["gp_org"] = _gp_org(rows, stays, practices, as_of) or ""
         _relate(person, stays, as_of)
-        for kind, rows in ((RelationshipKind.REQUEST, requests), (RelationshipKind.APPOINTMENT, appointments)):
-            for code, evidence, from_on, to_on in rows.get(person_id, []):
+        for kind, reaches in ((RelationshipKind.REQUEST, requests), (RelationshipKind.APPOINTMENT, appointments)):
+            for code, evidence, from_on, to_on in reaches.get(person_id, []):
                 if code != person.values["gp_org"]:
                     person.relate(code, kind, evidence, from_on=from_on, to_on=to_on)
         found[person_id] = person
@@ -107,8 +108,10 @@ def _values(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def search_name(family: str, given: str) -> str:
-    """The form in which names are stored and searched: lower case, letters and single spaces, family name first."""
-    letters = "".join(ch if ch.isalpha() else " " for ch in f"{family} {given}".casefold().replace("'", "").replace("’", ""))
+    """The form in which names are stored and searched: lower case, letters without their accents and single spaces, family name
+    first: whoever types "jose" means José."""
+    plain = unicodedata.normalize("NFKD", f"{family} {given}".casefold().replace("'", "").replace("’", ""))
+    letters = "".join(ch if ch.isalpha() else " " for ch in plain if not unicodedata.combining(ch))
     return " ".join(letters.split())[:220]
 
 

@@ -33,7 +33,7 @@ class ResultEntry:
     typed: str = ""
 
 
-_VALUE = re.compile(r"^(?P<number>[+-]?\d+(?:\.(?P<decimals>\d+))?)\s*(?P<unit>\D.*)?$")
+_VALUE = re.compile(r"^(?P<number>[+-]?\d+(?:\.(?P<decimals>\d+))?)\s*(?P<unit>[a-zA-Z%\u00b5\u03bc].*)?$")
 _MOST_DIGITS = 9
 _MOST_DECIMALS = 3
 

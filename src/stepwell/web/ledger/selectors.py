@@ -95,7 +95,8 @@ SEARCH_LIMIT = 50
 
 
 def search_people(actor: Actor, search: Search) -> list[PersonRecord]:
-    """At most `SEARCH_LIMIT` + 1 people the actor may open, by name; names match from their beginning."""
+    """At most `SEARCH_LIMIT` + 1 people the actor may open, by name; names match from their beginning. A family name that nobody
+    has is looked for as the second part of one ("jones" in Smith-Jones)."""
     from stepwell.web.ledger.people import search_name
 
     found = visible_to(actor, clock.today())
@@ -103,10 +104,14 @@ def search_people(actor: Actor, search: Search) -> list[PersonRecord]:
         found = found.filter(nhs_number=search.nhs_number)
     if search.birth_date:
         found = found.filter(birth_date=search.birth_date)
-    if family := search_name(search.family, ""):
-        found = found.filter(search_name__startswith=family)
     if given := search_name("", search.given):
         found = found.filter(search_name__contains=f" {given}")
+    family = search_name(search.family, "")
+    people = _by_name(found.filter(search_name__startswith=family) if family else found)
+    return people if people or not family else _by_name(found.filter(search_name__contains=f" {family}"))
+
+
+def _by_name(found: QuerySet[PersonRecord]) -> list[PersonRecord]:
     return list(found.order_by("search_name", "birth_date", "person_id")[: SEARCH_LIMIT + 1])
 
 

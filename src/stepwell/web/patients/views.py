@@ -103,6 +103,7 @@ def search_people(request: HttpRequest) -> HttpResponse:
         "form": form,
         "found": None if found is None else banners(shown, on),
         "more": found is not None and len(found) > ledger.SEARCH_LIMIT,
+        "same_number": len(shown) > 1 and bool(form.cleaned_data["nhs_number"]),
         "limit": ledger.SEARCH_LIMIT,
     }
     return render(request, "patients/search.jinja", context, status=422 if form.errors else 200)
