@@ -191,6 +191,31 @@ def test_beside_the_patient_those_who_have_them_come_first(world):
     assert "tel:01632960109" not in panel
 
 
+def test_on_a_duty_that_the_trust_owes_stand_the_trust_and_its_teams(world):
+    world.tell({"Iris": IRIS})
+    world.catch_up()
+    world.agree_lithium("Iris")
+    trust = world.members["psychiatrist"].organisation
+    team = accounts.create_organisation(SYSTEM, code="RX901", name="Northside East", kind="team")
+    accounts.make_part_of(SYSTEM, whole=trust, part=team, from_on=date(2015, 4, 1))
+    practice = world.members["gp"].organisation
+    services.add_link(
+        SYSTEM, practice=practice, organisation=team, kind="team", details=Details("East desk", "7"), from_on=date(2026, 1, 1)
+    )
+    add(world)
+    add(world, of=PCN, kind="pharmacist", details=Details("Tom Reed", "2"))
+    assert names(selectors.links_for(PRACTICE, TRUST)) == ["Dr Lena Hart", "East desk"]
+    theirs = next(duty for duty in world.duties("Iris", state="open") if duty.owner_org == TRUST)
+    ours = next(duty for duty in world.duties("Iris", state="open") if duty.owner_org == PRACTICE)
+    html = world.client("gp").get(f"/duties/{theirs.pk}").content.decode()
+    shown = html[html.index("Who to call there") :]
+    assert "Dr Lena Hart" in shown
+    assert "East desk" in shown
+    assert "Tom Reed" not in shown
+    assert "Who to call there" not in world.client("gp").get(f"/duties/{ours.pk}").content.decode()
+    assert "Who to call there" not in world.client("psychiatrist").get(f"/duties/{theirs.pk}").content.decode()
+
+
 def test_beside_the_patient_nothing_stands_when_nobody_is_named(world):
     world.tell({"Iris": IRIS})
     world.catch_up()

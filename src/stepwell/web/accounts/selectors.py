@@ -73,6 +73,11 @@ def parts_of(code: str, on: date) -> list[Organisation]:
     return [row.part for row in rows.order_by("part__kind", "part__name", "part__code")]
 
 
+def with_parts(codes: Collection[str], on: date) -> set[str]:
+    """These organisations and what is part of them on that day: whoever calls a trust may be put through to one of its teams."""
+    return set(codes) | set(PartOf.objects.filter(in_force(on), whole__code__in=list(codes)).values_list("part__code", flat=True))
+
+
 def network_of(codes: Collection[str], on: date) -> set[str]:
     """Codes of every organisation that belongs together with these on that day, upwards, downwards and sideways.
 

@@ -23,6 +23,7 @@ from stepwell.web.ledger.pages import Banner, DutyPage, WorklistPage, last_value
 from stepwell.web.ledger.results import Implausible
 from stepwell.web.ledger.view_support import FORM_METHODS, back, duty_context, open_duty, told, version_sent
 from stepwell.web.privacy import restrict
+from stepwell.web.whoiswho import selectors as whoiswho
 
 
 @require_safe
@@ -51,6 +52,8 @@ def show_duty(request: HttpRequest, duty_id: int) -> HttpResponse:
     page = DutyPage(duty, instances=instances, events=events, undone=undone, actor=actor, names=accounts.organisation_names())
     context = duty_context(actor, duty) | {"page": page, "pending": selectors.pending_since(duty.person_id)}
     context |= {"options": options_of(duty.rule_id) if duty.is_open else (), "options_caution": CAUTION}
+    theirs = duty.is_open and duty.owner_org not in actor.organisations
+    context |= {"to_call": whoiswho.links_for(duty.person.gp_org, duty.owner_org) if theirs else []}
     return render(request, "ledger/duty.jinja", context)
 
 

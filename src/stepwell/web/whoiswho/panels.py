@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from stepwell.web.accounts import selectors as accounts
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.layout import Panel
 from stepwell.web.core.permissions import Permission
@@ -17,7 +18,7 @@ def who_to_call(actor: Actor, person_id: int, on: date) -> Panel | None:
     if person is None or not person.gp_org:
         return None
     lines = selectors.links_for(person.gp_org, on=on)
-    having = {each.organisation for each in ledger.subject_of(person_id).relationships if each.in_force(on)}
+    having = accounts.with_parts([each.organisation for each in ledger.subject_of(person_id).relationships if each.in_force(on)], on)
     lines.sort(key=lambda line: line.organisation not in having)
     near = [line for line in lines if line.organisation in having]
     may_name = actor.may(Permission.MANAGE_STAFF)

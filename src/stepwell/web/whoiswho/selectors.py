@@ -43,10 +43,11 @@ class LinkLine:
 
 
 def links_for(practice: str, organisation: str | None = None, *, on: date | None = None) -> list[LinkLine]:
-    """Links of the practice (ODS code) on that day, today by default: those of one organisation, or all."""
-    rows = _in_force(on or clock.today()).filter(practice__code=practice)
+    """Links of the practice (ODS code) on that day, today by default: those of one organisation and its teams, or all."""
+    day = on or clock.today()
+    rows = _in_force(day).filter(practice__code=practice)
     if organisation is not None:
-        rows = rows.filter(organisation__code=organisation)
+        rows = rows.filter(organisation__code__in=accounts.with_parts([organisation], day))
     return _lines(rows)
 
 
