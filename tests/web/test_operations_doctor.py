@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from ledger_world import IRIS, World
+from ledger_world import IRIS, PRACTICE, World
 from stepwell.cli import main
 from stepwell.errors import Refused
 from stepwell.web.core import append_only, audit, clock
@@ -17,6 +17,7 @@ from stepwell.web.core.models import AuditEntry, AuditSeal
 from stepwell.web.ledger.models import Evaluation, PendingEvaluation
 from stepwell.web.operations import doctor
 from stepwell.web.operations.doctor import Level
+from stepwell.web.operations.models import ImportRun
 
 pytestmark = pytest.mark.django_db
 
@@ -152,6 +153,15 @@ def test_people_who_wait_too_long(world):
     assert worst("evaluation") is Level.WARN
     PendingEvaluation.objects.update(attempts=9)
     assert worst("evaluation") is Level.FAIL
+
+
+def test_an_import_that_nobody_carries_out(world):
+    assert worst("imports") is Level.OK
+    long_ago = clock.now() - timedelta(hours=1)
+    asked = {"asked_at": long_ago, "asked_by_id": world.members["manager"].user_id, "role": "practice manager"}
+    ImportRun.objects.create(org_code=PRACTICE, name="unmistakable.json", **asked)
+    (finding,) = doctor.examine(("imports",))
+    assert finding.level is Level.WARN and "db_worker" in finding.do and "unmistakable" not in finding.found
 
 
 def test_a_full_disk(settings, monkeypatch):

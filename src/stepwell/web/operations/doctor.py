@@ -305,6 +305,21 @@ def evaluation() -> Iterator[Finding]:
 
 
 @check
+def imports() -> Iterator[Finding]:
+    """Imports asked for on the page that nobody carries out."""
+    from stepwell.web.operations import selectors
+    from stepwell.web.operations.models import ACTIVE, ImportRun
+
+    under_way = list(ImportRun.objects.filter(state__in=ACTIVE))
+    stopped = [run for run in under_way if selectors.has_stopped(run)]
+    if stopped:
+        do = "Run `stepwell manage db_worker` as a service; then its manager starts the import again on the page."
+        yield Finding("imports", Level.WARN, f"import {stopped[0].pk} has stopped, or no worker took it", do)
+    else:
+        yield Finding("imports", Level.OK, f"{len(under_way)} under way")
+
+
+@check
 def knowledge_pack() -> Iterator[Finding]:
     from stepwell import knowledge
     from stepwell.web.accounts.models import Organisation, OrganisationKind
