@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -109,15 +109,16 @@ class Copier:
         """What a column of a copy holds: its own key, the key of the copy it points to, its network's organisation."""
         from django.db import models
 
-        name = f't."{column.column}"'
+        given = str(column.column)
+        name = f't."{given}"'
         # Organisations and staff are numbered by network, people by copy.
         if column.is_relation:
             target = column.related_model
             if target in self.person_models:
                 return self._moved(name, target, "c")  # type: ignore[arg-type]
             return self._moved(name, target, "n") if target in self.network_models else name  # type: ignore[arg-type]
-        if (model, column.column) in _SPECIAL:
-            return _SPECIAL[model, column.column].format(name=name, numbers=NUMBERS, room=self.patients + 1)
+        if (model, given) in _SPECIAL:
+            return _SPECIAL[model, given].format(name=name, numbers=NUMBERS, room=self.patients + 1)
         if column.column == "person_id" and not column.primary_key:
             return self._moved(name, _person_record(), "c")
         if column.primary_key:
@@ -125,7 +126,7 @@ class Copier:
         if isinstance(column, (models.CharField, models.TextField)):
             if column.unique:
                 return f"{name} || '-' || {step}"
-            if self._holds_codes(model, column.column):
+            if self._holds_codes(model, given):
                 codes = ", ".join("'" + code + "'" for code in self.codes)
                 return f"CASE WHEN n > 0 AND {name} IN ({codes}) THEN {name} || '-' || n ELSE {name} END"
         return name
@@ -249,7 +250,7 @@ def _models() -> tuple[list[type[Model]], list[type[Model]]]:
         for model in config.get_models()
     ]
 
-    def points_to(model: type[Model], targets: Iterable[type[Model]]) -> bool:
+    def points_to(model: type[Model], targets: Container[Any]) -> bool:
         return any(field.is_relation and field.related_model in targets for field in model._meta.concrete_fields)
 
     people = {_person_record()} | {m for m in ours if any(f.column == "person_id" for f in m._meta.concrete_fields)}
@@ -348,7 +349,8 @@ def _known_people(actor: Any, on: date, in_store: set[int]) -> dict[str, Any]:
 def main() -> int:
     # What the product says while it works belongs beside the answer, not in it.
     answer, sys.stdout = sys.stdout, sys.stderr
-    told = {"fill": fill, "sessions": sessions}[sys.argv[1]](**json.loads(sys.argv[2]))
+    tasks: dict[str, Callable[..., dict[str, Any]]] = {"fill": fill, "sessions": sessions}
+    told = tasks[sys.argv[1]](**json.loads(sys.argv[2]))
     print(json.dumps(told), file=answer, flush=True)
     return 0
 

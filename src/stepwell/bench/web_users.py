@@ -148,8 +148,8 @@ class Visitor:
     # What they do
 
     def step(self) -> None:
-        kinds, weights = zip(*MIX, strict=True)
-        getattr(self, f"_{self.draw.choices(kinds, weights)[0]}")()
+        kind = self.draw.choices([kind for kind, _ in MIX], [weight for _, weight in MIX])[0]
+        getattr(self, f"_{kind}")()
 
     def begin(self) -> None:
         """One of everything, before the clock begins."""

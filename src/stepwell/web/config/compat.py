@@ -31,10 +31,10 @@ _DIRECTIVES: dict[str, list[Any]] = {
 def task() -> Callable[[Callable[..., Any]], Any]:
     """Declares a task: `@task()`. Its arguments are keys and plain values; `.enqueue(...)` hands it to the worker."""
     if HAS_OWN_TASKS:
-        from django.tasks import task as declared  # type: ignore[import-not-found,unused-ignore]
+        from django import tasks  # type: ignore[attr-defined,unused-ignore]
     else:
-        from django_tasks import task as declared
-    found: Callable[[Callable[..., Any]], Any] = declared()
+        import django_tasks as tasks  # type: ignore[no-redef,unused-ignore]
+    found: Callable[[Callable[..., Any]], Any] = tasks.task()
     return found
 
 

@@ -61,7 +61,7 @@ def start_import(actor: Actor, key: str, *, scope: str = "auto") -> ImportRun:
             files=entry.files,
             bytes=entry.bytes,
             asked_at=clock.now(),
-            asked_by_id=actor.user_id,
+            asked_by_id=actor.user_id or 0,
             role=actor.role,
         )
         audit.record_write(actor, "start import", subject_type="import", subject_id=run.pk, reason=f"scope {scope}")
