@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepwell.web.week.plan import WEEK, Fate, Pool, Rota, Work, in_order, monday_of, plan
+from stepwell.web.week.plan import WEEK, Coming, Fate, Pool, Rota, Work, in_order, monday_of, plan
 
 MONDAY = date(2026, 6, 1)
 NURSE, GP = Pool("A81001", "nurse"), Pool("A81001", "gp")
@@ -81,7 +81,7 @@ def test_put_off_for_twenty_years_and_more_is_still_there():
 
 
 def test_what_falls_due_later_takes_its_place_in_later_weeks():
-    coming = [work(8, points=9, due=MONDAY + WEEK), work(9, points=0, due=MONDAY + WEEK)]
+    coming = [Coming(NURSE, 10, 1, 9, MONDAY + WEEK), Coming(NURSE, 10, 5, 0, MONDAY + WEEK)]
     found = plan([work(1), work(2, points=1)], rota([10, 0, 0, 0, 0, 0, 0]), MONDAY, arriving=coming)
     assert told(found.fits) == [(2, "fits", MONDAY)]
     assert told(found.overflow) == [(1, "later", MONDAY + 2 * WEEK)], "the more urgent newcomer has the next week, the other comes after"
@@ -139,8 +139,7 @@ def _work(rows) -> list[Work]:
 @given(pieces, weeks, weeks, weeks, st.frozensets(st.integers(7, 30), max_size=4), pieces)
 def test_nothing_is_lost_and_nothing_is_overfilled(rows, this_week, usual, entered, closed, coming):  # noqa: PLR0917
     everything = _work(rows)
-    newcomers = [work(1000 + n, each.minutes, pool=each.pool, points=each.points, due=MONDAY + WEEK + n * DAY)
-                 for n, each in enumerate(_work(coming))]  # fmt: skip
+    newcomers = [Coming(each.pool, each.minutes, 1 + n % 3, each.points, MONDAY + WEEK + n * DAY) for n, each in enumerate(_work(coming))]
     days = {pool: {MONDAY + n * DAY: minutes for n, minutes in enumerate(week)} for pool, week in this_week.items()}
     later = {MONDAY + 2 * WEEK: entered} if entered else {}
     hours = Rota(days, usual, later, frozenset(MONDAY + n * DAY for n in closed))

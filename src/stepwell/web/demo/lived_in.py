@@ -28,6 +28,10 @@ from stepwell.web.ledger.models import Duty, PersonRecord
 from stepwell.web.ledger.results import ResultEntry
 from stepwell.web.ledger.selectors import subject_of, visible_to
 from stepwell.web.ledger.worklist import Query, duties_for
+from stepwell.web.week.days import days_of, week_ahead
+from stepwell.web.week.plan import WEEK
+from stepwell.web.week.rota import Cell
+from stepwell.web.week.services import set_hours
 from stepwell.web.whoiswho.services import seed_links
 
 TRUST = "RZ9"
@@ -62,7 +66,26 @@ def seed_staff(as_of: date) -> None:
 
 def work(as_of: date) -> Count:
     agreements = _agreements(as_of)
+    _rotas(as_of)
     return Count(agreements, _acts(as_of) + _adjustments(as_of))
+
+
+# Hours a day of a usual week, Monday to Sunday, by who enters them.
+_HOURS = {
+    "colin.marsh": {"gp": (1, 0, 1, 0, 1, 0, 0), "nurse": (4, 3.5, 4, 0, 3, 0, 0), "pharmacist": (0, 2, 0, 2, 0, 0, 0)},
+    "omar.khan": {"gp": (1, 1, 0, 0, 1, 0, 0), "nurse": (3, 0, 3, 0, 3, 0, 0)},
+    "grace.adeyemi": {"psychiatrist": (2, 0, 2, 0, 2, 0, 0), "mental health nurse": (6, 6, 0, 6, 6, 0, 0)},
+    "helen.wu": {"pharmacist": (3, 0, 3, 0, 3, 0, 0)},
+}
+
+
+def _rotas(as_of: date) -> None:
+    """Every organisation has entered the week before; two of them this one too."""
+    monday = week_ahead(as_of)
+    for number, (username, roles) in enumerate(_HOURS.items()):
+        for week in (monday - WEEK, monday)[: 1 + (number % 2 == 0)]:
+            cells = {Cell(day, role): round(60 * hours[day.weekday()]) for role, hours in roles.items() for day in days_of(week)}
+            set_hours(staff(username, as_of), week, cells)
 
 
 def _agreements(as_of: date) -> int:

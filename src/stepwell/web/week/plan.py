@@ -75,6 +75,17 @@ class Work:
         return (not self.taken, -self.points, -self.priority, self.due_on, self.person_id, self.owner_org, self.task, self.share)
 
 
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """Pieces of work of one kind that fall due in a later week: they take their place in its order, and nobody asks whose they are."""
+
+    pool: Pool
+    minutes: int
+    pieces: int
+    points: int
+    due_on: date
+
+
 def ranks(work: Sequence[Work]) -> list[tuple[Rank, Work]]:
     """Each piece with its place in the order. Pieces of one person stand together, at the place of the first of them: who comes for a
     blood test is weighed on the same day."""
@@ -174,11 +185,11 @@ def monday_of(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def plan(work: Iterable[Work], rota: Rota, monday: date, *, arriving: Iterable[Work] = ()) -> Plan:
-    """Place every piece of `work`. `arriving` falls due after the week (its `due_on`): it takes its place in the order of later
-    weeks, so that a date told for today's work holds when new work comes, and is not itself placed."""
+def plan(work: Iterable[Work], rota: Rota, monday: date, *, arriving: Iterable[Coming] = ()) -> Plan:
+    """Place every piece of `work`. `arriving` falls due after the week: it takes its place in the order of later weeks, so that a
+    date told for today's work holds when new work comes, and is not itself placed."""
     mine: dict[Pool, list[Work]] = defaultdict(list)
-    coming: dict[Pool, list[Work]] = defaultdict(list)
+    coming: dict[Pool, list[Coming]] = defaultdict(list)
     for each in work:
         mine[each.pool].append(each)
     for each in arriving:
@@ -208,50 +219,65 @@ def _fill_week(queue: Sequence[Work], rota: Rota, pool: Pool, monday: date) -> t
     return fitting, rest
 
 
-def _carry(rest: Sequence[Work], coming: Sequence[Work], rota: Rota, pool: Pool, monday: date) -> list[Placed]:
+@dataclass(slots=True)
+class _Waiting:
+    """What stands in the queue of later weeks: one of our pieces, or several alike that nobody asks about (`work` None)."""
+
+    work: Work | None
+    minutes: int
+    pieces: int = 1
+
+
+def _carry(rest: Sequence[Work], coming: Sequence[Coming], rota: Rota, pool: Pool, monday: date) -> list[Placed]:
     """The week in which the hours reach each piece, the first in order first."""
-    horizon = monday + HORIZON_WEEKS * WEEK
-    following = monday + WEEK
+    horizon, following = monday + HORIZON_WEEKS * WEEK, monday + WEEK
     found: list[Placed] = []
-    released: dict[date, list[tuple[Rank, Work, bool]]] = defaultdict(list)
+    released: dict[date, list[tuple[Rank, _Waiting]]] = defaultdict(list)
     waiting = 0
     for rank, each in ranks(rest):
-        decided = each.not_before is not None and each.not_before >= following
-        start = monday_of(each.not_before) if decided and each.not_before else following
+        start = max(following, monday_of(each.not_before)) if each.not_before else following
         if start >= horizon:
             found.append(Placed(each, Fate.PUT_OFF, week=start))
             continue
-        released[start].append((rank, each, True))
+        released[start].append((rank, _Waiting(each, each.minutes)))
         waiting += 1
-    for each in coming:
-        start = max(monday_of(each.not_before or each.due_on), following)
+    for several in coming:
+        start = max(monday_of(several.due_on), following)
         if start < horizon:
-            released[start].append(((*each.order[:5], *each.order), each, False))
-    heap: list[tuple[Rank, int, Work, bool]] = []
-    number, week = 0, following
+            released[start].append(((True, -several.points, 0, several.due_on, -1), _Waiting(None, several.minutes, several.pieces)))
+    heap: list[tuple[Rank, int, _Waiting]] = []
+    number, week, usual = 0, following, rota.longest_usual(pool)
     while waiting:
-        for rank, each, is_ours in released.pop(week, ()):
-            heapq.heappush(heap, (rank, number, each, is_ours))
+        for rank, entry in released.pop(week, ()):
+            heapq.heappush(heap, (rank, number, entry))
             number += 1
         hours = rota.week(pool, week)
         left, longest = sum(hours), max(hours, default=0)
-        beyond = week > rota.last_entered
+        never = Fate.TOO_LONG if usual else Fate.NO_HOURS
         while heap:
-            _, _, first, is_ours = heap[0]
-            if first.minutes <= left and first.minutes <= longest:
-                left -= first.minutes
+            entry = heap[0][2]
+            if week > rota.last_entered and entry.minutes > usual:
+                fate, when = never, None
+            elif entry.minutes <= min(left, longest):
                 fate, when = Fate.LATER, week
-            elif beyond and first.minutes > rota.longest_usual(pool):
-                fate, when = (Fate.TOO_LONG if rota.longest_usual(pool) else Fate.NO_HOURS), None
+                done = min(entry.pieces, left // entry.minutes)
+                left -= done * entry.minutes
+                entry.pieces -= done
+                if entry.pieces:
+                    break
             else:
                 break
             heapq.heappop(heap)
-            if is_ours:
+            if entry.work is not None:
                 waiting -= 1
-                decided = when is not None and first.not_before is not None and first.not_before >= following
-                found.append(Placed(first, Fate.PUT_OFF if decided else fate, week=when))
+                found.append(Placed(entry.work, _decided(entry.work, fate, when, following), week=when))
         week = week + WEEK if heap or week + WEEK in released else min(released, default=week + WEEK)
         if week >= horizon:
-            found += [Placed(each, Fate.NO_HOURS) for _, _, each, is_ours in sorted(heap, key=lambda row: row[:2]) if is_ours]
+            found += [Placed(entry.work, Fate.NO_HOURS) for *_, entry in sorted(heap, key=lambda row: row[:2]) if entry.work is not None]
             break
     return found
+
+
+def _decided(work: Work, fate: Fate, when: date | None, following: date) -> Fate:
+    """Where a person put it off and it has its week, that is why it waits."""
+    return Fate.PUT_OFF if when is not None and work.not_before is not None and work.not_before >= following else fate

@@ -72,7 +72,8 @@ def known_hours(org_code: str, monday: date) -> Known:
         week.setdefault(cell.role, [0] * DAYS)[cell.day.weekday()] += minutes
     past = sorted(week for week in weeks if week <= monday)
     plain = [week for week in past if not bank_holidays(week, sunday_of(week))]
-    return Known(org_code, weeks, (plain or past or [None])[-1])
+    best = plain or past
+    return Known(org_code, weeks, best[-1] if best else None)
 
 
 def rota_for(known: Iterable[Known], monday: date, today: date) -> Rota:

@@ -99,7 +99,7 @@ def _write(actor: Actor, view: str, kind: ViewKind, name: str, place: Place, sha
     with transaction.atomic():
         ViewEvent.objects.create(
             view=view, kind=kind, name=name, place=place.key, query=place.query, shared=shared,
-            org_code=actor.organisation, at=clock.now(), by_id=actor.user_id, role_of_by=actor.role,
+            org_code=actor.organisation, at=clock.now(), by_id=actor.user_id or 0, role_of_by=actor.role,
         )  # fmt: skip
         audit.record_write(actor, f"list {kind.value}", subject_type="saved list", subject_id=view)
     return SavedView(view, name, place, shared, mine=True, by=actor.display_name)

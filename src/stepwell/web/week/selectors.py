@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
-from django.db.models import Count, Max, Min, Q, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import Count, F, Max, Min, Q, QuerySet
+from django.db.models.functions import Coalesce, TruncWeek
 
 from stepwell.web.accounts import selectors as accounts
 from stepwell.web.core.actor import Actor
@@ -20,9 +20,9 @@ from stepwell.web.ledger.selectors import visible_ids
 from stepwell.web.privacy import restrict
 from stepwell.web.week.days import sunday_of
 from stepwell.web.week.models import Arrangement, ArrangementKind
-from stepwell.web.week.plan import WEEK, Placed, Plan, Pool, Work, plan
+from stepwell.web.week.plan import WEEK, Coming, Placed, Plan, Pool, Work, plan
 from stepwell.web.week.rota import Known, known_hours, rota_for, tasks_at
-from stepwell.web.week.tasks import VISIT, rota_role, share_expression, share_of, task, task_expression, task_of
+from stepwell.web.week.tasks import DUTY, rota_role, share_expression, share_of, task, task_expression, task_of
 
 # Duties that fall due later than this do not yet compete for the weeks to come.
 COMING = 52 * WEEK
@@ -55,11 +55,11 @@ def _due_by(last: date) -> Q:
     return Q(due_on__lte=last) | Q(due_on__isnull=True)
 
 
-def _pieces(duties: QuerySet[Duty], *also: str) -> Iterable[tuple[Any, ...]]:
-    """Duties summed up to pieces by role: person, owner, role, task, share, `also`, number, earliest due, first day to be shown,
+def _pieces(duties: QuerySet[Duty]) -> Iterable[tuple[Any, ...]]:
+    """Duties summed up to pieces by role: person, owner, role, task, share, number, earliest due, first day to be shown,
     highest priority, points."""
     found = duties.annotate(task=task_expression()).annotate(share=share_expression())
-    found = found.order_by().values("person_id", "owner_org", "owner_role", "task", "share", *also)
+    found = found.order_by().values("person_id", "owner_org", "owner_role", "task", "share")
     found = found.annotate(
         n=Count("id"),
         due=Min(Coalesce("due_on", "opened_as_of")),
@@ -68,7 +68,7 @@ def _pieces(duties: QuerySet[Duty], *also: str) -> Iterable[tuple[Any, ...]]:
         points=Max("person__points"),
     )
     return found.values_list(
-        "person_id", "owner_org", "owner_role", "task", "share", *also, "n", "due", "shown", "high", "points"
+        "person_id", "owner_org", "owner_role", "task", "share", "n", "due", "shown", "high", "points"
     ).iterator(chunk_size=5000)  # fmt: skip
 
 
@@ -122,15 +122,19 @@ def _merged(one: Work, other: Work) -> Work:
     )
 
 
-def _coming(asked: Asked, pools: _Pools) -> list[Work]:
-    """What falls due in the weeks after: it takes its place in them."""
+def _coming(asked: Asked, pools: _Pools) -> list[Coming]:
+    """What falls due in the weeks after, in numbers: it takes its place in them."""
     last = sunday_of(asked.monday)
     later = open_duties(asked).filter(due_on__gt=last, due_on__lte=last + COMING)
-    weeks: dict[date, list[tuple[Any, ...]]] = {}
-    for row in _pieces(later, "due_on"):
-        *key, due_on, number, due, shown, high, points = row
-        weeks.setdefault(due_on - timedelta(days=due_on.weekday()), []).append((*key, number, due, shown, high, points))
-    return [each for rows in weeks.values() for each in _work(rows, pools, asked.today).values()]
+    rows = later.annotate(task=task_expression(), week=TruncWeek("due_on"), points=F("person__points")).order_by()
+    rows = rows.values("owner_org", "owner_role", "task", "week", "points")
+    rows = rows.annotate(n=Count("id"), people=Count("person_id", distinct=True))
+    return [
+        Coming(pools.of(org, role, key), pools.minutes(org, key), number if task(key).once == DUTY else people, points, week)
+        for org, role, key, week, points, number, people in rows.values_list(
+            "owner_org", "owner_role", "task", "week", "points", "n", "people"
+        )
+    ]
 
 
 def arrangements(asked: Asked) -> dict[Key, Arrangement]:
@@ -210,10 +214,6 @@ def people_of(actor: Actor, placed: Iterable[Placed]) -> dict[int, PersonRecord]
     found = PersonRecord.objects.in_bulk({each.work.person_id for each in placed})
     restrict.cut_for(actor, list(found.values()))
     return found
-
-
-def is_visit(key: str) -> bool:
-    return task(key).once == VISIT
 
 
 def arrangement_in_force(arrangement_id: int) -> Arrangement | None:
