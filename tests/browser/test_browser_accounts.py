@@ -155,3 +155,17 @@ def test_pages_about_somebody_half_way(browser_page, axe, screenshots, network):
     axe(page)
     screenshots(page, "app-add")
     assert second_step.methods_of(network.members["gp"].user) == []
+
+
+def test_two_minutes_before_the_end_the_page_says_so_politely(browser_page, axe, network):
+    page = browser_page
+    page.clock.install()
+    sign_in(page)
+    page.goto("/who-is-who")
+    words = page.get_by_role("status").filter(has_text="Open or save a page to stay signed in")
+    page.clock.fast_forward("12:30")
+    assert words.count() == 0
+    assert "You are signed out at" in page.locator("footer").inner_text()
+    page.clock.fast_forward("00:40")
+    words.wait_for()
+    axe(page)
