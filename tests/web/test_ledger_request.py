@@ -75,3 +75,28 @@ def test_the_patient_page_leads_to_it(world):
     page = world.client("gp").get(f"/patients/{world.ids['Iris']}").content.decode()
     assert f"/patients/{world.ids['Iris']}/request?test=" in page
     assert "/request?" not in world.client("manager").get(f"/patients/{world.ids['Iris']}").content.decode()
+
+
+def test_what_is_marked_sensitive_is_on_no_request_and_in_no_list_of_offers_for_others(world):
+    from stepwell.web.ledger import handovers, selectors
+    from stepwell.web.privacy import services as privacy
+
+    gp, nurse = world.client("gp"), world.client("nurse")
+    hba1c = next(duty for duty in world.duties("Iris", state="open", test="hba1c") if duty.subject == "olanzapine")
+    handovers.offer(world.actor("gp"), hba1c.pk, to_org="RX9", why="they take blood on Mondays")
+    before = text(gp.get(f"/patients/{world.ids['Iris']}/request"))
+    assert "olanzapine" in before and "HbA1c" in text(gp.get("/hand-overs"))
+    privacy.mark_sensitive(
+        world.actor("psychiatrist"),
+        selectors.subject_of(world.ids["Iris"]),
+        kind="medicine",
+        key="olanzapine",
+        organisations=["RX9"],
+        why="She asked for it",
+    )
+    for client in (gp, nurse):
+        page = text(client.get(f"/patients/{world.ids['Iris']}/request"))
+        assert "olanzapine" not in page and "WORKED, Iris (Ms)" in page
+        assert "they take blood on Mondays" not in text(client.get("/hand-overs"))
+        assert "they take blood on Mondays" not in text(client.get(f"/patients/{world.ids['Iris']}"))
+    assert "they take blood on Mondays" in text(world.client("psychiatrist").get("/hand-overs"))

@@ -13,6 +13,7 @@ from stepwell.web.ledger import known, selectors
 from stepwell.web.ledger.models import Duty, Handover, HandoverScope, HandoverState
 from stepwell.web.ledger.pages import Banner
 from stepwell.web.ledger.presenters import NOBODY, DutyPresenter
+from stepwell.web.privacy import restrict
 
 _TONES = {HandoverState.ACCEPTED: "green", HandoverState.DECLINED: "amber", HandoverState.WITHDRAWN: "grey"}
 
@@ -84,9 +85,15 @@ class OfferPresenter:
         return self.offer.is_open and self.offer.from_org in self.actor.organisations
 
 
+def shown(actor: Actor, offers: Sequence[Handover]) -> list[Handover]:
+    """Offers without those about what the actor is not shown of a record."""
+    cuts = restrict.cut_for(actor, [offer.person for offer in offers])
+    return [offer for offer in offers if not cuts[offer.person_id].hides(offer.duty)]
+
+
 def panel(actor: Actor, person_id: int, on: date) -> layout.Panel | None:
     """The section of the patient page; None when nothing waits."""
-    offers = selectors.open_offers_of(person_id, actor.organisations)
+    offers = shown(actor, selectors.open_offers_of(person_id, actor.organisations))
     if not offers:
         return None
     names = accounts.organisation_names()

@@ -14,7 +14,7 @@ from stepwell.web.core.formatting import clinician
 from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import handovers, known, selectors, services
 from stepwell.web.ledger.forms import ACCEPT, AnswerForm, HandOverForm, ReasonForm
-from stepwell.web.ledger.handover_pages import HandoversPage, OfferPresenter
+from stepwell.web.ledger.handover_pages import HandoversPage, OfferPresenter, shown
 from stepwell.web.ledger.models import Duty, Handover, HandoverScope
 from stepwell.web.ledger.view_support import FORM_METHODS, act, open_duty
 
@@ -30,9 +30,9 @@ def list_handovers(request: HttpRequest) -> HttpResponse:
     actor, on = request.actor, clock.today()  # type: ignore[attr-defined]
     gate.require(actor, Permission.VIEW_WORKLIST, OrganisationSubject(actor.organisation))
     page = HandoversPage(
-        selectors.offers_for(actor, ours=False),
-        selectors.offers_for(actor, ours=True),
-        selectors.answered_for(actor, on),
+        shown(actor, selectors.offers_for(actor, ours=False)),
+        shown(actor, selectors.offers_for(actor, ours=True)),
+        shown(actor, selectors.answered_for(actor, on)),
         actor=actor,
         on=on,
         names=accounts.organisation_names(),

@@ -11,7 +11,7 @@ from stepwell.web.core.actor import Actor
 from stepwell.web.ledger import known
 from stepwell.web.ledger.models import PersonRecord
 from stepwell.web.ledger.pages import Banner, last_values
-from stepwell.web.ledger.presenters import DutyPresenter, capital, dose_words
+from stepwell.web.ledger.presenters import DutyPresenter, dose_words
 
 _SAMPLES = {"blood": "Blood tests", "physical": "Measurements", "ecg": "ECG"}
 _TITLES = {frozenset({"blood"}): "Request for blood tests", frozenset({"ecg"}): "Request for an ECG"}
@@ -28,9 +28,16 @@ class Line:
         return min((duty.duty.due_on for duty in self.duties if duty.duty.due_on), default=None)
 
     @property
-    def reasons(self) -> list[tuple[Markup, Markup, str]]:
-        """Medicine, why, and whose duty it is, where it is not the asking organisation's."""
-        return [(duty.medicine_marked, duty.facts_marked, "" if duty.is_mine else capital(duty.owner)) for duty in self.duties]
+    def reasons(self) -> list[tuple[Markup, str]]:
+        """For each medicine why, as its duty that is due first has it, and to whom else the result matters."""
+        by_medicine: dict[str, list[DutyPresenter]] = {}
+        for duty in sorted(self.duties, key=lambda each: each.duty.due_on or date.max):
+            by_medicine.setdefault(duty.duty.subject, []).append(duty)
+        return [(found[0].facts_marked, self._others(found)) for found in by_medicine.values()]
+
+    @staticmethod
+    def _others(duties: Sequence[DutyPresenter]) -> str:
+        return ", ".join(dict.fromkeys(duty.owner for duty in duties if not duty.is_mine and not duty.is_nobody))
 
 
 class RequestPage:
@@ -44,10 +51,12 @@ class RequestPage:
         self.banner = Banner(person, on)
         self.practice = names.get(person.gp_org, "")
         last = last_values(person)
+        visit = [test for test in tests if test.at_a_visit]
+        waiting = {test.test: [duty for duty in duties if duty.duty.test == test.test] for test in visit}
+        # What only comes with another test, or may stand for it, is not asked for by itself.
+        with_others = {other for test in visit for other in test.also}
         lines = [
-            Line(test, [duty for duty in duties if duty.duty.test == test.test], last.get(test.test, ""))
-            for test in tests
-            if test.at_a_visit
+            Line(test, waiting[test.test], last.get(test.test, "")) for test in visit if waiting[test.test] or test.test not in with_others
         ]
         self.groups = [(words, [line for line in lines if line.test.sample == sample]) for sample, words in _SAMPLES.items()]
         self.groups = [(words, found) for words, found in self.groups if found]

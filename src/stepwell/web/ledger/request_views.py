@@ -13,6 +13,7 @@ from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import selectors, worklist
 from stepwell.web.ledger.presenters import DutyPresenter
 from stepwell.web.ledger.request_pages import RequestPage
+from stepwell.web.privacy import restrict
 
 
 @require_safe
@@ -24,7 +25,9 @@ def print_request(request: HttpRequest, person_id: int) -> HttpResponse:
         raise Http404
     gate.open_patient(actor, selectors.subject_of(person_id), action=Permission.ACT_ON_DUTY, what="printed request")
     on, names = clock.today(), accounts.organisation_names()
-    asked = selectors.tests_to_record(person_id, request.GET.getlist("test"), by=on + worklist.SOON)
-    duties = [DutyPresenter(duty, actor, on, names) for duty in selectors.open_duties_of(person_id)]
+    cut = restrict.cut_for(actor, [person])[person_id]
+    tests = selectors.tests_to_record(person_id, request.GET.getlist("test"), by=on + worklist.SOON)
+    asked = [test for test in tests if not cut.hides_test(test.test)]
+    duties = [DutyPresenter(duty, actor, on, names) for duty in cut.shown(selectors.open_duties_of(person_id))]
     page = RequestPage(person, asked, duties, actor=actor, on=on, at=clock.now(), names=names)
     return render(request, "ledger/request.jinja", {"page": page, "banner": page.banner})

@@ -92,7 +92,11 @@ def record_results(request: HttpRequest, person_id: int) -> HttpResponse:
                 form.add_error("confirm", f"{question} Correct it, or tick that you have checked")
             except services.Stale as stale:
                 refuse(form, stale)
-                version, changes, status = max(current, stale.changes[-1].pk), told(stale.changes, actor), 409
+                version, changes, status = (
+                    max(current, stale.changes[-1].pk),
+                    told([e for e in stale.changes if not cut.hides(e.duty)], actor),
+                    409,
+                )
             except Refused as refusal:
                 refuse(form, refusal)
     context = {"form": form, "banner": Banner(person, on), "tests": tests, "ask": ask, "version": max(version, 0), "changes": changes}
