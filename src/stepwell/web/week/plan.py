@@ -22,6 +22,7 @@ DAYS = 7
 HORIZON_WEEKS = 1040
 
 Rank = tuple[Any, ...]
+Key = tuple[int, str, str, str]
 
 
 class Fate(StrEnum):
@@ -66,7 +67,7 @@ class Work:
     taken: bool = False
 
     @property
-    def key(self) -> tuple[int, str, str, str]:
+    def key(self) -> Key:
         return (self.person_id, self.owner_org, self.task, self.share)
 
     @property
@@ -86,18 +87,22 @@ class Coming:
     due_on: date
 
 
-def ranks(work: Sequence[Work]) -> list[tuple[Rank, Work]]:
-    """Each piece with its place in the order. Pieces of one person stand together, at the place of the first of them: who comes for a
+def ranks(work: Iterable[Work]) -> dict[Key, Rank]:
+    """The place of each piece in the order. Pieces of one person stand together, at the place of the first of them: who comes for a
     blood test is weighed on the same day."""
+    orders = [(each, each.order) for each in work]
     first: dict[tuple[int, bool], Rank] = {}
-    for each in work:
+    for each, order in orders:
         person = (each.person_id, each.taken)
-        first[person] = min(first.get(person, each.order), each.order)
-    return [((*first[each.person_id, each.taken][:5], *each.order), each) for each in work]
+        if person not in first or order < first[person]:
+            first[person] = order
+    return {each.key: (first[each.person_id, each.taken], order) for each, order in orders}
 
 
 def in_order(work: Sequence[Work]) -> list[Work]:
-    return [each for _, each in sorted(ranks(work), key=lambda pair: pair[0])]
+    """The pieces as they are considered."""
+    place = ranks(work)
+    return sorted(work, key=lambda each: place[each.key])
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +164,8 @@ class Plan:
         return sorted(rest, key=lambda each: (each.week is not None, each.week or date.min, self._rank[each.work.key]))
 
     @cached_property
-    def _rank(self) -> Mapping[tuple[int, str, str, str], Rank]:
-        return {each.key: rank for rank, each in ranks([placed.work for placed in self.placed])}
+    def _rank(self) -> Mapping[Key, Rank]:
+        return ranks(each.work for each in self.placed)
 
     def minutes(self, *fates: Fate) -> int:
         return sum(each.work.minutes for each in self.placed if not fates or each.fate in fates)
@@ -196,9 +201,10 @@ def plan(work: Iterable[Work], rota: Rota, monday: date, *, arriving: Iterable[C
         coming[each.pool].append(each)
     placed: list[Placed] = []
     for pool in sorted(mine, key=lambda pool: (pool.org_code, pool.role)):
-        queue = in_order(mine[pool])
+        place = ranks(mine[pool])
+        queue = sorted(mine[pool], key=lambda each: place[each.key])
         fitting, rest = _fill_week(queue, rota, pool, monday)
-        placed += fitting + _carry(rest, coming[pool], rota, pool, monday)
+        placed += fitting + _carry(rest, place, coming[pool], rota, pool, monday)
     return Plan(monday, placed, rota)
 
 
@@ -228,23 +234,25 @@ class _Waiting:
     pieces: int = 1
 
 
-def _carry(rest: Sequence[Work], coming: Sequence[Coming], rota: Rota, pool: Pool, monday: date) -> list[Placed]:
+def _carry(  # noqa: PLR0917
+    rest: Sequence[Work], place: Mapping[Key, Rank], coming: Sequence[Coming], rota: Rota, pool: Pool, monday: date
+) -> list[Placed]:  # fmt: skip
     """The week in which the hours reach each piece, the first in order first."""
     horizon, following = monday + HORIZON_WEEKS * WEEK, monday + WEEK
     found: list[Placed] = []
     released: dict[date, list[tuple[Rank, _Waiting]]] = defaultdict(list)
     waiting = 0
-    for rank, each in ranks(rest):
+    for each in rest:
         start = max(following, monday_of(each.not_before)) if each.not_before else following
         if start >= horizon:
             found.append(Placed(each, Fate.PUT_OFF, week=start))
             continue
-        released[start].append((rank, _Waiting(each, each.minutes)))
+        released[start].append((place[each.key], _Waiting(each, each.minutes)))
         waiting += 1
     for several in coming:
         start = max(monday_of(several.due_on), following)
         if start < horizon:
-            released[start].append(((True, -several.points, 0, several.due_on, -1), _Waiting(None, several.minutes, several.pieces)))
+            released[start].append((((True, -several.points, 0, several.due_on, -1),), _Waiting(None, several.minutes, several.pieces)))
     heap: list[tuple[Rank, int, _Waiting]] = []
     number, week, usual = 0, following, rota.longest_usual(pool)
     while waiting:

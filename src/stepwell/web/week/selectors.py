@@ -20,14 +20,12 @@ from stepwell.web.ledger.selectors import visible_ids
 from stepwell.web.privacy import restrict
 from stepwell.web.week.days import sunday_of
 from stepwell.web.week.models import Arrangement, ArrangementKind
-from stepwell.web.week.plan import WEEK, Coming, Placed, Plan, Pool, Work, plan
+from stepwell.web.week.plan import WEEK, Coming, Key, Placed, Plan, Pool, Work, plan
 from stepwell.web.week.rota import Known, known_hours, rota_for, tasks_at
 from stepwell.web.week.tasks import DUTY, rota_role, share_expression, share_of, task, task_expression, task_of
 
 # Duties that fall due later than this do not yet compete for the weeks to come.
 COMING = 52 * WEEK
-
-Key = tuple[int, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
