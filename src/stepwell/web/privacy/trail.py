@@ -55,13 +55,13 @@ class ListsPerson(Func):
         super().__init__(F("person_ids"))
         self.person_id = person_id
 
-    def as_sqlite(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:
+    def as_sqlite(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, tuple[Any, ...]]:
         column, params = compiler.compile(self.source_expressions[0])
-        return f"EXISTS (SELECT 1 FROM json_each({column}) WHERE value = %s)", [*params, self.person_id]
+        return f"EXISTS (SELECT 1 FROM json_each({column}) WHERE value = %s)", (*params, self.person_id)
 
-    def as_postgresql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:
+    def as_postgresql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, tuple[Any, ...]]:
         column, params = compiler.compile(self.source_expressions[0])
-        return f"({column} @> %s::jsonb)", [*params, json.dumps([self.person_id])]
+        return f"({column} @> %s::jsonb)", (*params, json.dumps([self.person_id]))
 
 
 def about(person_id: int) -> QuerySet[AuditEntry]:
