@@ -197,8 +197,8 @@ def plan(work: Iterable[Work], rota: Rota, monday: date, *, arriving: Iterable[C
     coming: dict[Pool, list[Coming]] = defaultdict(list)
     for each in work:
         mine[each.pool].append(each)
-    for each in arriving:
-        coming[each.pool].append(each)
+    for several in arriving:
+        coming[several.pool].append(several)
     placed: list[Placed] = []
     for pool in sorted(mine, key=lambda pool: (pool.org_code, pool.role)):
         place = ranks(mine[pool])

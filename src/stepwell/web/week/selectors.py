@@ -56,9 +56,8 @@ def _due_by(last: date) -> Q:
 def _pieces(duties: QuerySet[Duty]) -> Iterable[tuple[Any, ...]]:
     """Duties summed up to pieces by role: person, owner, role, task, share, number, earliest due, first day to be shown,
     highest priority, points."""
-    found = duties.annotate(task=task_expression()).annotate(share=share_expression())
-    found = found.order_by().values("person_id", "owner_org", "owner_role", "task", "share")
-    found = found.annotate(
+    by_piece = duties.annotate(task=task_expression()).annotate(share=share_expression()).order_by()
+    found = by_piece.values("person_id", "owner_org", "owner_role", "task", "share").annotate(
         n=Count("id"),
         due=Min(Coalesce("due_on", "opened_as_of")),
         shown=Min(Coalesce("shown_from", "opened_as_of")),
@@ -124,9 +123,10 @@ def _coming(asked: Asked, pools: _Pools) -> list[Coming]:
     """What falls due in the weeks after, in numbers: it takes its place in them."""
     last = sunday_of(asked.monday)
     later = open_duties(asked).filter(due_on__gt=last, due_on__lte=last + COMING)
-    rows = later.annotate(task=task_expression(), week=TruncWeek("due_on"), points=F("person__points")).order_by()
-    rows = rows.values("owner_org", "owner_role", "task", "week", "points")
-    rows = rows.annotate(n=Count("id"), people=Count("person_id", distinct=True))
+    alike = later.annotate(task=task_expression(), week=TruncWeek("due_on"), points=F("person__points")).order_by()
+    rows = alike.values("owner_org", "owner_role", "task", "week", "points").annotate(
+        n=Count("id"), people=Count("person_id", distinct=True)
+    )
     return [
         Coming(pools.of(org, role, key), pools.minutes(org, key), number if task(key).once == DUTY else people, points, week)
         for org, role, key, week, points, number, people in rows.values_list(
