@@ -271,6 +271,19 @@ def test_an_answer_that_had_not_seen_what_happened_is_refused(world, level):
     assert owner(level) == PRACTICE
 
 
+def test_who_was_asked_and_who_holds_a_duty_reaches_the_person_as_long_as_that_lasts(world, level):
+    made = offer(world, level)
+    world.tell({"Ada": [sentence for sentence in ADA if "caseload" not in sentence]})
+    world.catch_up()
+    trust = world.client("psychiatrist")
+    assert trust.get(f"/hand-overs/{made.pk}").status_code == 200
+    handovers.accept(world.actor("psychiatrist"), made.pk)
+    world.catch_up()
+    assert trust.get(f"/duties/{level.pk}").status_code == 200
+    services.record_results(world.actor("psychiatrist"), world.ids["Ada"], [ResultEntry("lithium-level", 700, TODAY)])
+    assert trust.get(f"/duties/{level.pk}").status_code in (403, 404)
+
+
 def test_every_step_is_in_the_audit_of_the_person(world, level):
     with web_support.recorded() as trail:
         made = offer(world, level)

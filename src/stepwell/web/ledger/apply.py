@@ -381,7 +381,7 @@ def _jsonable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _write_relationships(evaluated: Evaluated, person_ids: list[int]) -> None:
-    parties = agreements.parties(evaluated.as_of, person_ids)
+    parties, asked = agreements.parties(evaluated.as_of, person_ids), _handover_parties(person_ids)
     wanted: dict[tuple[int, str, str], dict[str, Any]] = {}
     for person_id in person_ids:
         person = evaluated.people.get(person_id) or Person(person_id)
@@ -391,6 +391,9 @@ def _write_relationships(evaluated: Evaluated, person_ids: list[int]) -> None:
                     person.relate(code, RelationshipKind.SUPPLY, f"medicines/{row['substance']}")
         for code, agreement_id, from_on, to_on in parties.get(person_id, []):
             person.relate(code, RelationshipKind.AGREEMENT, f"agreements/{agreement_id}", from_on=from_on, to_on=to_on)
+        for code, evidence in asked.get(person_id, []):
+            if code != person.values.get("gp_org"):
+                person.relate(code, RelationshipKind.REQUEST, evidence)
         for (code, kind), values in person.relationships.items():
             wanted[(person_id, code, kind.value)] = values
     known = {(r.person_id, r.org_code, r.kind): r for r in Relationship.objects.filter(person_id__in=person_ids)}
@@ -404,6 +407,17 @@ def _write_relationships(evaluated: Evaluated, person_ids: list[int]) -> None:
         ],
         batch_size=500,
     )
+
+
+def _handover_parties(person_ids: Collection[int]) -> dict[int, list[tuple[str, str]]]:
+    """Who was asked to take something over, and who holds a duty: they reach the person as long as that lasts. (code, evidence)"""
+    found: dict[int, list[tuple[str, str]]] = {}
+    for offer in Handover.objects.filter(person_id__in=person_ids, state=HandoverState.OPEN).order_by("id"):
+        found.setdefault(offer.person_id, []).append((offer.to_org, f"hand-overs/{offer.pk}"))
+    held = Duty.objects.filter(person_id__in=person_ids, state=DutyState.OPEN, handed_to__gt="").order_by("id")
+    for person_id, code, pk in held.values_list("person_id", "handed_to", "pk"):
+        found.setdefault(person_id, []).append((code, f"duties/{pk}"))
+    return found
 
 
 def _same(row: Relationship, values: Mapping[str, Any]) -> bool:
