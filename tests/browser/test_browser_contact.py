@@ -63,6 +63,11 @@ def test_a_nurse_records_adjustments_without_a_script_and_sees_them_before_every
         axe(page)
     page.goto(f"/patients/{ada}/adjustments")
     screenshots(page, "adjustments")
+    follow(page.get_by_role("link", name="End").first)
+    axe(page)
+    follow(page.get_by_role("button", name="End it"))
+    assert "Choose what happened" in page.get_by_role("alert").inner_text()
+    axe(page)
     page.goto(f"/patients/{ada}")
     screenshots(page, "patient-adjustments")
 

@@ -126,7 +126,7 @@ def fill_ledger(wanted: Wanted, as_of: date, say: Say) -> None:
         done = catch_up()
     with step(say, "let people work with it"):
         count = lived_in.work(as_of)
-    say(f"{done.applied.people:,} people; {count.agreements} agreements, {count.events} acts on duties")
+    say(f"{done.applied.people:,} people; {count.agreements} agreements, {count.events} acts on duties and adjustments")
     (wanted.folder / STATE).write_bytes(msgspec.json.encode(asdict(State(wanted.patients, wanted.seed, as_of, GENERATOR))))
 
 
