@@ -215,7 +215,9 @@ def test_a_network_pools_only_the_hours_that_a_practice_does_not_have(world):
     assert {each.work.task: each.fate for each in own.plan.placed} == {"review": Fate.NO_HOURS, "blood": Fate.FITS}
     page = text(world.client("pharmacist").get("/week"))
     assert "Pharmacist, Northvale PCN" in page and "Practice nurse, Riverside Surgery" in page
-    assert "Nothing is due" in text(world.client("pharmacist").get(f"/week?org={PCN}"))
+    one, none = (text(world.client("pharmacist").get(f"/week?org={org}")) for org in (PRACTICE, PCN))
+    assert "Fits this week 2" in one and "Fits this week 0" in none and "duties of Northvale PCN" in none
+    assert "2 pieces of work" in none, "the sums stay those of the whole plan"
 
 
 def web_now():

@@ -218,7 +218,7 @@ def _register_rows(place: Place, actor: Actor) -> _Made:
 def _week(place: Place, actor: Actor) -> WeekPage:
     given = QueryDict(place.query)
     query = query_of(given, week_asked(given.get("from", ""), clock.today()), actor)
-    week = selectors.week_for(Asked(actor, query.monday, clock.today(), (query.org,) if query.org else actor.organisations))
+    week = selectors.week_for(Asked(actor, query.monday, clock.today(), actor.organisations))
     return WeekPage(week, query, accounts.organisation_names())
 
 

@@ -288,9 +288,10 @@ class WeekPage:
         self.rows: list[PersonRow] = []
 
     def of(self, listed: Listed) -> list[Placed]:
-        source = self.plan.fits if listed is Listed.FITS else self.plan.overflow
-        chosen = [each for each in source if each.fate in _FATES[listed]]
-        return [each for each in chosen if each.work.pool.role == self.query.role] if self.query.role else chosen
+        """A list, of the role and the organisation asked for."""
+        query, source = self.query, self.plan.fits if listed is Listed.FITS else self.plan.overflow
+        chosen = [each for each in source if each.fate in _FATES[listed] and query.org in ("", each.work.owner_org)]
+        return [each for each in chosen if each.work.pool.role == query.role] if query.role else chosen
 
     @property
     def shown(self) -> list[Placed]:

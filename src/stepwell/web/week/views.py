@@ -46,8 +46,8 @@ def _monday(request: HttpRequest) -> date:
 def week_page(request: HttpRequest, actor: Actor) -> WeekPage:
     """The page that an address of the week asks for, its rows not yet filled."""
     query = query_of(request.GET, _monday(request), actor)
-    orgs = (query.org,) if query.org else actor.organisations
-    week = selectors.week_for(Asked(actor, query.monday, clock.today(), orgs))
+    # Hours of a network serve all its practices: the plan is made for all of them, and a list may show one.
+    week = selectors.week_for(Asked(actor, query.monday, clock.today(), actor.organisations))
     return WeekPage(week, query, accounts.organisation_names())
 
 
