@@ -235,8 +235,13 @@ def test_the_report_is_found_by_number_and_only_for_own_patients(world):
     assert world.client("trust privacy").get(f"{patient(world)}/access-report").status_code == 200
 
 
+def test_the_patient_page_leads_to_it(world):
+    link = f'href="{patient(world)}/access-report"'
+    assert link in text(world.client("manager").get(patient(world))) and link not in text(world.client("gp").get(patient(world)))
+
+
 def test_a_person_nobody_looked_at(world):
-    AuditEntry.objects.exists()
+    assert not AuditEntry.objects.filter(kind="read").exists()
     page = report_of(world)
     assert "this report" in page, "making the report is the first thing in it"
 

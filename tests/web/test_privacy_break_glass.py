@@ -226,6 +226,14 @@ def test_somebody_who_is_here_is_found_by_number_and_birth_date(world):
     assert Opening.objects.count() == 1
 
 
+def test_a_search_that_finds_nobody_shows_the_way_to_those_who_may(world):
+    words = "open their record without a relationship"
+    assert words in text(world.client("other gp").post("/search", {"nhs_number": "999 000 0018"}))
+    join(world, "other manager", "Bea Ford", OTHER_PRACTICE, "practice manager")
+    page = text(world.client("other manager").post("/search", {"nhs_number": "999 000 0018"}))
+    assert "Nobody found" in page and words not in page
+
+
 def test_guessing_numbers_is_stopped(world, settings):
     settings.SEARCHES_MOST = 2
     client, guess = world.client("other gp"), GIVEN | {"nhs_number": NHS_NUMBERS[1], "birth_date": "1980-03-14"}

@@ -105,6 +105,7 @@ def search_people(request: HttpRequest) -> HttpResponse:
         "more": found is not None and len(found) > ledger.SEARCH_LIMIT,
         "same_number": len(shown) > 1 and bool(form.cleaned_data["nhs_number"]),
         "limit": ledger.SEARCH_LIMIT,
+        "may_break_glass": actor.may(Permission.BREAK_GLASS),
     }
     return render(request, "patients/search.jinja", context, status=422 if form.errors else 200)
 

@@ -116,10 +116,12 @@ def take_mark_off(request: HttpRequest, person_id: int, mark_id: int) -> HttpRes
 
 
 def panel(actor: Actor, person_id: int, on: date) -> Panel | None:
-    """On the patient page: that something is restricted, and for whom may mark the way to do it."""
+    """On the patient page: that something is restricted; for whom may mark, the way to do it; for whom may make it, the report."""
     hidden = sum(not mark.seen_by(actor) for mark in selectors.marks_of([person_id]))
-    may_mark = decide(actor, Permission.SEE_SENSITIVE, ledger.subject_of(person_id)).allow
-    if not hidden and not may_mark:
+    subject = ledger.subject_of(person_id)
+    may_mark = decide(actor, Permission.SEE_SENSITIVE, subject).allow
+    may_report = decide(actor, Permission.REPORT_ACCESS, subject).allow
+    if not (hidden or may_mark or may_report):
         return None
-    values: dict[str, Any] = {"person_id": person_id, "words": restrict.words(hidden), "may_mark": may_mark}
+    values: dict[str, Any] = {"person_id": person_id, "words": restrict.words(hidden), "may_mark": may_mark, "may_report": may_report}
     return Panel("privacy/panel.jinja", values)
