@@ -26,6 +26,7 @@ SIZED = {
     "max_wal_size": "4GB",
     "random_page_cost": "1.1",
     "jit": "off",
+    "max_parallel_workers_per_gather": "0",
 }
 
 
