@@ -71,7 +71,7 @@ def work(as_of: date) -> Count:
 
 
 # Hours a day of a usual week, Monday to Sunday, by who enters them.
-_HOURS = {
+_HOURS: dict[str, dict[str, tuple[float, ...]]] = {
     "colin.marsh": {"gp": (1, 0, 1, 0, 1, 0, 0), "nurse": (4, 3.5, 4, 0, 3, 0, 0), "pharmacist": (0, 2, 0, 2, 0, 0, 0)},
     "omar.khan": {"gp": (1, 1, 0, 0, 1, 0, 0), "nurse": (3, 0, 3, 0, 3, 0, 0)},
     "grace.adeyemi": {"psychiatrist": (2, 0, 2, 0, 2, 0, 0), "mental health nurse": (6, 6, 0, 6, 6, 0, 0)},
