@@ -123,6 +123,14 @@ def test_an_error_is_counted_and_named_without_its_address() -> None:
     assert found["pages"]["n"] == 2 and found["by_page"]["form"]["n"] == 1 and found["all"]["n"] == 3
 
 
+def test_the_report_in_words_has_a_line_for_each_kind() -> None:
+    timed = [Timed("patient", 0, 0.1), Timed("search", 1, 0.25, "status 500")]
+    facts = {"duties": 3000, "open_duties": 2900, "people": 1500, "networks": 1, "users": 2, "think_seconds": 3, "measured_seconds": 60.0}
+    text = web.in_words({**facts, **web.summary(timed), "machine": {"cores": 2, "load_before": 0.1}})
+    assert "3,000 duties (2,900 open) of 1,500 people" in text and "1 × search: status 500" in text
+    assert [line.split()[0] for line in text.splitlines()[-3:]] == ["the", "patient", "search"] and "250" in text.splitlines()[-1]
+
+
 def test_a_server_that_is_not_there_is_an_error_and_not_a_crash() -> None:
     told = {"cookie_name": "s", "cookie": "x", "people": [1], "names": [("Reed", "Ada", "")], "may_record": False, "in_store": []}
     visitor = Visitor(1, told, 0, date(2026, 6, 1), lambda: 0.0)

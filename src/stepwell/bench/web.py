@@ -222,6 +222,22 @@ def waiting(seconds: Sequence[float]) -> dict[str, float]:
     return {"n": len(ordered), "p50_ms": rank(0.5), "p95_ms": rank(0.95), "p99_ms": rank(0.99), "max_ms": rank(1)}
 
 
+def in_words(report: Mapping[str, Any]) -> str:
+    """The report for a person at a terminal: what there was, then a line for each kind of request."""
+    lines = [
+        f"{report['duties']:,} duties ({report['open_duties']:,} open) of {report['people']:,} people in {report['networks']} networks",
+        f"{report['users']} people at work for {report['measured_seconds']} s, {report['think_seconds']} s between two pages, "
+        f"on {report['machine']['cores']} cores (load before: {report['machine']['load_before']})",
+        f"{report['requests']} requests, {report['errors']} errors",
+        *(f"  {number} × {what}" for what, number in report.get("wrong", {}).items()),
+        f"{'':14}{'n':>6}{'p50':>8}{'p95':>8}{'p99':>8}{'longest':>9}  ms",
+    ]
+    for name, row in {"the four kinds": report["pages"], **report["by_page"]}.items():
+        if row["n"]:
+            lines.append(f"{name:14}{row['n']:6}{row['p50_ms']:8}{row['p95_ms']:8}{row['p99_ms']:8}{row['max_ms']:9}")
+    return "\n".join(lines)
+
+
 def machine(cores: int, load_before: float) -> dict[str, Any]:
     """What it ran on, and how busy that was before."""
     processor, memory = "", 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
         work, data = Path(folder), arguments.data or Path(folder) / "data"
         data.mkdir(parents=True, exist_ok=True)
         if arguments.what == "web":
-            return tell(arguments, {"bench": "web", "as_of": as_of, **_web(arguments, as_of, patients, data)})
+            from stepwell.bench import web
+
+            return tell(arguments, {"bench": "web", "as_of": as_of, **_web(arguments, as_of, patients, data)}, web.in_words)
         asked = Asked(
             patients=patients,
             as_of=as_of,
@@ -103,8 +106,8 @@ def _web(arguments: argparse.Namespace, as_of: str, patients: int, data: Path) -
     )
 
 
-def tell(arguments: argparse.Namespace, report: dict[str, Any]) -> int:
-    print(json.dumps(report, indent=2) if arguments.json else in_words(report))
+def tell(arguments: argparse.Namespace, report: dict[str, Any], words: Callable[[dict[str, Any]], str] | None = None) -> int:
+    print(json.dumps(report, indent=2) if arguments.json else (words or in_words)(report))
     return 0
 
 
