@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -113,3 +114,9 @@ def recorded() -> Iterator[Trail]:
     trail = Trail()
     yield trail
     trail.extend(AuditEntry.objects.filter(pk__gt=last).order_by("pk"))
+
+
+def form_seen(client: Any, address: str) -> dict[str, str]:
+    """What the form at this address sends along unseen: how much of the duties' history it has shown, and what it asked for."""
+    page = client.get(address).content.decode()
+    return dict(re.findall(r'<input type="hidden" name="(version|asked)" value="([^"]*)"', page))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+import web_support
 from ledger_world import IRIS, PRACTICE, TODAY, TRUST, World
 from stepwell.web.agreements.services import Line
 from stepwell.web.ledger import services
@@ -56,7 +57,7 @@ def test_one_result_closes_what_it_satisfies_on_both_medicines_at_once(world):
     client = world.client("nurse")
     address = f"/patients/{world.ids['Iris']}/results?test=weight"
     day = {"on-day": "1", "on-month": "6", "on-year": "2026"}
-    answer = client.post(address, {**day, "value-weight": "72.4"})
+    answer = client.post(address, {**day, **web_support.form_seen(client, address), "value-weight": "72.4"})
     assert answer.status_code == 302 and answer["Location"].endswith("?said=recorded")
     for duty in (ours, theirs):
         duty.refresh_from_db()
@@ -74,10 +75,9 @@ def test_one_visit_records_several_and_each_keeps_its_owner_and_reason(world):
     client = world.client("nurse")
     day = {"on-day": "1", "on-month": "6", "on-year": "2026"}
     before = {(d.rule_id, d.subject): d.owner_org for d in world.duties("Iris", state="open", test__in=("weight", "hba1c", "lipids"))}
-    query = "test=weight&test=hba1c&test=lipids"
-    answer = client.post(
-        f"/patients/{world.ids['Iris']}/results?{query}", {**day, "value-weight": "72", "value-hba1c": "41", "value-lipids": "4.9"}
-    )
+    address = f"/patients/{world.ids['Iris']}/results?test=weight&test=hba1c&test=lipids"
+    values = {"value-weight": "72", "value-hba1c": "41", "value-lipids": "4.9"}
+    answer = client.post(address, {**day, **web_support.form_seen(client, address), **values})
     assert answer.status_code == 302
     closed = world.duties("Iris", state="met", ended_on=TODAY)
     assert {duty.test for duty in closed} == {"weight", "hba1c", "lipids"}

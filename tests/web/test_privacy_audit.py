@@ -166,7 +166,8 @@ def looked_at(world) -> None:
     world.client("gp").get(patient(world))
     world.client("gp").get(f"{patient(world)}/trends")
     world.client("gp").get("/worklist?tab=mine")
-    world.client("nurse").post(f"{patient(world)}/results", {"on": world.today.isoformat(), "value-weight": "72"})
+    nurse, results = world.client("nurse"), f"{patient(world)}/results"
+    nurse.post(results, {"on": world.today.isoformat(), "value-weight": "72", **web_support.form_seen(nurse, results)})
     world.client("psychiatrist").get(patient(world))
     world.client("link worker").get(f"/patients/{world.ids['Bo']}")
     client = world.client("other gp")

@@ -67,7 +67,7 @@ def record_results(request: HttpRequest, person_id: int) -> HttpResponse:
     gate.open_patient(actor, selectors.subject_of(person_id), what="record results")
     on = clock.today()
     # What the form asked for when it was opened, even if somebody else has closed the duty since: nothing typed is lost.
-    tests = selectors.tests_named(request.POST.getlist("asked")) or selectors.tests_to_record(
+    tests = selectors.tests_named(request.POST.get("asked", "").split(",")) or selectors.tests_to_record(
         person_id, request.GET.getlist("test"), by=on + worklist.SOON
     )
     cut = restrict.cut_for(actor, [person])[person_id]
