@@ -8,6 +8,7 @@ and doses. In templates: filters for the clinician profile (`{{ day | date }}`),
 from __future__ import annotations
 
 import re
+from datetime import UTC
 from datetime import date as Date
 from datetime import datetime as DateTime
 from typing import Any
@@ -54,6 +55,11 @@ def whole_months(start: Date, end: Date) -> int:
 def count(number: int, one: str, many: str | None = None) -> str:
     """`1 day`, `2 days`, `1,200 people`"""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def file_stamp(moment: DateTime) -> str:
+    """`20261122T031500Z`: a moment in the name of a file, in UTC."""
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
 def _local(moment: DateTime) -> DateTime:

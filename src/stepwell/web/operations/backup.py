@@ -30,6 +30,7 @@ from django.db import connection
 from stepwell.errors import Refused
 from stepwell.records import manifest as manifests
 from stepwell.records.manifest import Manifest
+from stepwell.web.core.formatting import file_stamp
 
 FORMAT = 1
 KEY = "secret-key"
@@ -59,7 +60,7 @@ def make(to: Path, *, keep: int | None = None) -> tuple[Path, Backup]:
     if keep is not None and keep < 1:
         raise Refused("--keep: at least 1")
     moment = datetime.now(UTC)
-    place = to.absolute() / f"stepwell-{moment:%Y%m%dT%H%M%SZ}"
+    place = to.absolute() / f"stepwell-{file_stamp(moment)}"
     part = place.with_name(f".{place.name}.part")
     try:
         to.mkdir(parents=True, exist_ok=True)

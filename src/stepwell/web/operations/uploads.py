@@ -21,6 +21,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import SkipFile, TemporaryFileUploadHandler
 
 from stepwell.errors import Refused
+from stepwell.web.core.formatting import file_stamp
 
 SUFFIXES = (".json", ".ndjson", ".jsonl", ".csv")
 TAKEN = (*SUFFIXES, *(f"{suffix}.gz" for suffix in SUFFIXES))
@@ -52,7 +53,7 @@ def save(uploaded: UploadedFile, folder: Path, moment: datetime) -> Path:
     if not name.lower().endswith((*TAKEN, ARCHIVE)):
         raise Refused(f"Choose a file that ends in {', '.join(SUFFIXES)} (also with .gz) or {ARCHIVE}.")
     folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-    stem = f"{moment:%Y%m%dT%H%M%S}-{name}"
+    stem = f"{file_stamp(moment)}-{name}"
     is_archive = name.lower().endswith(ARCHIVE)
     target = folder / (stem[: -len(ARCHIVE)] if is_archive else stem)
     part = folder / f".{stem}.part"
