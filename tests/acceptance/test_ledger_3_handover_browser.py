@@ -66,7 +66,7 @@ def offer(page, level, to: str, why: str) -> None:
     page.get_by_label(to).check()
     page.get_by_label("Reason").fill(why)
     follow(page.get_by_role("button", name="Offer it"))
-    assert "Offered. Until they accept, nothing moves." in page.get_by_role("status").inner_text()
+    assert "Offered. Until they accept, nothing moves." in page.locator(".sw-done").inner_text()
 
 
 def answer(page, level, choice: str, why: str = "") -> None:
@@ -128,7 +128,7 @@ def test_a_duty_offered_declined_left_in_silence_and_accepted(practice, trust, w
 
     # Accepted at last: the trust's, on both sides, and evaluations leave it there.
     answer(trust, level, "Accept: from now on it is Northside CMHT’s")
-    assert "Accepted: it is yours now." in trust.get_by_role("status").inner_text()
+    assert "Accepted: it is yours now." in trust.locator(".sw-done").inner_text()
     assert_owner(world, level, TRUST)
     world.more("Ada", "weight 71 on 2026-05-30")
     world.catch_up()
