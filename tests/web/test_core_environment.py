@@ -127,7 +127,7 @@ def test_manage_passes_on_to_django(capsys):
 
 @pytest.mark.django_db
 def test_models_and_migrations_agree():
-    call_command("makemigrations", "core", "accounts", "--check", "--dry-run", verbosity=0)
+    call_command("makemigrations", "--check", "--dry-run", verbosity=0)
 
 
 @pytest.mark.django_db
