@@ -27,6 +27,8 @@ class Permission(StrEnum):
     VIEW_AUDIT = "view audit"
     REVIEW_ACCESS = "review access"
     REPORT_ACCESS = "report access"
+    VIEW_AGREEMENTS = "view agreements"
+    VIEW_INTERFACE_NUMBERS = "view interface numbers"
 
     @property
     def words(self) -> str:
@@ -56,4 +58,6 @@ _WORDS = {
     Permission.VIEW_AUDIT: "see the audit trail",
     Permission.REVIEW_ACCESS: "review how records were opened",
     Permission.REPORT_ACCESS: "make the report of who looked at a record",
+    Permission.VIEW_AGREEMENTS: "see shared care agreements",
+    Permission.VIEW_INTERFACE_NUMBERS: "see the numbers of the interface by organisation",
 }
