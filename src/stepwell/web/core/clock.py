@@ -17,3 +17,11 @@ def today() -> date:
 def now() -> datetime:
     """The real moment, aware. Audit and sessions always run on real time, whatever day the demo plays."""
     return timezone.now()
+
+
+def moment() -> datetime:
+    """The moment on the working day: now, or the real time of day on the fixed day of a demo. What is counted in working hours
+    and days is counted from it."""
+    now = timezone.localtime(timezone.now())
+    fixed: date | None = settings.AS_OF
+    return datetime.combine(fixed, now.timetz()) if fixed else now

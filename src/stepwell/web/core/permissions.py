@@ -27,6 +27,9 @@ class Permission(StrEnum):
     VIEW_AUDIT = "view audit"
     REVIEW_ACCESS = "review access"
     REPORT_ACCESS = "report access"
+    ASK_ADVICE = "ask advice"
+    ANSWER_ADVICE = "answer advice"
+    RUN_ADVICE = "run advice services"
     VIEW_AGREEMENTS = "view agreements"
     VIEW_INTERFACE_NUMBERS = "view interface numbers"
 
@@ -58,6 +61,9 @@ _WORDS = {
     Permission.VIEW_AUDIT: "see the audit trail",
     Permission.REVIEW_ACCESS: "review how records were opened",
     Permission.REPORT_ACCESS: "make the report of who looked at a record",
+    Permission.ASK_ADVICE: "ask an advice service",
+    Permission.ANSWER_ADVICE: "answer questions at the duty desk",
+    Permission.RUN_ADVICE: "set up advice services and who is on duty",
     Permission.VIEW_AGREEMENTS: "see shared care agreements",
     Permission.VIEW_INTERFACE_NUMBERS: "see the numbers of the interface by organisation",
 }
