@@ -78,6 +78,17 @@ def with_parts(codes: Collection[str], on: date) -> set[str]:
     return set(codes) | set(PartOf.objects.filter(in_force(on), whole__code__in=list(codes)).values_list("part__code", flat=True))
 
 
+def below(code: str, on: date) -> set[str]:
+    """Codes of everything that is part of the organisation on that day, however far down; not itself."""
+    pairs = list(PartOf.objects.filter(in_force(on)).values_list("whole__code", "part__code"))
+    found: set[str] = set()
+    edge = {code}
+    while edge:
+        edge = {part for whole, part in pairs if whole in edge} - found - {code}
+        found |= edge
+    return found
+
+
 def network_of(codes: Collection[str], on: date) -> set[str]:
     """Codes of every organisation that belongs together with these on that day, upwards, downwards and sideways.
 

@@ -99,6 +99,12 @@ def substances() -> frozenset[str]:
     return frozenset(_index("k_substance", "substance"))
 
 
+@cache
+def specialist_initiated() -> frozenset[str]:
+    """Medicines that a specialist starts unless shown otherwise (ruling 1)."""
+    return frozenset(row["substance"] for row in _tables()["k_substance"] if row["specialist_initiated"])
+
+
 def medicine(substance: str) -> str:
     """The generic name of a medicine in lower case, the label of a set, or of a combination ("opioid + gabapentinoid")."""
     return " + ".join(_label(part) for part in substance.split("+"))
