@@ -6,6 +6,7 @@ provide_stamp(selectors.stamp)
 add_before_contact(selectors.before_contact)      # the strip under every patient banner
 add_patient_panel(panels.links, order=30)         # a section in the side column of the patient page
 add_notice(notices.opened_without_relationship)   # a line above everything else, on every page
+add_duty_links(links.ask_about)                   # links beside the acts of a duty, on its page
 """
 
 from __future__ import annotations
@@ -58,11 +59,14 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A line above every page. `action` is the address of a form button beside it (POST), `button` its words."""
+    """A line above every page. `action` is the address of a form button beside it (POST), `button` its words; `href` leads to what
+    it is about, `link` are its words."""
 
     text: str
     action: str = ""
     button: str = ""
+    href: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +82,14 @@ BeforeContact = Callable[[Collection[int], date], Mapping[int, Sequence[str]]]
 PatientPanel = Callable[[Actor, int, date], Panel | None]
 NoticeFor = Callable[[Actor], Sequence[Notice]]
 ListToolsFor = Callable[[Actor, str, str], Sequence[ListTool]]
+DutyLinksFor = Callable[[Actor, int, int], Sequence[ListTool]]
 
 _navigation: dict[str, NavItem] = {}
 _before_contact: list[BeforeContact] = []
 _panels: dict[PatientPanel, int] = {}
 _notices: list[NoticeFor] = []
 _list_tools: list[ListToolsFor] = []
+_duty_links: list[DutyLinksFor] = []
 _stamp: Callable[[Actor], Stamp | None] | None = None
 
 
@@ -136,6 +142,16 @@ def add_list_tools(provider: ListToolsFor) -> None:
 
 def list_tools(actor: Actor | None, place: str, query: str) -> list[ListTool]:
     return [tool for provider in _list_tools for tool in provider(actor, place, query)] if actor else []
+
+
+def add_duty_links(provider: DutyLinksFor) -> None:
+    """`provider(actor, duty_id, person_id)`: links beside the acts of an open duty, on its page."""
+    if provider not in _duty_links:
+        _duty_links.append(provider)
+
+
+def duty_links(actor: Actor, duty_id: int, person_id: int) -> list[ListTool]:
+    return [link for provider in _duty_links for link in provider(actor, duty_id, person_id)]
 
 
 def navigation_for(actor: Actor | None) -> list[NavItem]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from operator import itemgetter
@@ -128,6 +128,19 @@ def add_keeper(keeper: Keeper) -> None:
     """Another area keeps something of each evaluation: called inside the transaction that reconciles these people."""
     if keeper not in _keepers:
         _keepers.append(keeper)
+
+
+# (organisation, evidence, first day, the day it no longer holds)
+Reach = tuple[str, str, date | None, date | None]
+ReachFor = Callable[[Collection[int]], Mapping[int, Sequence[Reach]]]
+_reaches: list[ReachFor] = []
+
+
+def add_reach(provider: ReachFor) -> None:
+    """Another area asks organisations something about people: `provider(person_ids)` tells who reaches them because of it, and from
+    when until when. They become relationships of the kind request."""
+    if provider not in _reaches:
+        _reaches.append(provider)
 
 
 @dataclass(slots=True)
@@ -382,6 +395,7 @@ def _jsonable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _write_relationships(evaluated: Evaluated, person_ids: list[int]) -> None:
     parties, asked = agreements.parties(evaluated.as_of, person_ids), _handover_parties(person_ids)
+    reaches = [provider(person_ids) for provider in _reaches]
     wanted: dict[tuple[int, str, str], dict[str, Any]] = {}
     for person_id in person_ids:
         person = evaluated.people.get(person_id) or Person(person_id)
@@ -394,6 +408,10 @@ def _write_relationships(evaluated: Evaluated, person_ids: list[int]) -> None:
         for code, evidence in asked.get(person_id, []):
             if code != person.values.get("gp_org"):
                 person.relate(code, RelationshipKind.REQUEST, evidence)
+        for reach in reaches:
+            for code, evidence, from_on, to_on in reach.get(person_id, ()):
+                if code != person.values.get("gp_org"):
+                    _relate_longest(person, code, evidence, from_on, to_on)
         for (code, kind), values in person.relationships.items():
             wanted[(person_id, code, kind.value)] = values
     known = {(r.person_id, r.org_code, r.kind): r for r in Relationship.objects.filter(person_id__in=person_ids)}
@@ -407,6 +425,14 @@ def _write_relationships(evaluated: Evaluated, person_ids: list[int]) -> None:
         ],
         batch_size=500,
     )
+
+
+def _relate_longest(person: Person, code: str, evidence: str, from_on: date | None, to_on: date | None) -> None:
+    """One relationship of a kind is kept: of several requests the one that reaches furthest."""
+    before = person.relationships.get((code, RelationshipKind.REQUEST))
+    if before is not None and before["to_on"] is not None and (to_on is None or to_on > before["to_on"]):
+        del person.relationships[(code, RelationshipKind.REQUEST)]
+    person.relate(code, RelationshipKind.REQUEST, evidence, from_on=from_on, to_on=to_on)
 
 
 def _handover_parties(person_ids: Collection[int]) -> dict[int, list[tuple[str, str]]]:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from stepwell.errors import Refused
 from stepwell.web.accounts import selectors as accounts
-from stepwell.web.core import clock, gate
+from stepwell.web.core import clock, gate, layout
 from stepwell.web.core.access import OrganisationSubject
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.forms import Form
@@ -54,6 +54,7 @@ def show_duty(request: HttpRequest, duty_id: int) -> HttpResponse:
     context |= {"options": options_of(duty.rule_id) if duty.is_open else (), "options_caution": CAUTION}
     theirs = duty.is_open and duty.owner_org not in actor.organisations
     context |= {"to_call": whoiswho.links_for(duty.person.gp_org, duty.owner_org) if theirs else []}
+    context |= {"duty_links": layout.duty_links(actor, duty.pk, duty.person_id) if duty.is_open else []}
     return render(request, "ledger/duty.jinja", context)
 
 
