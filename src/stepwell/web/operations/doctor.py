@@ -384,6 +384,17 @@ def programs() -> Iterator[Finding]:
     yield Finding("programs", Level.NOTE if absent else Level.OK, words)
 
 
+@check
+def letters() -> Iterator[Finding]:
+    """Letters as PDF: the libraries and a font, tried by making a page."""
+    from stepwell.web.core import pdf
+
+    if problem := pdf.problem():
+        yield Finding("letters", Level.WARN, problem, f"Install what is missing: {pdf.INSTALL}")
+    else:
+        yield Finding("letters", Level.OK, "PDFs can be made")
+
+
 def _postgres_tools() -> Iterator[Finding]:
     tool = shutil.which("pg_dump")
     do = "Install PostgreSQL's client of the server's version and put it first on the path: `stepwell backup` needs pg_dump."
