@@ -30,6 +30,8 @@ class Permission(StrEnum):
     ASK_ADVICE = "ask advice"
     ANSWER_ADVICE = "answer advice"
     RUN_ADVICE = "run advice services"
+    TRANSFER_CARE = "transfer care"
+    HOLD_MEETINGS = "hold meetings"
     VIEW_AGREEMENTS = "view agreements"
     VIEW_INTERFACE_NUMBERS = "view interface numbers"
 
@@ -64,6 +66,8 @@ _WORDS = {
     Permission.ASK_ADVICE: "ask an advice service",
     Permission.ANSWER_ADVICE: "answer questions at the duty desk",
     Permission.RUN_ADVICE: "set up advice services and who is on duty",
+    Permission.TRANSFER_CARE: "transfer care between specialist and practice",
+    Permission.HOLD_MEETINGS: "hold a multidisciplinary meeting",
     Permission.VIEW_AGREEMENTS: "see shared care agreements",
     Permission.VIEW_INTERFACE_NUMBERS: "see the numbers of the interface by organisation",
 }
