@@ -5,6 +5,7 @@ add_navigation(NavItem("Worklist", "ledger:list_duties", Permission.VIEW_WORKLIS
 provide_stamp(selectors.stamp)
 add_before_contact(selectors.before_contact)      # the strip under every patient banner
 add_patient_panel(panels.links, order=30)         # a section in the side column of the patient page
+add_medicine_lines(panels.lines)                  # a line beside a medicine on the patient page
 add_notice(notices.opened_without_relationship)   # a line above everything else, on every page
 add_duty_links(links.ask_about)                   # links beside the acts of a duty, on its page
 """
@@ -58,6 +59,15 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True)
+class MedicineLine:
+    """A line beside a medicine on the patient page: words in a tag of that tone, and the page they lead to."""
+
+    text: str
+    tone: str
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A line above every page. `action` is the address of a form button beside it (POST), `button` its words; `href` leads to what
     it is about, `link` are its words."""
@@ -80,6 +90,7 @@ class ListTool:
 
 BeforeContact = Callable[[Collection[int], date], Mapping[int, Sequence[str]]]
 PatientPanel = Callable[[Actor, int, date], Panel | None]
+MedicineLinesFor = Callable[[Actor, int, date], Mapping[str, Sequence[MedicineLine]]]
 NoticeFor = Callable[[Actor], Sequence[Notice]]
 ListToolsFor = Callable[[Actor, str, str], Sequence[ListTool]]
 DutyLinksFor = Callable[[Actor, int, int], Sequence[ListTool]]
@@ -87,6 +98,7 @@ DutyLinksFor = Callable[[Actor, int, int], Sequence[ListTool]]
 _navigation: dict[str, NavItem] = {}
 _before_contact: list[BeforeContact] = []
 _panels: dict[PatientPanel, int] = {}
+_medicine_lines: list[MedicineLinesFor] = []
 _notices: list[NoticeFor] = []
 _list_tools: list[ListToolsFor] = []
 _duty_links: list[DutyLinksFor] = []
@@ -126,6 +138,20 @@ def add_patient_panel(provider: PatientPanel, *, order: int = 50) -> None:
 def patient_panels(actor: Actor, person_id: int, on: date) -> list[Panel]:
     found = (provider(actor, person_id, on) for provider in sorted(_panels, key=lambda each: _panels[each]))
     return [panel for panel in found if panel is not None]
+
+
+def add_medicine_lines(provider: MedicineLinesFor) -> None:
+    """`provider(actor, person_id, on)`: lines beside the person's medicines, by substance."""
+    if provider not in _medicine_lines:
+        _medicine_lines.append(provider)
+
+
+def medicine_lines(actor: Actor, person_id: int, on: date) -> dict[str, list[MedicineLine]]:
+    found: dict[str, list[MedicineLine]] = {}
+    for provider in _medicine_lines:
+        for substance, lines in provider(actor, person_id, on).items():
+            found.setdefault(substance, []).extend(lines)
+    return found
 
 
 def add_notice(provider: NoticeFor) -> None:

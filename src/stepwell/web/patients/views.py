@@ -59,6 +59,7 @@ def show_person(request: HttpRequest, person_id: int) -> HttpResponse:
         "page": page,
         "banner": page.banner,
         "panels": layout.patient_panels(actor, person_id, on),
+        "medicine_lines": layout.medicine_lines(actor, person_id, on),
         "pending": ledger.pending_since(person_id),
         "said": SAID.get(request.GET.get("said", ""), ""),
     }
