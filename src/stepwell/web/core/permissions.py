@@ -30,6 +30,8 @@ class Permission(StrEnum):
     ASK_ADVICE = "ask advice"
     ANSWER_ADVICE = "answer advice"
     RUN_ADVICE = "run advice services"
+    ASK_SERVICE = "ask service"
+    TRIAGE_REQUESTS = "triage requests"
     TRANSFER_CARE = "transfer care"
     HOLD_MEETINGS = "hold meetings"
     VIEW_AGREEMENTS = "view agreements"
@@ -66,6 +68,8 @@ _WORDS = {
     Permission.ASK_ADVICE: "ask an advice service",
     Permission.ANSWER_ADVICE: "answer questions at the duty desk",
     Permission.RUN_ADVICE: "set up advice services and who is on duty",
+    Permission.ASK_SERVICE: "ask a service to see somebody",
+    Permission.TRIAGE_REQUESTS: "answer requests to a service",
     Permission.TRANSFER_CARE: "transfer care between specialist and practice",
     Permission.HOLD_MEETINGS: "hold a multidisciplinary meeting",
     Permission.VIEW_AGREEMENTS: "see shared care agreements",
