@@ -191,6 +191,7 @@ ELSEWHERE = {
         ("accounts:end_role", "accounts:give_role", "accounts:reset_sign_in", "accounts:show_colleague", "accounts:use_invitation"),
         "tests/web/test_accounts_staff.py",
     ),
+    "accounts:set_nation": "tests/web/test_accounts_nation.py",
     **dict.fromkeys(("week:arrange_work", "week:undo_arrangement"), "tests/web/test_week_pages.py"),
     **dict.fromkeys(("whoiswho:change_link", "whoiswho:end_link"), "tests/web/test_whoiswho.py"),
     **dict.fromkeys(("operations:show_import", "operations:start_again"), "tests/web/test_operations_imports.py"),

@@ -159,6 +159,7 @@ NO_PAGE = {
     "accounts:signed_out_there",
     "accounts:own_keys",
     "accounts:end_other_sessions",
+    "accounts:set_nation",
     "accounts:unlink_provider",
     "operations:start_import",
     "operations:upload_export",

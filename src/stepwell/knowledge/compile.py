@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from stepwell.knowledge import model
+from stepwell.knowledge import model, shared_care
 from stepwell.knowledge.loads import PER_UNIT, load_rows, patch_row
 from stepwell.knowledge.model import Length, length, milli, scaled
 from stepwell.knowledge.pack import Raw
@@ -38,10 +38,14 @@ class Knowledge:
     rules: Mapping[str, model.Rule]
     priority: Mapping[str, model.Priority]
     minutes: Mapping[str, model.Minutes]
+    one_off_days: Mapping[str, model.OneOffDay]
     groups: Mapping[str, model.PeopleGroup]
     risks: Mapping[str, model.Risk]
     options: Mapping[str, model.Option]
     clinical_reasons: Mapping[str, model.ClinicalReason]
+    protocols: Mapping[str, shared_care.Protocol]
+    responsibilities: Mapping[str, shared_care.Responsibility]
+    decline_reasons: Mapping[str, shared_care.DeclineReason]
     members: Mapping[str, frozenset[str]]
     _tables: Mapping[str, pa.Table]
 
@@ -156,10 +160,14 @@ def compiled(raw: Raw) -> Knowledge:
         rules=rules,
         priority=sections["priority"],
         minutes=sections["minutes"],
+        one_off_days=sections["one_off_days"],
         groups=sections["groups"],
         risks=sections["risks"],
         options=sections["options"],
         clinical_reasons=sections["clinical_reasons"],
+        protocols=sections["protocols"],
+        responsibilities=sections["responsibilities"],
+        decline_reasons=sections["decline_reasons"],
         members=members,
         _tables=tables,
     )

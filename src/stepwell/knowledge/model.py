@@ -450,6 +450,15 @@ class PeopleGroup(Sourced, frozen=True, kw_only=True):
     cadence: list[Key] = []
 
 
+class OneOffDay(Sourced, frozen=True, kw_only=True):
+    """A day that the calendar of bank holidays lacks, or has and should not, in these nations."""
+
+    day: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+    nations: Annotated[list[Literal["ENG", "WLS", "SCT", "NIR"]], msgspec.Meta(min_length=1)]
+    name: Text
+    holiday: bool = True
+
+
 class Minutes(Sourced, frozen=True, kw_only=True):
     """How long the work of a duty takes. The first entry that fits a rule holds: its kind, test and sample are among those named.
 

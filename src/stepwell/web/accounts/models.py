@@ -26,6 +26,8 @@ class Organisation(models.Model):
     code = models.CharField(max_length=20, unique=True)  # ODS code
     name = models.CharField(max_length=200)
     kind = models.CharField(max_length=12, choices=OrganisationKind.choices)
+    # Whose bank holidays it keeps: a key of `core.nations.NATIONS`.
+    nation = models.CharField(max_length=3, default="ENG")
 
     def __str__(self) -> str:
         return f"{self.name} ({self.code})"

@@ -27,6 +27,7 @@ from stepwell.web.core import audit, clock, gate
 from stepwell.web.core.access import OrganisationSubject
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician
+from stepwell.web.core.nations import NATIONS
 from stepwell.web.core.permissions import Permission
 
 ATTEMPTS_PER_NAME = (5, timedelta(minutes=5))
@@ -53,6 +54,21 @@ def create_organisation(actor: Actor, *, code: str, name: str, kind: str) -> Org
         row.name = name
         row.save()
         audit.record_write(actor, "create organisation", subject_type="organisation", subject_id=code)
+    return row
+
+
+@transaction.atomic
+def set_nation(actor: Actor, nation: str) -> Organisation:
+    """In which nation the actor's own organisation works: from now on its clocks keep that nation's bank holidays."""
+    gate.require(actor, Permission.MANAGE_STAFF, OrganisationSubject(actor.organisation))
+    if nation not in NATIONS:
+        raise Refused("Choose England, Wales, Scotland or Northern Ireland.")
+    row = Organisation.objects.select_for_update().get(code=actor.organisation)
+    if row.nation != nation:
+        said = f"{row.nation} → {nation}"
+        row.nation = nation
+        row.save(update_fields=["nation"])
+        audit.record_write(actor, "set nation", subject_type="organisation", subject_id=row.code, reason=said)
     return row
 
 

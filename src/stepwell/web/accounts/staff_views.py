@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from stepwell.errors import Refused
 from stepwell.web.accounts import selectors, services, staff
@@ -19,9 +19,15 @@ from stepwell.web.core import clock, gate
 from stepwell.web.core.access import OrganisationSubject
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.declare import no_patient_data
+from stepwell.web.core.nations import NATIONS, nation_of
 from stepwell.web.core.permissions import Permission
 
-_SAID = {"role": "Role given.", "ended": "Role ended.", "added": "Added. They sign in with the user name they have."}
+_SAID = {
+    "role": "Role given.",
+    "ended": "Role ended.",
+    "added": "Added. They sign in with the user name they have.",
+    "nation": "Saved. Clocks count working days by this nation’s bank holidays from now on.",
+}
 
 
 def _actor(request: HttpRequest) -> Actor:
@@ -52,8 +58,22 @@ def list_staff(request: HttpRequest) -> HttpResponse:
         "wholes": selectors.wholes_of(actor.organisation, clock.today()),
         "parts": selectors.parts_of(actor.organisation, clock.today()),
         "said": _SAID.get(request.GET.get("said", ""), ""),
+        "nation": nation_of(actor.organisation),
+        "nations": NATIONS,
     }
     return render(request, "accounts/staff.jinja", context)
+
+
+@require_POST
+@no_patient_data
+def set_nation(request: HttpRequest) -> HttpResponse:
+    """A button: whose bank holidays the clocks of this organisation keep."""
+    actor = _actor(request)
+    try:
+        services.set_nation(actor, request.POST.get("nation", ""))
+    except Refused as refusal:
+        return HttpResponseBadRequest(str(refusal), content_type="text/plain; charset=utf-8")
+    return redirect(f"{reverse('accounts:list_staff')}?said=nation")
 
 
 @require_http_methods(FORM_METHODS)

@@ -31,6 +31,7 @@ urlpatterns = [
     path("account/providers/<slug:key>/unlink", account_views.unlink_provider, name="unlink_provider"),
     path("staff", staff_views.list_staff, name="list_staff"),
     path("staff/new", staff_views.add_person, name="add_person"),
+    path("staff/nation", staff_views.set_nation, name="set_nation"),
     path("staff/<int:user_id>", staff_views.show_colleague, name="show_colleague"),
     path("staff/<int:user_id>/role", staff_views.give_role, name="give_role"),
     path("staff/<int:user_id>/reset", staff_views.reset_sign_in, name="reset_sign_in"),

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from functools import lru_cache
 
+from stepwell.web.core.nations import calendar_of
 from stepwell.web.week.plan import DAYS, WEEK, monday_of
 
-# Which bank holidays an organisation keeps when nothing says which nation it works in.
-NATION = "ENG"
 
-
-@lru_cache(maxsize=32)
-def _bank_holidays(year: int, nation: str) -> dict[date, str]:
-    import holidays
-
-    return {day: str(name) for day, name in holidays.country_holidays("GB", subdiv=nation, years=year).items()}
-
-
-def bank_holidays(first: date, last: date, nation: str = NATION) -> dict[date, str]:
-    """Bank holidays of the nation from `first` to `last`, by name."""
-    found = [pair for year in range(first.year, last.year + 1) for pair in _bank_holidays(year, nation).items()]
-    return {day: name for day, name in sorted(found) if first <= day <= last}
+def bank_holidays(org_code: str, first: date, last: date) -> dict[date, str]:
+    """Bank holidays from `first` to `last` where the organisation works, by name."""
+    return calendar_of(org_code).holidays(first, last)
 
 
 def days_of(monday: date) -> list[date]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
@@ -389,9 +390,9 @@ class WeekPage:
             else f"No hours are entered for this week: it is counted like the week of {clinician.date(max(usual))}. {later}"
         )
 
-    @property
+    @cached_property
     def days(self) -> list[Day]:
-        closed = bank_holidays(self.monday, self.sunday)
+        closed = bank_holidays(self.query.org or self.actor.organisation, self.monday, self.sunday)
         return [Day(day, closed.get(day, ""), day < self.asked.today) for day in days_of(self.monday)]
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
+from stepwell.web.core.nations import calendar_of
 from stepwell.web.week.days import bank_holidays, days_of, sunday_of
 from stepwell.web.week.models import MinutesSetting, RotaEntry
 from stepwell.web.week.plan import DAYS, WEEK, Pool, Rota, monday_of
@@ -71,7 +72,8 @@ def known_hours(org_code: str, monday: date) -> Known:
         week = weeks.setdefault(monday_of(cell.day), {})
         week.setdefault(cell.role, [0] * DAYS)[cell.day.weekday()] += minutes
     past = sorted(week for week in weeks if week <= monday)
-    plain = [week for week in past if not bank_holidays(week, sunday_of(week))]
+    calendar = calendar_of(org_code)
+    plain = [week for week in past if not calendar.holidays(week, sunday_of(week))]
     best = plain or past
     return Known(org_code, weeks, best[-1] if best else None)
 
@@ -82,8 +84,9 @@ def rota_for(known: Iterable[Known], monday: date, today: date) -> Rota:
     usual: dict[Pool, list[int]] = {}
     entered: dict[date, dict[Pool, list[int]]] = defaultdict(dict)
     told = list(known)
-    closed = frozenset(bank_holidays(monday, monday + LOOK_AHEAD))
+    closed_at = {each.org_code: frozenset(bank_holidays(each.org_code, monday, monday + LOOK_AHEAD)) for each in told}
     for each in told:
+        closed = closed_at[each.org_code]
         for role, minutes in each.usual.items():
             usual[Pool(each.org_code, role)] = minutes
         for role in each.roles:
@@ -96,6 +99,7 @@ def rota_for(known: Iterable[Known], monday: date, today: date) -> Rota:
     later = sorted({week for each in told for week in each.weeks if week > monday})
     for week in later:
         for each in told:
+            closed = closed_at[each.org_code]
             for role in each.roles:
                 pool = Pool(each.org_code, role)
                 if week in each.weeks:
@@ -103,7 +107,9 @@ def rota_for(known: Iterable[Known], monday: date, today: date) -> Rota:
                 else:
                     as_usual = each.usual.get(role, [0] * DAYS)
                     entered[week][pool] = [0 if day in closed else m for day, m in zip(days_of(week), as_usual, strict=True)]
-    return Rota(days, usual, dict(entered), closed)
+    # Further ahead a week counts as usual but for the days on which all of them are closed.
+    shut = frozenset.intersection(*closed_at.values()) if closed_at else frozenset()
+    return Rota(days, usual, dict(entered), shut)
 
 
 # Minutes of a task here

@@ -105,7 +105,7 @@ def copy_week(actor: Actor, monday: date, *, seen: int | None = None) -> int:
     """The hours of the week before into this one; on a bank holiday none. Refused where there is nothing to copy."""
     before = rota.entries(actor.organisation, monday - WEEK, sunday_of(monday - WEEK))
     colleagues = {row.user_id for row in accounts.colleagues(actor, clock.today())}
-    closed = bank_holidays(monday, sunday_of(monday))
+    closed = bank_holidays(actor.organisation, monday, sunday_of(monday))
     wanted = {
         Cell(cell.day + WEEK, cell.role, cell.user_id): 0 if cell.day + WEEK in closed else minutes
         for cell, minutes in before.items()

@@ -117,7 +117,8 @@ def plan_rota(request: HttpRequest) -> HttpResponse:
             changed = refusal.rows if isinstance(refusal, services.Stale) else []
             form.cleaned_data = getattr(form, "cleaned_data", {})  # a form that was not sent has none to add an error to
             refuse(form, refusal)
-    page = RotaPage(actor, monday, form, closed=bank_holidays(monday, sunday_of(monday)), seen=seen, said=request.GET.get("said", ""))
+    closed = bank_holidays(actor.organisation, monday, sunday_of(monday))
+    page = RotaPage(actor, monday, form, closed=closed, seen=seen, said=request.GET.get("said", ""))
     page.colleagues, page.changed = _to_add(actor, lines), changed
     return render(request, "week/rota.jinja", {"page": page, "form": form}, status=422 if form.errors else 200)
 

@@ -1,0 +1,54 @@
+"""Whose bank holidays an organisation keeps: set by its own managers, read by every clock and by the week's plan."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+import web_support
+from stepwell.errors import Refused
+from stepwell.web.accounts import services
+from stepwell.web.core.gate import AccessRefused
+from stepwell.web.core.nations import calendar_of, nation_of
+from stepwell.web.week.days import bank_holidays
+
+pytestmark = pytest.mark.django_db
+ST_ANDREW = date(2026, 11, 30)
+
+
+@pytest.fixture(autouse=True)
+def day(settings):
+    settings.AS_OF = web_support.TODAY
+
+
+def test_an_organisation_is_in_england_until_it_says_otherwise(network):
+    assert nation_of("P1") == nation_of("unknown") == "ENG"
+    assert calendar_of("P1").is_working(ST_ANDREW)
+
+
+def test_a_manager_sets_it_for_their_own_organisation_and_clocks_follow(network, signed_in):
+    manager = signed_in("manager")
+    assert "bank holidays of England" in manager.get("/staff").content.decode()
+    with web_support.recorded() as trail:
+        response = manager.post("/staff/nation", {"nation": "SCT"})
+    assert response.status_code == 302
+    assert [(entry.action, entry.subject_id) for entry in trail.writes()] == [("set nation", "P1")]
+    assert "bank holidays of Scotland" in manager.get(response["Location"]).content.decode()
+    assert (nation_of("P1"), nation_of("P2")) == ("SCT", "ENG")
+    assert not calendar_of("P1").is_working(ST_ANDREW)
+    assert ST_ANDREW in bank_holidays("P1", ST_ANDREW, ST_ANDREW)
+    assert not bank_holidays("P2", ST_ANDREW, ST_ANDREW)
+
+
+def test_nobody_else_sets_it(network, signed_in):
+    assert signed_in("gp").post("/staff/nation", {"nation": "SCT"}).status_code == 403
+    with pytest.raises(AccessRefused):
+        services.set_nation(network.actor("nurse"), "WLS")
+    assert nation_of("P1") == "ENG"
+
+
+def test_what_is_no_nation_is_refused(network, signed_in):
+    assert signed_in("manager").post("/staff/nation", {"nation": "FRA"}).status_code == 400
+    with pytest.raises(Refused, match="Choose England"):
+        services.set_nation(network.actor("manager"), "")
