@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from stepwell.knowledge import check_groups, check_loads, check_minutes, check_rules, model
+from stepwell.knowledge import check_groups, check_loads, check_minutes, check_rules, check_shared_care, model
 from stepwell.knowledge.advice import at, near
 from stepwell.knowledge.build import UNIT_WORDS
 from stepwell.knowledge.compile import codes_of, expand_sets
@@ -65,6 +65,9 @@ def check(raw: Raw) -> list[Finding]:
         check_rules.priority,
         check_minutes.minutes,
         check_groups.groups,
+        check_shared_care.protocols,
+        check_shared_care.responsibilities,
+        check_shared_care.decline_reasons,
         _products,
     ):
         found += part(raw)
