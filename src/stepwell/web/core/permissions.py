@@ -36,6 +36,7 @@ class Permission(StrEnum):
     HOLD_MEETINGS = "hold meetings"
     VIEW_AGREEMENTS = "view agreements"
     VIEW_INTERFACE_NUMBERS = "view interface numbers"
+    WRITE_LETTERS = "write letters"
 
     @property
     def words(self) -> str:
@@ -74,4 +75,5 @@ _WORDS = {
     Permission.HOLD_MEETINGS: "hold a multidisciplinary meeting",
     Permission.VIEW_AGREEMENTS: "see shared care agreements",
     Permission.VIEW_INTERFACE_NUMBERS: "see the numbers of the interface by organisation",
+    Permission.WRITE_LETTERS: "write letters",
 }
