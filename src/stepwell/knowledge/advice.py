@@ -37,6 +37,8 @@ def at(entry: Entry, path: tuple[str | int, ...], message: str) -> Finding:
                 "risk",
                 "option",
                 "clinical_reason",
+                "heading",
+                "letter",
                 "template",
                 "name",
                 "file",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from stepwell.knowledge import check_groups, check_loads, check_minutes, check_rules, check_shared_care, model
+from stepwell.knowledge import check_groups, check_letters, check_loads, check_minutes, check_rules, check_shared_care, model
 from stepwell.knowledge.advice import at, near
 from stepwell.knowledge.build import UNIT_WORDS
 from stepwell.knowledge.compile import codes_of, expand_sets
@@ -68,6 +68,7 @@ def check(raw: Raw) -> list[Finding]:
         check_shared_care.protocols,
         check_shared_care.responsibilities,
         check_shared_care.decline_reasons,
+        check_letters.letters,
         _products,
     ):
         found += part(raw)

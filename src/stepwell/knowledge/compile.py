@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from stepwell.knowledge import model, shared_care
+from stepwell.knowledge import letters, model, shared_care
 from stepwell.knowledge.loads import PER_UNIT, load_rows, patch_row
 from stepwell.knowledge.model import Length, length, milli, scaled
 from stepwell.knowledge.pack import Raw
@@ -46,6 +46,8 @@ class Knowledge:
     protocols: Mapping[str, shared_care.Protocol]
     responsibilities: Mapping[str, shared_care.Responsibility]
     decline_reasons: Mapping[str, shared_care.DeclineReason]
+    letter_headings: Mapping[str, letters.LetterHeading]
+    letter_kinds: Mapping[str, letters.LetterKind]
     members: Mapping[str, frozenset[str]]
     _tables: Mapping[str, pa.Table]
 
@@ -168,6 +170,8 @@ def compiled(raw: Raw) -> Knowledge:
         protocols=sections["protocols"],
         responsibilities=sections["responsibilities"],
         decline_reasons=sections["decline_reasons"],
+        letter_headings=sections["letter_headings"],
+        letter_kinds=sections["letter_kinds"],
         members=members,
         _tables=tables,
     )

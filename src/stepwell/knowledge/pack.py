@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import yaml
 
-from stepwell.knowledge import model, shared_care
+from stepwell.knowledge import letters, model, shared_care
 from stepwell.knowledge.build import NAME_COLUMNS, PRODUCT_COLUMNS
 
 MARKS = "V (read in the cited text), S (secondary text), K (common knowledge, not yet checked), C or D (calculated), P (proposal)"
@@ -41,6 +41,8 @@ SECTIONS: dict[str, tuple[str, type, str]] = {
     "one-off-days.yaml": ("one_off_days", model.OneOffDay, "day"),
     "protocols.yaml": ("protocols", shared_care.Protocol, "protocol"),
     "responsibilities.yaml": ("responsibilities", shared_care.Responsibility, "responsibility"),
+    "letter-headings.yaml": ("letter_headings", letters.LetterHeading, "heading"),
+    "letter-kinds.yaml": ("letter_kinds", letters.LetterKind, "letter"),
     "decline-reasons.yaml": ("decline_reasons", shared_care.DeclineReason, "decline_reason"),
     "medicines": ("medicines", model.Medicine, "medicine"),
     "rules": ("rules", model.Rule, "rule"),
