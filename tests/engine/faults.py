@@ -76,6 +76,8 @@ FAULTS: list[tuple[str, str, str]] = [
     ("due", "emitted", "emitted OR TRUE"),
     ("members", "coalesce(r.per, 'substance') <> 'class'", "FALSE"),
     ("lines_in_force", "a.to_on > $as_of", "a.to_on >= $as_of"),
+    ("lines_in_force", "q.to_on > $as_of", "q.to_on >= $as_of"),
+    ("owners", "WHEN w.basis <> 'request' THEN w.owner_org", "WHEN w.basis IS NOT NULL THEN w.owner_org"),
     ("specialists", "s.on_date DESC, s.org_code", "s.on_date, s.org_code"),
     ("owners", "w.specialist_initiated AND w.supplied_by = 'gp' AND NOT w.recent_start", "w.specialist_initiated AND w.supplied_by = 'gp'"),
     ("owners", "o.from_on DESC", "o.from_on"),

@@ -450,6 +450,18 @@ def _answers(batch: Batch, person_id: int) -> None:
             to_on=batch.maybe_day(),
             label=batch.roll.choose([None, "said so"]),
         )
+    for number in several(2):
+        batch.put(
+            "owner_requests",
+            person_id=person_id,
+            request_id=f"q{number}",
+            substance=batch.roll.choose(batch.pool[:3]),
+            owner_org=batch.roll.choose([PRACTICE, TRUST, OTHER_TRUST, None]),
+            asked_org=PRACTICE,
+            from_on=batch.day(),
+            to_on=batch.maybe_day(),
+            label=batch.roll.choose([None, "asked"]),
+        )
     for _ in several(2):
         value = batch.roll.choose([None, 600, 1_000, 80_000, 45_000])
         batch.put(

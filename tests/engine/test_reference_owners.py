@@ -60,9 +60,18 @@ TAKING = "alpha from 2024-01-01 every 28 days by trust"
         (["agreement alpha level: practice from 2025-01-01"], ("nobody", "ruling")),
         (["alpha taken on by practice from 2025-01-01"], (PRACTICE, "assertion")),
         (["alpha taken on by practice from 2025-01-01", "agreement alpha all: trust from 2025-01-01"], (TRUST, "agreement")),
+        # who asks to share keeps it until the agreement is in force, and keeps it when it was refused
+        (["trust asked practice to share alpha from 2026-06-01"], (TRUST, "request")),
+        (["trust asked practice to share alpha from 2026-06-02"], ("nobody", "ruling")),
+        (["trust asked practice to share alpha from 2025-01-01 to 2026-06-01"], ("nobody", "ruling")),
+        (
+            ["trust asked practice to share alpha from 2025-01-01", "agreement alpha level: practice from 2025-01-01"],
+            (TRUST, "request"),
+        ),
+        (["trust asked practice to share alpha from 2025-01-01", "alpha taken on by practice from 2024-01-01"], (PRACTICE, "assertion")),
     ],
 )
-def test_agreement_then_assertion_then_ruling(lines, owner):
+def test_agreement_then_assertion_then_request_then_ruling(lines, owner):
     assert medicine(TAKING, *lines) == owner
 
 
@@ -73,6 +82,16 @@ def test_the_closest_line_of_an_agreement_owns_the_need():
     assert outcome.one("medicines")["owner_org"] == TRUST
     closest = evaluate([TAKING, *lines, "agreement alpha alpha.level: hospital from 2024-01-01"], "2026-06-01")
     assert {row["owner_org"] for row in closest.rows("needs", rule_id="alpha.level")} == {"RTR"}
+
+
+def test_a_request_gives_way_to_what_the_rule_always_says():
+    knowledge = small_knowledge(
+        rules=[rule("r", set_name="alpha", test="level", owner="practice"), rule("s", set_name="alpha", test="level")],
+        points=[point("r", "ongoing", 1, "ongoing", every_days=1), point("s", "ongoing", 1, "ongoing", every_days=1)],
+    )
+    outcome = evaluate([TAKING, "trust asked practice to share alpha from 2026-01-01"], "2026-06-01", knowledge=knowledge)
+    assert (outcome.one("needs", rule_id="r")["owner_org"], outcome.one("needs", rule_id="r")["owner_basis"]) == (PRACTICE, "always")
+    assert (outcome.one("needs", rule_id="s")["owner_org"], outcome.one("needs", rule_id="s")["owner_basis"]) == (TRUST, "request")
 
 
 def test_a_class_with_several_owners_is_the_practices():
@@ -99,6 +118,8 @@ def test_what_is_nobodys_raises_agree_who():
     assert (found["subject"], found["owner_org"], found["due_on"], found["state"]) == ("alpha", PRACTICE, date(2024, 1, 1), "open")
     ended = evaluate([TAKING, "agreement alpha all: practice from 2025-01-01 to 2026-03-01"], "2026-06-01").one("needs", rule_id="agree")
     assert ended["due_on"] == date(2026, 3, 1)
+    withdrawn = evaluate([TAKING, "trust asked practice to share alpha from 2025-01-01 to 2026-04-01"], "2026-06-01")
+    assert withdrawn.one("needs", rule_id="agree")["due_on"] == date(2026, 4, 1)
     assert evaluate([TAKING, "done agree of alpha, ongoing on 2026-05-01"], "2026-06-01").one("needs", rule_id="agree")["state"] == "open"
     assert evaluate([TAKING, "alpha taken on by trust from 2026-05-01"], "2026-06-01").rows("needs", rule_id="agree") == []
 

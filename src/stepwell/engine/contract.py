@@ -61,7 +61,7 @@ indication_from VARCHAR  plan | problem list | null
 intended_end_on DATE     latest stated intended end, null when none
 owner_org       VARCHAR  organisation that looks after it, or `nobody`
 owner_role      VARCHAR  role, null when not named
-owner_basis     VARCHAR  agreement | assertion | always | ruling
+owner_basis     VARCHAR  agreement | assertion | always | request | ruling
 owner_label     VARCHAR  why, in words
 """
             ),
@@ -170,7 +170,7 @@ served_on    DATE     latest evidence that served this key, null when none
 served_by    VARCHAR  that evidence: result | done | declined | supply
 owner_org    VARCHAR  owning organisation or `nobody`
 owner_role   VARCHAR  role
-owner_basis  VARCHAR  agreement | assertion | always | ruling
+owner_basis  VARCHAR  agreement | assertion | always | request | ruling
 owner_label  VARCHAR  who decided the owner and why, in words
 mark         VARCHAR  verification mark of the figure
 needs_approval BOOLEAN the mark is not V and the registering organisation has not approved the pack

@@ -48,7 +48,7 @@ served_on    DATE     latest evidence known for the key when last applied
 served_by    VARCHAR  that evidence: result | done | declined | supply
 owner_org    VARCHAR  owning organisation or `nobody`
 owner_role   VARCHAR  role
-owner_basis  VARCHAR  agreement | assertion | always | ruling
+owner_basis  VARCHAR  agreement | assertion | always | request | ruling
 owner_label  VARCHAR  who decided the owner and why
 mark         VARCHAR  verification mark
 needs_approval BOOLEAN as contract.needs

@@ -31,6 +31,7 @@ MEDICINE [DOSE] [repeat | acute] plan from DATE [to DATE] [for CONDITION] [becau
 TEST VALUE on DATE [by ORG] | TEST on DATE [by ORG] | typed TEST [VALUE] on DATE
 diagnosis CONDITION [on DATE] [ended DATE] | CONDITION on DATE (an observation: a fall, a pregnancy)
 agreement MEDICINE LINE: ORG from DATE [to DATE] | MEDICINE taken on by ORG from DATE [to DATE]
+ORG asked ORG to share MEDICINE from DATE [to DATE]
 declined | done | not applicable RULE [of SUBJECT,] POINT on DATE [until DATE]
 letter from ORG on DATE | pack approved on DATE [by ORG]
 """
@@ -330,6 +331,20 @@ class Reader:
         )
         return True
 
+    def request(self, match: re.Match[str], sentence: str) -> bool:
+        self.worked.put(
+            "owner_requests",
+            person_id=self.person_id,
+            request_id=f"request-{match['name']}",
+            substance=match["name"],
+            owner_org=_org(match["org"]),
+            asked_org=_org(match["asked"]),
+            from_on=_day(match["start"]),
+            to_on=_day(match["end"]),
+            label=f"asked to share from {match['start']}",
+        )
+        return True
+
     def answer(self, match: re.Match[str], sentence: str) -> bool:
         self.worked.put(
             "dispositions",
@@ -437,6 +452,7 @@ _READERS: list[tuple[str, Callable[[Reader, re.Match[str], str], bool]]] = [
     (rf"diagnosis {_NAME}(?: on (?P<on>{_DATE}))?(?: ended (?P<end>{_DATE}))?", Reader.diagnosis),
     (rf"agreement {_NAME} (?P<line>[\w.+-]+): (?P<org>\w+) {_FROM}", Reader.agreement),
     (rf"{_NAME} taken on by (?P<org>\w+) {_FROM}", Reader.assertion),
+    (rf"(?P<org>\w+) asked (?P<asked>\w+) to share {_NAME} {_FROM}", Reader.request),
     (
         rf"(?P<kind>declined|done|not applicable) (?P<rule>[\w.-]+)(?: of (?P<subject>[^,]+),)? (?P<point>.+?)"
         rf" on (?P<on>{_DATE})(?: until (?P<until>{_DATE}))?",

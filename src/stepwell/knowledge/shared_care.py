@@ -63,10 +63,10 @@ class Responsibility(model.Sourced, frozen=True, kw_only=True):
     responsibility: model.Key
     label: model.Text
     line: Literal["", "prescribe"] = ""
-    rules: list[model.Key] = []
-    tests: list[model.Key] = []
-    kinds: list[model.RuleKind] = []
-    samples: list[model.Sample] = []
+    rules: tuple[model.Key, ...] = ()
+    tests: tuple[model.Key, ...] = ()
+    kinds: tuple[model.RuleKind, ...] = ()
+    samples: tuple[model.Sample, ...] = ()
     rest: bool = False
     proposed: Side
     fixed: bool = False

@@ -323,6 +323,22 @@ label      VARCHAR  who said so and when
             ),
         ),
         Table(
+            "owner_requests",
+            "an organisation asked another to share a medicine and looks after it until that is accepted (also after a refusal)",
+            columns(
+                """
+person_id  BIGINT   person
+request_id VARCHAR  the request
+substance  VARCHAR  medicine
+owner_org  VARCHAR  organisation that asks: it prescribes and monitors meanwhile
+asked_org  VARCHAR  organisation that is asked
+from_on    DATE     day it was sent
+to_on      DATE     first day it no longer holds (an agreement is in force, or it was withdrawn), null while it lasts
+label      VARCHAR  short words for `why` ("asked Riverside Surgery to share care on 20-Feb-2025, not accepted")
+"""
+            ),
+        ),
+        Table(
             "dispositions",
             "answers given to a duty that the engine must know: done without a coded result, declined, not applicable",
             columns(

@@ -44,6 +44,9 @@ class Organisations:
             return _owner(self.person.gp_org, role, "always", "the rule names the practice")
         if rule and rule["owner"] == "specialist":
             return _owner(self.specialist_org, role, "always", "the rule names the specialist service")
+        request = _latest(self._lines("owner_requests", substance), "request_id")
+        if request is not None:
+            return _owner(request["owner_org"], role, "request", request["label"] or "request")
         org, label = self._ruled(self.patient.medicine(substance))
         return _owner(org, role, "ruling", label)
 
@@ -101,7 +104,7 @@ def _latest(rows: list[Row], tie: str) -> Row | None:
         return None
     latest = max(row["from_on"] for row in rows)
     rows = [row for row in rows if row["from_on"] == latest]
-    return min(rows, key=lambda row: nulls_last(row[tie], row["owner_org"], row["owner_role"], row["label"]))
+    return min(rows, key=lambda row: nulls_last(row[tie], row["owner_org"], row.get("owner_role"), row["label"]))
 
 
 def agreeing(organisations: Organisations, owners: dict[str, Owner], needs: list[Need]) -> list[Need]:
@@ -137,7 +140,7 @@ def _unowned_since(organisations: Organisations, substance: str) -> date:
     as_of = organisations.patient.known.as_of
     ended = [
         row["to_on"]
-        for table in ("agreement_lines", "owner_assertions")
+        for table in ("agreement_lines", "owner_assertions", "owner_requests")
         for row in rows[table]
         if row["substance"] == substance and row["to_on"] is not None and row["to_on"] <= as_of
     ]

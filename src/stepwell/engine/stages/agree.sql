@@ -1,5 +1,5 @@
 -- agree: the duty to agree who looks after a medicine that is, wholly or in part, nobody's
--- reads   applicable, medicines, due, need_owners, answers, agreement_lines, owner_assertions
+-- reads   applicable, medicines, due, need_owners, answers, agreement_lines, owner_assertions, owner_requests
 -- gives   base_on, due_on (the day from which nobody owned it), state (open | not applicable)
 -- grain   person_id, rule_id, subject
 -- rule    docs/engine.md 8; ruling 2: nobody always raises its second duty
@@ -17,6 +17,8 @@ ended AS (
   SELECT a.person_id, a.substance, a.to_on FROM agreement_lines AS a WHERE a.to_on <= $as_of
   UNION ALL
   SELECT o.person_id, o.substance, o.to_on FROM owner_assertions AS o WHERE o.to_on <= $as_of
+  UNION ALL
+  SELECT q.person_id, q.substance, q.to_on FROM owner_requests AS q WHERE q.to_on <= $as_of
 ),
 last_ended AS (
   SELECT e.person_id, e.substance, max(e.to_on) AS to_on

@@ -1,6 +1,6 @@
 -- owners: who looks after each medicine on register, and who owns each rule's line of it
 -- reads   listed, members, people, specialists, suppliers, lines_in_force, k_rule, k_substance
--- gives   owner_org (code or nobody), owner_role (of the line, else null), owner_basis (agreement | assertion | always | ruling), owner_label
+-- gives   owner_org (code or nobody), owner_role (of the line, else null), owner_basis (agreement | assertion | always | request | ruling), owner_label
 -- grain   person_id, substance, rule_id (null for the medicine itself)
 -- rule    docs/engine.md 8; rulings 1 and 2
 WITH asked AS (
@@ -18,6 +18,7 @@ offered AS (
     q.person_id, q.substance, q.rule_id, l.basis, l.owner_org, l.owner_role, l.label, l.from_on, l.agreement_id,
     CASE
       WHEN l.basis = 'assertion' THEN 4
+      WHEN l.basis = 'request' THEN 5
       WHEN q.rule_id IS NULL AND l.line = 'prescribe' THEN 1
       WHEN l.line = q.rule_id THEN 1
       WHEN l.line = q.test THEN 2
@@ -57,9 +58,10 @@ SELECT
   w.rule_id,
   coalesce(
     CASE
-      WHEN w.basis IS NOT NULL THEN w.owner_org
+      WHEN w.basis <> 'request' THEN w.owner_org
       WHEN w.owner = 'practice' THEN w.gp_org
       WHEN w.owner = 'specialist' THEN w.specialist_org
+      WHEN w.basis = 'request' THEN w.owner_org
       WHEN w.specialist_initiated AND w.supplied_by = 'gp' AND NOT w.recent_start THEN w.gp_org
       WHEN w.specialist_initiated THEN NULL
       WHEN w.by_gp THEN w.gp_org
@@ -68,11 +70,17 @@ SELECT
     'nobody'
   ) AS owner_org,
   w.owner_role,
-  CASE WHEN w.basis IS NOT NULL THEN w.basis WHEN w.owner IN ('practice', 'specialist') THEN 'always' ELSE 'ruling' END AS owner_basis,
   CASE
-    WHEN w.basis IS NOT NULL THEN w.label
+    WHEN w.basis <> 'request' THEN w.basis
+    WHEN w.owner IN ('practice', 'specialist') THEN 'always'
+    WHEN w.basis = 'request' THEN w.basis
+    ELSE 'ruling'
+  END AS owner_basis,
+  CASE
+    WHEN w.basis <> 'request' THEN w.label
     WHEN w.owner = 'practice' THEN 'the rule names the practice'
     WHEN w.owner = 'specialist' THEN 'the rule names the specialist service'
+    WHEN w.basis = 'request' THEN w.label
     WHEN w.specialist_initiated AND w.supplied_by = 'gp' AND NOT w.recent_start THEN 'supplied by the practice only'
     WHEN w.specialist_initiated AND w.supplied_by = 'gp'
       THEN 'started by a specialist less than ' || CAST($specialist_months AS VARCHAR) || ' months ago, and no agreement is on record'
