@@ -207,6 +207,19 @@ def key_of(duty: Duty) -> Key:
     return (duty.person_id, duty.owner_org, key, share_of(key, duty.test, duty.pk))
 
 
+def minutes_of(duties: Iterable[Duty]) -> dict[int, int]:
+    """Minutes of each duty by its key, as its owner reckons them; what one visit or check settles together counts with the first."""
+    rows = list(duties)
+    tasks = tasks_at({duty.owner_org for duty in rows})
+    counted: set[Key] = set()
+    found: dict[int, int] = {}
+    for duty in rows:
+        key = key_of(duty)
+        found[duty.pk] = 0 if key in counted else tasks[duty.owner_org, key[2]].minutes
+        counted.add(key)
+    return found
+
+
 def people_of(actor: Actor, placed: Iterable[Placed]) -> dict[int, PersonRecord]:
     """Who they are, without what is sensitive and not the actor's to see. Never save such a record."""
     found = PersonRecord.objects.in_bulk({each.work.person_id for each in placed})
