@@ -9,8 +9,8 @@ NOBODY = "nobody"
 _KEY = """
 person_id BIGINT   person
 rule_id   VARCHAR  rule
-subject   VARCHAR  medicine, or class for a rule counted per class, or combination ("opioid+gabapentinoid")
-point     VARCHAR  baseline | week 12 | month 12 | ongoing ... or the date of the triggering fact
+subject   VARCHAR  medicine, or class for a rule counted per class, or combination ("opioid+gabapentinoid"); asked: key of the work that raised it
+point     VARCHAR  baseline | week 12 | month 12 | ongoing ... or the date of the triggering fact; asked: as stated
 """
 
 TABLES: dict[str, Table] = {
@@ -157,22 +157,22 @@ evidence  VARCHAR  where it was read, in words
             columns(
                 _KEY
                 + """
-rule_version INTEGER  version of the rule
-kind         VARCHAR  as k_rule.kind
-title        VARCHAR  as k_rule.title
+rule_version INTEGER  version of the rule; asked: how often it was raised
+kind         VARCHAR  as k_rule.kind, or `asked`: raised by people's work, the rule is `asked.<source>`
+title        VARCHAR  as k_rule.title; asked: as stated
 test         VARCHAR  what serves it, null when only an answer does
-state        VARCHAR  open | met | declined | not applicable | lapsed
+state        VARCHAR  open | met | declined | not applicable | lapsed; asked also superseded
 anchor_on    DATE     course start, change or triggering fact it counts from
 opens_on     DATE     first day it can be served
 due_on       DATE     due
 escalate_on  DATE     escalates, null = never
 served_on    DATE     latest evidence that served this key, null when none
-served_by    VARCHAR  that evidence: result | done | declined | supply
+served_by    VARCHAR  that evidence: result | done | declined | supply; asked also withdrawn
 owner_org    VARCHAR  owning organisation or `nobody`
 owner_role   VARCHAR  role
-owner_basis  VARCHAR  agreement | assertion | always | request | ruling
+owner_basis  VARCHAR  agreement | assertion | always | request | ruling | asked
 owner_label  VARCHAR  who decided the owner and why, in words
-mark         VARCHAR  verification mark of the figure
+mark         VARCHAR  verification mark of the figure; asked: null
 needs_approval BOOLEAN the mark is not V and the registering organisation has not approved the pack
 priority     INTEGER  points of this need alone
 """
@@ -185,7 +185,7 @@ priority     INTEGER  points of this need alone
                 _KEY
                 + """
 seq     INTEGER  order to read them in
-kind    VARCHAR  course | last result | no result | condition | trigger | supply | baseline | owner | answer
+kind    VARCHAR  asked | course | last result | no result | condition | trigger | supply | baseline | owner | answer
 label   VARCHAR  in words, dates as YYYY-MM-DD
 on_date DATE     date of the fact, null when it has none
 value   BIGINT   thousandths or micrograms, null when it has none

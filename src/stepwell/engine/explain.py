@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # How far ahead a duty counts as due rather than upcoming, and a visit gathers: a habit of lists, not of medicine.
 SOON_DAYS = 28
 
-_STATE_ORDER = ("overdue", "due", "upcoming", "lapsed", "met", "declined", "not applicable")
+_STATE_ORDER = ("overdue", "due", "upcoming", "lapsed", "met", "declined", "not applicable", "superseded")
 
 
 def find_person(store: Store, patient: str) -> int:

@@ -16,6 +16,8 @@ from enum import StrEnum
 from stepwell.engine.contract import NOBODY
 
 ONGOING = "ongoing"
+# Kind of a need that people's work raised; its "version" is how often it was raised.
+ASKED = "asked"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -165,6 +167,8 @@ def why_gone(*, rules: Collection[str] | None = None, stopped: Collection[str] =
     """
 
     def tell(duty: Duty) -> str:
+        if duty.need.kind == ASKED:
+            return "Nothing on record asks for it any more"
         if rules is not None and duty.key.rule_id not in rules:
             return "The rule is no longer in the knowledge pack"
         if duty.need.kind == "agree":
@@ -226,6 +230,7 @@ def _opening(before: Duty | None, need: Need) -> Change:
     withdrawn = (
         before.ending in (ChangeKind.MET, ChangeKind.DECLINED)
         and before.need.anchor_on == need.anchor_on
+        and (need.kind != ASKED or before.need.rule_version == need.rule_version)
         and before.ended_on is not None
         and (need.served_on is None or need.served_on < before.ended_on)
     )
@@ -249,6 +254,19 @@ def _changes_of_open(duty: Duty, need: Need | None, tell: WhyGone) -> list[Chang
         return [Change(duty.key, duty.instance, ChangeKind.SUPERSEDED, evidence_by=GONE, reason=tell(duty))]
     if need.state in ("met", "declined"):
         return [_served(duty, need, declined=need.state == "declined")]
+    if need.state == "superseded":
+        # Taken back by who asked, or ended by a death, which the records may yet correct.
+        return [
+            Change(
+                duty.key,
+                duty.instance,
+                ChangeKind.SUPERSEDED,
+                need,
+                evidence_on=need.served_on,
+                evidence_by=need.served_by or GONE,
+                reason=_answer(need) or "No longer asked",
+            )
+        ]
     if need.state == "lapsed":
         reason = "Never recorded, and by its rule no longer owed"
         return [Change(duty.key, duty.instance, ChangeKind.SUPERSEDED, need, evidence_by=LAPSED, reason=reason)]

@@ -45,10 +45,10 @@ opens_on     DATE     first day it can be served
 due_on       DATE     due
 escalate_on  DATE     escalates, null = never
 served_on    DATE     latest evidence known for the key when last applied
-served_by    VARCHAR  that evidence: result | done | declined | supply
+served_by    VARCHAR  that evidence: result | done | declined | supply | withdrawn
 owner_org    VARCHAR  owning organisation or `nobody`
 owner_role   VARCHAR  role
-owner_basis  VARCHAR  agreement | assertion | always | request | ruling
+owner_basis  VARCHAR  agreement | assertion | always | request | ruling | asked
 owner_label  VARCHAR  who decided the owner and why
 mark         VARCHAR  verification mark
 needs_approval BOOLEAN as contract.needs
@@ -57,7 +57,7 @@ because      VARCHAR  JSON list of {kind, label, on_date, value}
 base_on      DATE     evidence it was opened with
 withdrawn_on DATE     such evidence that has left the record
 ended_on     DATE     day of the evidence that closed it, null when open or when no evidence did
-ended_by     VARCHAR  result | done | declined | supply | not applicable | lapsed | gone, null when open
+ended_by     VARCHAR  result | done | declined | supply | not applicable | lapsed | withdrawn | gone, null when open
 ended_why    VARCHAR  reason in words
 until        DATE     not applicable: until when, null = until the fact that ends it
 """
@@ -73,7 +73,7 @@ CHANGES = Table(
 change      VARCHAR  opened | changed | met | declined | not applicable | superseded
 fields      VARCHAR  changed: JSON list of {field, before, after}; null otherwise
 evidence_on DATE     day of the evidence
-evidence_by VARCHAR  result | done | declined | not applicable | lapsed | gone
+evidence_by VARCHAR  result | done | declined | not applicable | lapsed | withdrawn | gone
 reason      VARCHAR  in words
 carries     INTEGER  instance whose assignment, deferral and acknowledgement go on with this one
 second_look BOOLEAN  the rule has a new version: look again

@@ -71,6 +71,7 @@ ORDER = (
     "need_owners",
     "medicines",
     "agree",
+    "raised",
     "needs",
     "because",
     "priority",

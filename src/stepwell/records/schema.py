@@ -355,6 +355,37 @@ label     VARCHAR  the reason in words
             ),
         ),
         Table(
+            "asked",
+            "duties that people's work raised (an unanswered request, what a letter asks for), as stated: what was said last holds",
+            columns(
+                """
+person_id    BIGINT   person
+source       VARCHAR  kind of work that raised it: agreement | letter | advice | service request | transfer | meeting ...
+source_id    VARCHAR  its key
+point        VARCHAR  which of its duties
+seq          INTEGER  number of the statement about this duty, from 1; of those made by a day the last one holds on it
+kind         VARCHAR  asked | done | superseded: what the statement says of it
+stated_on    DATE     day of the statement
+round        INTEGER  how often it was raised, from 1: asked again once it was closed is another round
+raised_on    DATE     day of this round
+title        VARCHAR  what is to be done
+test         VARCHAR  knowledge key of the test whose result serves it, null when only an answer does
+opens_on     DATE     first day a result can serve it
+due_on       DATE     due
+escalate_on  DATE     escalates, null = never
+owner_org    VARCHAR  owning organisation or `nobody`
+owner_role   VARCHAR  role, null when not named
+points       INTEGER  priority points while it is open
+why          VARCHAR  why, in the words of who asked, with who and when
+label        VARCHAR  why it is the owner's: who asked them, when
+ended_on     DATE     done, superseded: the day it ended
+ended_why    VARCHAR  in words
+source_label VARCHAR  the work that raised it, in words; null when it has none
+action_url   VARCHAR  address of the page where it is done, null when it has none
+"""
+            ),
+        ),
+        Table(
             "recorded_results",
             "results typed into the ledger; the engine reads them as observations",
             columns(

@@ -27,6 +27,8 @@ from stepwell.engine.reference.owners import Organisations, agreeing
 from stepwell.engine.reference.patient import Need, Owner, Patient
 from stepwell.engine.reference.people import Person, identify, specialist_org
 from stepwell.engine.reference.priority import points_of
+from stepwell.engine.reference.raised import KIND as RAISED
+from stepwell.engine.reference.raised import raised_needs
 from stepwell.engine.reference.registers import registers_of, spells_of
 from stepwell.engine.reference.results import results_of
 from stepwell.engine.reference.stays import with_stays
@@ -74,22 +76,20 @@ def _evaluate_person(case: Case, known: Known, output: Output) -> None:
     results = list(roads)
     facts = facts_of(Found(case, known, person, results, conditions, courses, on_register, registers, totals))
     _put_results(case, roads, facts, output)
-    if not person.followed:
-        return
-    _put(case, "interactions", interactions_of(known, on_register, courses), output)
-
     long_lapsed = {name: medicine for name, medicine in medicines.items() if medicine.long_lapsed}
     patient = Patient(case, known, person.gp_org, courses, on_register, long_lapsed, lapses, results, Facts(facts))
-    organisations = Organisations(patient, person, specialist_org(case, known, person, issues))
-    owners = {name: organisations.owner_of_medicine(name) for name in medicines}
-    needs = []
-    for rule in known.rules:
-        for need in _needs_of_rule(patient, rule):
-            need.owner = organisations.owner_of_need(need.application)
-            needs.append(need)
-    needs += agreeing(organisations, owners, needs)
-
-    _put_medicines(case, medicines, owners, output)
+    needs: list[Need] = []
+    if person.followed:
+        _put(case, "interactions", interactions_of(known, on_register, courses), output)
+        organisations = Organisations(patient, person, specialist_org(case, known, person, issues))
+        owners = {name: organisations.owner_of_medicine(name) for name in medicines}
+        for rule in known.rules:
+            for need in _needs_of_rule(patient, rule):
+                need.owner = organisations.owner_of_need(need.application)
+                needs.append(need)
+        needs += agreeing(organisations, owners, needs)
+        _put_medicines(case, medicines, owners, output)
+    needs += raised_needs(patient, person)
     _put_needs(patient, person, needs, output)
     for reason, points in points_of(patient, needs):
         output["priority"].append(
@@ -203,7 +203,7 @@ def _put_needs(patient: Patient, person: Person, needs: list[Need], output: Outp
                 "served_by": need.served_by,
                 **_owner_columns(need.owner),
                 "mark": mark,
-                "needs_approval": mark != "V" and not approved,
+                "needs_approval": rule["kind"] != RAISED and mark != "V" and not approved,
                 "priority": rule["points"] or 0,
             }
         )

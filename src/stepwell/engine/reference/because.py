@@ -7,6 +7,7 @@ from datetime import date
 
 from stepwell.engine.reference.facts import Fact
 from stepwell.engine.reference.patient import Need, Patient
+from stepwell.engine.reference.raised import Raised
 from stepwell.engine.reference.results import in_words, latest
 from stepwell.engine.reference.world import Row, nulls_last
 
@@ -21,7 +22,8 @@ class Reason:
 
 def reasons_of(patient: Patient, need: Need) -> list[Reason]:
     application = need.application
-    reasons = [Reason("course", f"{name} since {start}", start) for name, start in application.courses]
+    reasons = [Reason("asked", need.stated["why"], need.anchor_on)] if isinstance(need, Raised) else []
+    reasons += [Reason("course", f"{name} since {start}", start) for name, start in application.courses]
     if application.trigger is not None:
         trigger = application.trigger
         reasons.append(Reason("trigger", f"{_test(patient, trigger.test)} {in_words(trigger, patient.known)}", trigger.on, trigger.value))
@@ -35,6 +37,8 @@ def reasons_of(patient: Patient, need: Need) -> list[Reason]:
         reasons.append(_last_result(patient, need.rule["test"]))
     reasons += [_condition(row, fact) for row, fact in need.sooner + application.applies]
     reasons += _answers(patient, need)
+    if isinstance(need, Raised) and need.ended is not None:
+        reasons.append(Reason("answer", need.ended[1], need.ended[0]))
     reasons.append(Reason("owner", need.owner.label))
     return reasons
 

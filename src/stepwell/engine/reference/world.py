@@ -24,7 +24,7 @@ CLINICAL = (
     "appointments",
     "letters",
 )
-ANSWERS = ("agreement_lines", "owner_assertions", "owner_requests", "dispositions", "recorded_results")
+ANSWERS = ("agreement_lines", "owner_assertions", "owner_requests", "dispositions", "recorded_results", "asked")
 PRACTICE_CODE = re.compile(r"[A-Z][0-9]{5}")
 
 

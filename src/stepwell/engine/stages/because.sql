@@ -1,14 +1,14 @@
 -- because: why a need exists, as the facts it read, in order
--- reads   needs, listed, class_courses, sides, triggers, supply_duties, readings, holding, facts, answers, k_rule, k_when, k_test
+-- reads   needs, raised, listed, class_courses, sides, triggers, supply_duties, readings, holding, facts, answers, k_rule, k_when, k_test
 -- gives   the contract's columns
 -- grain   person_id, rule_id, subject, point, seq
--- rule    docs/engine.md 9, 13 and 15
+-- rule    docs/engine.md 9, 13, 15 and 18
 WITH keyed AS (
   SELECT
     n.person_id, n.rule_id, n.subject, n.point, n.kind, n.test, n.hastened, n.owner_label,
-    coalesce(r.per, 'substance') = 'class' AND r.kind IN ('monitor', 'review', 'result', 'finding') AS per_class
+    coalesce(coalesce(r.per, 'substance') = 'class' AND r.kind IN ('monitor', 'review', 'result', 'finding'), FALSE) AS per_class
   FROM needs AS n
-  JOIN k_rule AS r ON r.rule_id = n.rule_id
+  LEFT JOIN k_rule AS r ON r.rule_id = n.rule_id
 ),
 side_starts AS (
   SELECT s.person_id, s.rule_id, s.side, s.set_name, min(s.started_on) AS started_on
@@ -16,11 +16,15 @@ side_starts AS (
   GROUP BY s.person_id, s.rule_id, s.side, s.set_name
 ),
 reasons AS (
+  SELECT a.person_id, a.rule_id, a.subject, a.point, 0 AS section, 1 AS line, 'asked' AS kind,
+    a.why AS label, a.anchor_on AS on_date, CAST(NULL AS BIGINT) AS value
+  FROM raised AS a
+  UNION ALL
   SELECT k.person_id, k.rule_id, k.subject, k.point, 1 AS section, 1 AS line, 'course' AS kind,
     k.subject || ' since ' || CAST(e.started_on AS VARCHAR) AS label, e.started_on AS on_date, CAST(NULL AS BIGINT) AS value
   FROM keyed AS k
   JOIN listed AS e ON e.person_id = k.person_id AND e.substance = k.subject
-  WHERE NOT k.per_class AND k.kind <> 'combination'
+  WHERE NOT k.per_class AND k.kind NOT IN ('combination', 'asked')
   UNION ALL
   SELECT k.person_id, k.rule_id, k.subject, k.point, 1 AS section, 1 AS line, 'course' AS kind,
     k.subject || ' since ' || CAST(c.started_on AS VARCHAR) AS label, c.started_on AS on_date, CAST(NULL AS BIGINT) AS value
@@ -79,7 +83,13 @@ reasons AS (
   JOIN (SELECT DISTINCT s.person_id, s.rule_id, s.subject, s.point, s.kind, s.on_date, s.label FROM answers AS s) AS a
     ON a.person_id = k.person_id AND a.rule_id = k.rule_id AND a.subject = k.subject AND a.point = k.point
   UNION ALL
-  SELECT k.person_id, k.rule_id, k.subject, k.point, 9 AS section, 1 AS line, 'owner' AS kind,
+  SELECT a.person_id, a.rule_id, a.subject, a.point, 9 AS section, 1 AS line, 'answer' AS kind,
+    CASE WHEN a.died_on IS NULL THEN coalesce(a.ended_why, 'no longer asked') ELSE 'died on ' || CAST(a.died_on AS VARCHAR) END AS label,
+    coalesce(a.ended_on, a.died_on) AS on_date, CAST(NULL AS BIGINT) AS value
+  FROM raised AS a
+  WHERE a.ended_on IS NOT NULL OR a.died_on IS NOT NULL
+  UNION ALL
+  SELECT k.person_id, k.rule_id, k.subject, k.point, 10 AS section, 1 AS line, 'owner' AS kind,
     k.owner_label AS label, CAST(NULL AS DATE) AS on_date, CAST(NULL AS BIGINT) AS value
   FROM keyed AS k
 )

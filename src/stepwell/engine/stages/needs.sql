@@ -1,8 +1,8 @@
 -- needs: what must be done, by whom, by when
--- reads   due, need_owners, agree, people, k_rule, k_point
+-- reads   due, need_owners, agree, raised, people, k_rule, k_point
 -- gives   the contract's columns, and hastened
 -- grain   person_id, rule_id, subject, point
--- rule    docs/engine.md 7, 8, 10 and 13; ruling 6: a figure carries its own mark
+-- rule    docs/engine.md 7, 8, 10, 13 and 18; ruling 6: a figure carries its own mark
 WITH owed AS (
   SELECT
     d.person_id, d.rule_id, d.subject, d.point, d.state, d.base_on, d.opens_on, d.due_on, d.served_on, d.served_by, d.hastened, d.escalates_on,
@@ -51,3 +51,29 @@ FROM owed AS w
 JOIN k_rule AS r ON r.rule_id = w.rule_id
 LEFT JOIN marks AS m ON m.rule_id = w.rule_id AND m.point = w.point
 JOIN people AS p ON p.person_id = w.person_id
+UNION ALL
+SELECT
+  a.person_id,
+  a.rule_id,
+  a.subject,
+  a.point,
+  a.rule_version,
+  'asked' AS kind,
+  a.title,
+  a.test,
+  a.state,
+  a.anchor_on,
+  a.opens_on,
+  a.due_on,
+  a.escalate_on,
+  a.served_on,
+  a.served_by,
+  a.owner_org,
+  a.owner_role,
+  a.owner_basis,
+  a.owner_label,
+  CAST(NULL AS VARCHAR) AS mark,
+  FALSE AS needs_approval,
+  a.priority,
+  FALSE AS hastened
+FROM raised AS a
