@@ -5,6 +5,7 @@ What somebody else answers for stays visible: a duty about two antipsychotics is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -110,6 +111,14 @@ class Hidden:
         if any(name.lower() in label for substance in self.substances for name in (substance, known.medicine(substance))):
             return True
         return any(label in labels and self.covers(subject) for subject, labels in _labels("takes").items())
+
+    def tells(self, text: str) -> bool:
+        """Whether free text names something hidden: a medicine, a diagnosis, a register, a test that only it asks for."""
+        words = {name for substance in self.substances for name in (substance, known.medicine(substance))}
+        words |= {label for condition in self.conditions for label in _condition_words(condition)}
+        words |= {known.register_label(register) for register in self.registers}
+        words |= {row["label"] for row in _table("k_test") if self.hides_test(row["test"])}
+        return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) for word in words if word)
 
     def hides_register(self, register: str) -> bool:
         about = known.register_members(register)
