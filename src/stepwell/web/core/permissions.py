@@ -37,6 +37,7 @@ class Permission(StrEnum):
     VIEW_AGREEMENTS = "view agreements"
     VIEW_INTERFACE_NUMBERS = "view interface numbers"
     WRITE_LETTERS = "write letters"
+    FILE_LETTERS = "file letters"
 
     @property
     def words(self) -> str:
@@ -76,4 +77,5 @@ _WORDS = {
     Permission.VIEW_AGREEMENTS: "see shared care agreements",
     Permission.VIEW_INTERFACE_NUMBERS: "see the numbers of the interface by organisation",
     Permission.WRITE_LETTERS: "write letters",
+    Permission.FILE_LETTERS: "file letters that came from outside",
 }
