@@ -14,17 +14,17 @@ from stepwell.web.agreements import selectors as agreements
 from stepwell.web.agreements import services as agreement_services
 from stepwell.web.core import audit, clock
 from stepwell.web.core.actor import Actor
-from stepwell.web.ledger.models import Disposition, OwnerAssertion, PackApproval, PersonRecord, RecordedResult
+from stepwell.web.ledger.models import Asked, Disposition, OwnerAssertion, PackApproval, PersonRecord, RecordedResult
 
 
 def has_workflow() -> bool:
-    own: tuple[Any, ...] = (Disposition, OwnerAssertion, PackApproval, RecordedResult)
+    own: tuple[Any, ...] = (Asked, Disposition, OwnerAssertion, PackApproval, RecordedResult)
     return agreements.any_agreement() or any(model.objects.exists() for model in own)
 
 
 def adopt(store: Store) -> int:
     """Copy the store's workflow into an empty ledger; gives the number of rows."""
-    names = ("agreement_lines", "owner_assertions", "dispositions", "recorded_results", "approvals")
+    names = ("agreement_lines", "owner_assertions", "dispositions", "recorded_results", "asked", "approvals")
     rows = {name: store.table(name).to_pylist() for name in names}
     if not any(rows.values()) or has_workflow():
         return 0
@@ -38,6 +38,7 @@ def adopt(store: Store) -> int:
             ("owner_assertions", OwnerAssertion),
             ("dispositions", Disposition),
             ("recorded_results", RecordedResult),
+            ("asked", Asked),
         )
         for name, model in models:
             model.objects.bulk_create([model(recorded_at=now, **_filled(row)) for row in rows[name]], batch_size=500)
@@ -47,4 +48,7 @@ def adopt(store: Store) -> int:
 
 
 def _filled(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: "" if value is None and name in ("owner_role", "label") else value for name, value in row.items()}
+    return {name: "" if value is None and name in _BLANK_WHEN_NULL else value for name, value in row.items()}
+
+
+_BLANK_WHEN_NULL = ("owner_role", "label", "test", "ended_why", "source_label", "action_url")

@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from django.db import transaction
 
-from stepwell.engine.reconcile import Change, ChangeKind, Key, Mark, Need, Reason, applied, latest_by_key, reconcile, why_gone
+from stepwell.engine.contract import NOBODY
+from stepwell.engine.reconcile import ASKED, Change, ChangeKind, Key, Mark, Need, Reason, applied, latest_by_key, reconcile, why_gone
 from stepwell.engine.reconcile import Duty as EngineDuty
 from stepwell.engine.reconcile_tables import because_to_json, fields_to_json, needs_from_tables
 from stepwell.web.agreements import selectors as agreements
@@ -436,12 +437,16 @@ def _relate_longest(person: Person, code: str, evidence: str, from_on: date | No
 
 
 def _handover_parties(person_ids: Collection[int]) -> dict[int, list[tuple[str, str]]]:
-    """Who was asked to take something over, and who holds a duty: they reach the person as long as that lasts. (code, evidence)"""
+    """Who was asked to take something over, who holds a duty, and whom people's work asks: they reach the person as long as that
+    lasts. (code, evidence)"""
     found: dict[int, list[tuple[str, str]]] = {}
     for offer in Handover.objects.filter(person_id__in=person_ids, state=HandoverState.OPEN).order_by("id"):
         found.setdefault(offer.person_id, []).append((offer.to_org, f"hand-overs/{offer.pk}"))
     held = Duty.objects.filter(person_id__in=person_ids, state=DutyState.OPEN, handed_to__gt="").order_by("id")
     for person_id, code, pk in held.values_list("person_id", "handed_to", "pk"):
+        found.setdefault(person_id, []).append((code, f"duties/{pk}"))
+    raised = Duty.objects.filter(person_id__in=person_ids, state=DutyState.OPEN, kind=ASKED, handed_to="").exclude(owner_org=NOBODY)
+    for person_id, code, pk in raised.order_by("id").values_list("person_id", "owner_org", "pk"):
         found.setdefault(person_id, []).append((code, f"duties/{pk}"))
     return found
 

@@ -74,6 +74,9 @@ def _again(duty: Duty, event: DutyEvent) -> None:
         duty.assigned_to_id = detail["to"]
     elif event.kind == EventKind.DEFERRED:
         duty.shown_from, duty.deferred_why = date.fromisoformat(detail["until"]), event.why
+    elif event.kind == EventKind.MOVED and detail["afresh"]:
+        duty.assigned_to_id = duty.acknowledged_by_id = duty.acknowledged_at = duty.shown_from = None
+        duty.deferred_why = ""
     elif event.kind == EventKind.OFFERED:
         duty.offer_id, duty.offered_to = detail["handover"], detail["to"]
     elif event.kind in HANDOVER_ANSWERS:

@@ -155,6 +155,7 @@ class Duty(models.Model):
             models.Index(fields=("person", "state"), name="duties_of_person"),
             models.Index(fields=("state", "closed_as_of"), name="duties_closed"),
             models.Index(fields=("offered_to",), condition=models.Q(offered_to__gt=""), name="duties_offered"),
+            models.Index(fields=("owner_org", "person"), condition=models.Q(state="open", kind="asked"), name="duties_asked"),
             # All that lists of a region ask of a duty before they show it, so that PostgreSQL reads these and not the rows.
             models.Index(
                 fields=("owner_org", "due_on", "person", "shown_from", "state"), condition=models.Q(state="open"), name="open_of_owner"
@@ -195,6 +196,8 @@ class EventKind(models.TextChoices):
     ACCEPTED = "offer accepted", "Accepted"
     OFFER_DECLINED = "offer declined", "Offer declined"
     WITHDRAWN = "offer withdrawn", "Offer withdrawn"
+    MOVED = "moved", "Moved"
+    SETTLED = "settled", "Settled where it was asked"
 
 
 HANDOVER_ANSWERS = (EventKind.ACCEPTED, EventKind.OFFER_DECLINED, EventKind.WITHDRAWN)
@@ -344,6 +347,52 @@ class OwnerAssertion(WorkflowRow):
 
     def __str__(self) -> str:
         return f"owner assertion {self.pk}"
+
+
+class AskedKind(models.TextChoices):
+    ASKED = "asked", "Asked"
+    DONE = "done", "Done"
+    SUPERSEDED = "superseded", "No longer asked"
+
+
+class Asked(AppendOnlyModel):
+    """A statement about a duty that people's work raised: asked for, moved (asked again with other values), settled. The last one
+    about a key holds; the engine reads them all (records/schema.py `asked`). `round` counts how often it was raised anew."""
+
+    person = models.ForeignKey(PersonRecord, on_delete=models.PROTECT, related_name="+")
+    source = models.CharField(max_length=60)
+    source_id = models.CharField(max_length=120)
+    point = models.CharField(max_length=40)
+    seq = models.PositiveIntegerField()
+    kind = models.CharField(max_length=12, choices=AskedKind.choices)
+    stated_on = models.DateField()
+    round = models.PositiveIntegerField()
+    raised_on = models.DateField()
+    title = models.CharField(max_length=200)
+    test = models.CharField(max_length=60, blank=True)
+    opens_on = models.DateField()
+    due_on = models.DateField()
+    escalate_on = models.DateField(null=True)
+    owner_org = models.CharField(max_length=20)
+    owner_role = models.CharField(max_length=40, blank=True)
+    points = models.IntegerField(default=0)
+    why = models.TextField()
+    label = models.TextField()
+    ended_on = models.DateField(null=True)
+    ended_why = models.TextField(blank=True)
+    source_label = models.CharField(max_length=300, blank=True)
+    action_url = models.CharField(max_length=300, blank=True)
+
+    recorded_at = models.DateTimeField()
+    recorded_by = models.ForeignKey(USER, null=True, on_delete=models.PROTECT, related_name="+")
+    role = models.CharField(max_length=40, blank=True)
+    org_code = models.CharField(max_length=20, blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("person", "source", "source_id", "point", "seq"), name="one_statement"),)
+
+    def __str__(self) -> str:
+        return f"asked {self.pk}"
 
 
 class PackApproval(models.Model):

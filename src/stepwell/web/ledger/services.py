@@ -48,11 +48,12 @@ from stepwell.web.ledger.models import (
     RecordedResult,
 )
 from stepwell.web.ledger.options import chosen, options_of
+from stepwell.web.ledger.raised import move_raised, raise_duty, settle_raised
 from stepwell.web.ledger.results import ResultEntry, check_result
 
 __all__ = [
     "UNDOABLE", "Stale", "Written", "acknowledge", "assert_owner", "assign", "decline", "defer", "done_with_options", "done_with_review",
-    "end_agreement", "not_applicable", "record_agreement", "record_results", "take", "undo",
+    "end_agreement", "move_raised", "not_applicable", "raise_duty", "record_agreement", "record_results", "settle_raised", "take", "undo",
 ]  # fmt: skip
 
 # Arrangements: nothing the engine has to know
