@@ -46,6 +46,11 @@ def find_person(person_id: int) -> PersonRecord | None:
     return PersonRecord.objects.filter(person_id=person_id).first()
 
 
+def people(person_ids: Collection[int]) -> list[PersonRecord]:
+    """Records of these people, for lists that name them."""
+    return list(PersonRecord.objects.filter(person_id__in=list(person_ids)))
+
+
 def subject_of(person_id: int) -> PatientSubject:
     """The person, every relationship known and every grant in force, for `access.decide`."""
     names = accounts.organisation_names()
@@ -126,6 +131,12 @@ def organisations_near(person_ids: Collection[int], on: date) -> dict[int, set[s
     for person_id, code in practices.items():
         found[person_id] |= {code, *covers[code]}
     return found
+
+
+def rules_asked(person_id: int) -> set[str]:
+    """Rules whose duties this person has or has had, but for what does not apply to them."""
+    found = Duty.objects.filter(person_id=person_id).exclude(state=DutyState.NOT_APPLICABLE)
+    return set(found.order_by().values_list("rule_id", flat=True))
 
 
 # Organisations and staff
