@@ -72,6 +72,7 @@ def _medicine(medicine: dict[str, Any]) -> Iterator[str]:
 
 
 def _duty(duty: dict[str, Any]) -> Iterator[str]:
+    asked = duty["kind"] == "asked"
     subject = "" if duty["subject"] in duty["what"].lower() else f" ({duty['subject']})"
     when = f"due {_day(duty['due'])}"
     if duty["state"] in ("met", "declined") and duty["served"]:
@@ -80,6 +81,9 @@ def _duty(duty: dict[str, Any]) -> Iterator[str]:
     yield from _wrapped("; ".join([*duty["why"], duty["owner"]["why"]]), 4)
     approval = ", not yet approved here" if duty["needs_approval"] else ""
     sources = "; ".join(dict.fromkeys(f"{source['id']} {source['title']}" for source in duty["source"]))
+    if asked:
+        yield from _wrapped(f"{duty['rule']}: asked for by somebody, not by a rule", 4)
+        return
     yield from _wrapped(f"{duty['rule']}: {duty['because'] or ''} [{sources}; mark {duty['mark']}{approval}]", 4)
 
 

@@ -9,7 +9,7 @@ NOBODY = "nobody"
 _KEY = """
 person_id BIGINT   person
 rule_id   VARCHAR  rule
-subject   VARCHAR  medicine, or class for a rule counted per class, or combination ("opioid+gabapentinoid"); asked: key of the work that raised it
+subject   VARCHAR  medicine, or class for a rule counted per class, or combination ("opioid+gabapentinoid"); asked: key of the work
 point     VARCHAR  baseline | week 12 | month 12 | ongoing ... or the date of the triggering fact; asked: as stated
 """
 

@@ -182,6 +182,7 @@ def _duties(rows: Mapping[str, list[dict[str, Any]]], knowledge: Knowledge, as_o
         rule = knowledge.rules.get(need["rule_id"])
         yield {
             "rule": need["rule_id"],
+            "kind": need["kind"],
             "what": need["title"],
             "subject": need["subject"],
             "point": need["point"],

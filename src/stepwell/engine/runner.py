@@ -40,7 +40,16 @@ READ_RECORDS = (
     "stays",
     "appointments",
 )
-READ_WORKFLOW = ("agreement_lines", "owner_assertions", "owner_requests", "dispositions", "recorded_results", "codings", "approvals", "asked")
+READ_WORKFLOW = (
+    "agreement_lines",
+    "owner_assertions",
+    "owner_requests",
+    "dispositions",
+    "recorded_results",
+    "codings",
+    "approvals",
+    "asked",
+)
 READ = READ_RECORDS + READ_WORKFLOW
 INPUTS: dict[str, Table] = {name: (RECORDS.get(name) or WORKFLOW[name]) for name in READ} | KNOWLEDGE
 

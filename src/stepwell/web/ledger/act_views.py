@@ -7,6 +7,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods, require_POST
 
+from stepwell.engine.reconcile import ASKED
 from stepwell.web.accounts import selectors as accounts
 from stepwell.web.core import clock
 from stepwell.web.core.actor import Actor
@@ -108,6 +109,9 @@ def take_on_duty(request: HttpRequest, duty_id: int) -> HttpResponse:
     def do(version: int) -> tuple[str, services.Written]:
         return "taken-on", services.assert_owner(actor, duty_id, why=form.cleaned_data["why"], revision=version)
 
+    if duty.kind == ASKED:
+        intro = f"From today {actor.organisation_name} answers for this: {duty.title}."
+        return act(request, actor, duty, form, do, heading="Take it on", button="Take it on", intro=intro)
     medicine = known.medicine(duty.subject)
     intro = f"From today {actor.organisation_name} looks after {medicine} and answers for its duties, until an agreement says otherwise."
     return act(request, actor, duty, form, do, heading=f"Take on {medicine}", button="Take it on", intro=intro)

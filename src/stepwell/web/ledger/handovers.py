@@ -15,6 +15,7 @@ from typing import Any
 
 from django.db import transaction
 
+from stepwell.engine.reconcile import ASKED
 from stepwell.errors import Refused
 from stepwell.web.accounts import selectors as accounts
 from stepwell.web.accounts.roles import role
@@ -131,6 +132,8 @@ def duty_words(actor: Actor, duty: Duty) -> str:
 
 def medicine_words(actor: Actor, duty: Duty, record: PersonRecord) -> str:
     """Why the medicine that the duty is about cannot be offered; empty when it can."""
+    if duty.kind == ASKED:
+        return "This duty is about what somebody asked, not about a medicine."
     if duty.subject not in known.substances():
         return "This duty is about several medicines: offer each by itself."
     name, today = known.medicine(duty.subject), clock.today()

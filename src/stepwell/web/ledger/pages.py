@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
+from stepwell.engine.reconcile import ASKED
 from stepwell.web.accounts.roles import roles
 from stepwell.web.core import layout
 from stepwell.web.core.actor import Actor
@@ -33,9 +34,11 @@ KINDS = {
     "combination": "Combinations",
     "licence": "Off-licence use",
     "agree": "Agree who",
+    ASKED: "Asked by colleagues",
 }
 TAB_WORDS = {
     Tab.MINE: "Mine and overdue",
+    Tab.NEW: "Just asked",
     Tab.SOON: "Due soon",
     Tab.OFFERED: "Offered to you",
     Tab.WAITING: "Waiting for others",
@@ -234,11 +237,15 @@ class WorklistRow:
     def medicines(self) -> str:
         """The medicines that the titles beside them do not name already; a class is left out where one of its medicines is told."""
         titles = " ".join(self.titles).lower()
-        subjects = dict.fromkeys(part for duty in self.duties for part in duty.duty.subject.split("+"))
+        subjects = dict.fromkeys(part for duty in self.duties if not duty.is_asked for part in duty.duty.subject.split("+"))
         told = {part for part in subjects if known.medicine(part).lower() in titles}
         named = {part for part in subjects if part in known.substances()}
         shown = [part for part in subjects if part not in told and (part in named or not named & known.members(part))]
         return ", ".join(known.medicine(part) for part in shown)
+
+    @property
+    def is_new(self) -> bool:
+        return any(duty.is_new for duty in self.duties)
 
     @property
     def visit(self) -> str:
@@ -314,7 +321,7 @@ class WorklistPage:
     @property
     def may_choose(self) -> bool:
         """Acting on several at once is for duties of one's own, and nobody's."""
-        return self.query.tab in (Tab.MINE, Tab.SOON, Tab.NOBODY) and self.actor.may(Permission.ACT_ON_DUTY)
+        return self.query.tab in (Tab.MINE, Tab.NEW, Tab.SOON, Tab.NOBODY) and self.actor.may(Permission.ACT_ON_DUTY)
 
     @property
     def may_hand_over(self) -> bool:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from stepwell.engine.reconcile import ASKED
 from stepwell.web.accounts.roles import roles
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician, count
@@ -18,6 +19,7 @@ from stepwell.web.ledger.models import Duty, DutyEvent, DutyState, EventKind, Ha
 from stepwell.web.ledger.options import options_of
 
 NOBODY = "nobody"
+NEW = ("new", "blue")
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _PLAIN_POINTS = ("ongoing", "once", "trigger", "agree")
 _POINT_WORDS = {"baseline": "at the start"}
@@ -144,8 +146,24 @@ class DutyPresenter:
         return "" if role in ("", "any") else role
 
     @property
+    def is_asked(self) -> bool:
+        """Raised by people's work, and not by a rule."""
+        return self.duty.kind == ASKED
+
+    @property
+    def source(self) -> str:
+        """The kind of work that raised it: `agreement`, `service request`; empty for a duty of a rule."""
+        return self.duty.rule_id.removeprefix(f"{ASKED}.") if self.is_asked else ""
+
+    @property
     def medicine(self) -> str:
-        return known.medicine(self.duty.subject)
+        """What it is about: the medicine or class, for what was asked the kind of work that asked."""
+        return f"asked: {self.source}" if self.is_asked else known.medicine(self.duty.subject)
+
+    @property
+    def is_new(self) -> bool:
+        """Asked of the actor's organisations, and none of them has said that they have seen it."""
+        return self.is_asked and self.is_open and self.is_mine and self.duty.acknowledged_at is None
 
     @property
     def what(self) -> str:
@@ -182,6 +200,8 @@ class DutyPresenter:
         """` is 4 months overdue`, the end of the heading; empty before it is due."""
         if not self.is_due:
             return ""
+        if self.is_asked:
+            return f": {self.due_text}"
         # A finding that a test or a review settles is named by it: that is itself late.
         asked = "" if self.duty.kind == "finding" and self.duty.test else _ASKED.get(self.duty.kind, "")
         return f"{asked} is {self.due_text}"
@@ -207,8 +227,10 @@ class DutyPresenter:
 
     @property
     def notes(self) -> list[tuple[str, str]]:
-        """Tags beside the heading: escalated, deferred, offered, assigned, second look, approval."""
+        """Tags beside the heading: new, escalated, deferred, offered, assigned, second look, approval."""
         duty, found = self.duty, []
+        if self.is_new:
+            found.append(NEW)
         if duty.is_open and duty.escalate_on is not None and duty.escalate_on <= self.on:
             found.append((f"escalated {clinician.date(duty.escalate_on)}", "red"))
         if duty.is_open and duty.shown_from is not None and duty.shown_from > self.on:
@@ -253,7 +275,8 @@ class DutyPresenter:
     def reason(self) -> str:
         """The reasons in one sentence: since when, the last result, how often, whose and why."""
         parts = self._facts()
-        if self.duty.owner_label:
+        # Who asked has been told with what they asked.
+        if self.duty.owner_label and not self.duty.owner_label.startswith("asked by "):
             parts.append(self._whose_words())
         return sentence(parts)
 
@@ -264,21 +287,26 @@ class DutyPresenter:
 
     @property
     def medicine_marked(self) -> Markup:
-        return known.marked(self.medicine, self.duty.subject)
+        return escape(self.medicine) if self.is_asked else known.marked(self.medicine, self.duty.subject)
 
     @property
     def reason_marked(self) -> Markup:
         """The reason with its medicines as drugs are written."""
-        return known.marked(self.reason, self.duty.subject)
+        return known.marked(self.reason, self._named)
 
     @property
     def facts_marked(self) -> Markup:
-        return known.marked(self.facts_line, self.duty.subject)
+        return known.marked(self.facts_line, self._named)
+
+    @property
+    def _named(self) -> str | None:
+        """Whose medicines are written as drugs: those it is about; in free words every one."""
+        return None if self.is_asked else self.duty.subject
 
     def _facts(self) -> list[str]:
         because = self.duty.because
         of = {kind: [self._fact(row) for row in because if row["kind"] == kind] for kind in _kinds(because)}
-        parts = [*of.get("course", []), *of.get("trigger", [])]
+        parts = [*of.get("asked", []), *of.get("course", []), *of.get("trigger", [])]
         parts += [self._last(label) for label in of.get("last result", [])] or of.get("no result", [])
         if often := known.interval(self.duty.rule_id, self.duty.point, self.duty.served_on or self.duty.anchor_on, self.duty.due_on):
             parts.append(often)
@@ -308,12 +336,9 @@ class DutyPresenter:
     @property
     def why(self) -> Why:
         duty = self.duty
+        if self.is_asked:
+            return self._why_asked()
         rule = known.rule(duty.rule_id, duty.point)
-        facts = tuple(
-            Fact(capital(self._fact(row)), date.fromisoformat(row["on_date"]) if row["on_date"] else None)
-            for row in duty.because
-            if row["kind"] != "owner"
-        )
         return Why(
             rule=rule.because if rule else "This rule is no longer in the knowledge pack.",
             action=rule.action if rule else "",
@@ -322,10 +347,36 @@ class DutyPresenter:
             mark_words=known.MARKS.get(duty.mark, "not stated"),
             rule_id=duty.rule_id,
             version=duty.rule_version,
-            facts=facts,
-            owner=self.owner + (f" ({self.owner_role})" if self.owner_role and not self.is_nobody else ""),
+            facts=self._read(),
+            owner=self._owner_in_full,
             owner_why=dates(duty.owner_label),
         )
+
+    def _why_asked(self) -> Why:
+        again = f" It was asked {in_words(self.duty.rule_version)} times." if self.duty.rule_version > 1 else ""
+        return Why(
+            rule=f"None: somebody asked for it ({self.source}).{again}",
+            action="",
+            sources=(),
+            mark="",
+            mark_words="",
+            rule_id="",
+            version=self.duty.rule_version,
+            facts=self._read(),
+            owner=self._owner_in_full,
+            owner_why=dates(self.duty.owner_label),
+        )
+
+    def _read(self) -> tuple[Fact, ...]:
+        return tuple(
+            Fact(capital(self._fact(row)), date.fromisoformat(row["on_date"]) if row["on_date"] else None)
+            for row in self.duty.because
+            if row["kind"] != "owner"
+        )
+
+    @property
+    def _owner_in_full(self) -> str:
+        return self.owner + (f" ({self.owner_role})" if self.owner_role and not self.is_nobody else "")
 
     @property
     def test(self) -> known.Test | None:
@@ -409,6 +460,10 @@ class EventPresenter:
             return f"Answer: {event.detail['answer']}"
         if event.kind == EventKind.RESULT:
             return f"Result recorded: {self._result()}"
+        if event.kind == EventKind.MOVED:
+            return self._moved()
+        if event.kind == EventKind.SETTLED:
+            return f"Settled where it was asked: {'done' if event.detail['how'] == 'done' else 'no longer asked'}"
         if event.kind in _HANDOVER_TITLES:
             return _HANDOVER_TITLES[EventKind(event.kind)].format(self._org(event.detail["to"]))
         if event.kind == EventKind.UNDONE:
@@ -416,6 +471,12 @@ class EventPresenter:
         if event.kind == EventKind.MET:
             return f"Done, by the evidence of {dates(event.detail.get('evidence_on', ''))}"
         return words
+
+    def _moved(self) -> str:
+        detail = self.event.detail
+        if detail["to"] != detail["from"]:
+            return f"Moved to {self._org(detail['to'])}"
+        return f"Due date moved to {_day(detail['due'])}" if detail["due"] != detail["due_before"] else "Asked again, in other words"
 
     def _result(self) -> str:
         detail = self.event.detail

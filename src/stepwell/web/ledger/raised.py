@@ -146,6 +146,17 @@ def move_raised(
     return True
 
 
+def take_raised(actor: Actor, duty: Duty, owner: str, why: str) -> None:
+    """Somebody takes on what was asked of nobody in particular. The caller has decided that they may, holds the person and asks for
+    the evaluation."""
+    before = stated_of(duty)
+    if before is None or before.kind != AskedKind.ASKED:
+        raise Refused("What was asked has been settled meanwhile: nothing was changed.")
+    label = f"taken on by {_signature(actor, clock.today())}: {why}"
+    row = _state(actor, duty.person_id, before, kind=AskedKind.ASKED, owner_org=owner, owner_role="", label=label)
+    _tell_moved(actor, before, row, why, duty=duty)
+
+
 # What was stated
 
 
@@ -227,9 +238,9 @@ _CARRIED = (
 )  # fmt: skip
 
 
-def _tell_moved(actor: Actor, before: Asked, row: Asked, why: str) -> None:
+def _tell_moved(actor: Actor, before: Asked, row: Asked, why: str, *, duty: Duty | None = None) -> None:
     """The event on the open duty. Another owner has not seen it and has not said who does it."""
-    duty = duty_of(row)
+    duty = duty or duty_of(row)
     if duty is None:
         audit.record_write(actor, "duty moved", person_id=row.person_id, subject_type=row.source, subject_id=row.source_id, reason=why)
         return

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import transaction
 
+from stepwell.engine.reconcile import ASKED
 from stepwell.errors import Refused
 from stepwell.web.agreements import services as agreements
 from stepwell.web.core import audit, clock
@@ -48,7 +49,7 @@ from stepwell.web.ledger.models import (
     RecordedResult,
 )
 from stepwell.web.ledger.options import chosen, options_of
-from stepwell.web.ledger.raised import move_raised, raise_duty, settle_raised
+from stepwell.web.ledger.raised import move_raised, raise_duty, settle_raised, take_raised
 from stepwell.web.ledger.results import ResultEntry, check_result
 
 __all__ = [
@@ -248,31 +249,38 @@ def _put_result(actor: Actor, person_id: int, entry: ResultEntry, *, why: str = 
 
 
 def assert_owner(actor: Actor, duty_id: int, *, why: str, revision: int | None = None) -> Written:
-    """ "We take it on": from today this medicine is looked after by the actor's organisation, or by the practice it covers."""
+    """ "We take it on": from today this medicine is looked after by the actor's organisation, or by the practice it covers; what
+    somebody asked of nobody is answered by it."""
     words = needs_words(why, "Say why you take it on.")
     with acting_on(actor, duty_id, Permission.AGREE_OWNERS, revision=revision, own_only=False) as duty:
         if duty.owner_org != NOBODY and duty.kind != "agree":
             raise Refused("This duty has an owner. To move it, they hand it over, or you record an agreement.")
-        if duty.subject not in known.substances():
-            raise Refused("Take on each medicine by itself: this duty is about several.")
         owner = acting_organisation(actor, duty.person_id)
-        today = clock.today()
-        label = f"{selectors.organisation_name(owner)} took it on, {clinician.date(today)} ({actor.display_name})"
-        event = tell(duty, EventKind.TAKEN_ON, actor, why=words, substance=duty.subject, owner=owner)
-        OwnerAssertion.objects.create(
-            person_id=duty.person_id,
-            recorded_at=event.at,
-            recorded_by_id=actor.user_id,
-            org_code=actor.organisation,
-            label=label,
-            event=event,
-            substance=duty.subject,
-            owner_org=owner,
-            owner_role="",
-            from_on=today,
-        )
+        if duty.kind == ASKED:
+            take_raised(actor, duty, owner, words)
+        else:
+            _take_medicine(actor, duty, owner, words)
         request_evaluation(duty.person_id)
     return evaluated(duty.person_id)
+
+
+def _take_medicine(actor: Actor, duty: Duty, owner: str, why: str) -> None:
+    if duty.subject not in known.substances():
+        raise Refused("Take on each medicine by itself: this duty is about several.")
+    today = clock.today()
+    event = tell(duty, EventKind.TAKEN_ON, actor, why=why, substance=duty.subject, owner=owner)
+    OwnerAssertion.objects.create(
+        person_id=duty.person_id,
+        recorded_at=event.at,
+        recorded_by_id=actor.user_id,
+        org_code=actor.organisation,
+        label=f"{selectors.organisation_name(owner)} took it on, {clinician.date(today)} ({actor.display_name})",
+        event=event,
+        substance=duty.subject,
+        owner_org=owner,
+        owner_role="",
+        from_on=today,
+    )
 
 
 def record_agreement(actor: Actor, person_id: int, **values: Any) -> Written:

@@ -15,7 +15,7 @@ from stepwell.web.core.access import OrganisationSubject
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.forms import Form
 from stepwell.web.core.permissions import Permission
-from stepwell.web.ledger import approvals, known, selectors, services, worklist
+from stepwell.web.ledger import approvals, known, raised, selectors, services, worklist
 from stepwell.web.ledger.evaluation import reevaluate
 from stepwell.web.ledger.forms import ResultsForm, refuse
 from stepwell.web.ledger.options import CAUTION, options_of
@@ -51,6 +51,7 @@ def show_duty(request: HttpRequest, duty_id: int) -> HttpResponse:
     undone = selectors.undone_events(events)
     page = DutyPage(duty, instances=instances, events=events, undone=undone, actor=actor, names=accounts.organisation_names())
     context = duty_context(actor, duty) | {"page": page, "pending": selectors.pending_since(duty.person_id)}
+    context |= {"asked": raised.stated_of(duty)}
     context |= {"options": options_of(duty.rule_id) if duty.is_open else (), "options_caution": CAUTION}
     theirs = duty.is_open and duty.owner_org not in actor.organisations
     context |= {"to_call": whoiswho.links_for(duty.person.gp_org, duty.owner_org) if theirs else []}

@@ -12,6 +12,7 @@ from enum import StrEnum
 from django.db.models import Count, F, Max, Min, Q, QuerySet
 from django.db.models.expressions import OrderBy
 
+from stepwell.engine.reconcile import ASKED
 from stepwell.web.core.actor import Actor
 from stepwell.web.ledger import known
 from stepwell.web.ledger.models import Duty, DutyState, PersonRecord
@@ -27,6 +28,7 @@ PAGE_SIZES = (25, 50, 100)
 
 class Tab(StrEnum):
     MINE = "mine"
+    NEW = "new"
     SOON = "soon"
     OFFERED = "offered"
     WAITING = "waiting"
@@ -142,6 +144,8 @@ def _tab(actor: Actor, tab: Tab, on: date) -> Q:
     match tab:
         case Tab.MINE:
             return is_open & mine & Q(due_on__lte=on)
+        case Tab.NEW:
+            return is_open & mine & Q(kind=ASKED, acknowledged_at__isnull=True)
         case Tab.SOON:
             return is_open & mine & Q(due_on__gt=on, due_on__lte=soon)
         case Tab.OFFERED:

@@ -206,7 +206,7 @@ class NobodysMedicine:
 
     @property
     def may_agree(self) -> bool:
-        return self.lead.acts.agree and self.subject in known.substances()
+        return self.lead.acts.agree and (self.subject in known.substances() or self.lead.duty.is_asked)
 
 
 class OthersDuties:
@@ -337,7 +337,8 @@ class PatientPage:
         """One decision a medicine, however many duties wait for it."""
         by_subject: dict[str, list[DutyLine]] = {}
         for line in self.nobodys:
-            by_subject.setdefault(line.duty.duty.subject, []).append(line)
+            duty = line.duty.duty
+            by_subject.setdefault(f"{duty.rule_id} {duty.subject}" if line.duty.is_asked else duty.subject, []).append(line)
         asked = {line.duty.duty.subject for line in self.mine if line.duty.duty.kind == "agree" and line.acts.agree}
         return [NobodysMedicine(subject, lines, asked=subject in asked) for subject, lines in by_subject.items()]
 

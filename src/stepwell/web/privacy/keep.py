@@ -47,7 +47,7 @@ def _rows(person_id: int, marks: list[Mark], taken: set[str], duties: list[Duty]
         found += [
             RestrictedRow(mark_id=mark.id, person_id=person_id, duty_id=duty.pk)
             for duty in duties
-            if hidden.hides_duty(duty.rule_id, duty.subject, duty.point, duty.because)
+            if hidden.hides_duty(duty.rule_id, duty.subject, duty.point, duty.because, duty.title)
         ]
         found += [
             RestrictedRow(mark_id=mark.id, person_id=person_id, register=row["register"])

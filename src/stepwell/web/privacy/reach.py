@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from stepwell import knowledge
+from stepwell.engine.reconcile import ASKED
 from stepwell.web.ledger import known, known_loads
 from stepwell.web.privacy.models import EntryKind
 from stepwell.web.privacy.selectors import Mark
@@ -95,8 +96,13 @@ class Hidden:
         """A duty's subject: one part of a combination is enough to tell."""
         return any(self.covers(part) for part in subject.split("+"))
 
-    def hides_duty(self, rule_id: str, subject: str, point: str, because: Iterable[Mapping[str, Any]]) -> bool:
-        if duty_key(rule_id, subject, point) in self.duties or self.hides_subject(subject):
+    def hides_duty(self, rule_id: str, subject: str, point: str, because: Iterable[Mapping[str, Any]], title: str = "") -> bool:
+        """`title`: of a duty that somebody's work raised it is their words, which may tell."""
+        if duty_key(rule_id, subject, point) in self.duties:
+            return True
+        if rule_id.startswith(f"{ASKED}."):
+            return any(self.tells(text) for text in (title, *(str(row["label"]) for row in because)))
+        if self.hides_subject(subject):
             return True
         return any(self.names_condition(str(row["label"])) for row in because if row["kind"] == "condition")
 

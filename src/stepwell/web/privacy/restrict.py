@@ -71,14 +71,14 @@ class Cut:
         """Duties without the hidden ones; of those that stay, without the reasons that tell of something hidden."""
         found = []
         for duty in rows:
-            if self.hidden.hides_duty(duty.rule_id, duty.subject, duty.point, duty.because):
+            if self.hidden.hides_duty(duty.rule_id, duty.subject, duty.point, duty.because, duty.title):
                 continue
             duty.because = [row for row in duty.because if not self.hidden.names(row)]
             found.append(duty)
         return found
 
     def hides(self, duty: Duty) -> bool:
-        return self.hidden.hides_duty(duty.rule_id, duty.subject, duty.point, duty.because)
+        return self.hidden.hides_duty(duty.rule_id, duty.subject, duty.point, duty.because, duty.title)
 
     def shown_agreements(self, rows: Iterable[Any]) -> list[Any]:
         return [row for row in rows if row.pk not in self.hidden.agreements and not self.hidden.covers(row.substance)]

@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 
+from stepwell.engine.reconcile import ASKED
 from stepwell.web.core import layout
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician, count
@@ -189,7 +190,7 @@ class WorkRow:
     def medicine_names(self) -> list[str]:
         """Those that the titles do not name already."""
         titles = " ".join(self.titles).lower()
-        return [name for name in (known.medicine(duty.subject) for duty in self.duties) if name.lower() not in titles]
+        return [name for name in (known.medicine(duty.subject) for duty in self.duties if duty.kind != ASKED) if name.lower() not in titles]
 
     @property
     def due_text(self) -> str:
