@@ -313,6 +313,11 @@ def registers_of(person_id: int) -> list[Membership]:
     return list(Membership.objects.filter(person_id=person_id).order_by("register"))
 
 
+def spells_of(person_id: int) -> list[Spell]:
+    """Times on registers that are over, the latest first."""
+    return list(Spell.objects.filter(person_id=person_id).order_by("-left_on", "register"))
+
+
 def loads_of(person_id: int) -> list[Load]:
     return list(Load.objects.filter(person_id=person_id).order_by("load"))
 
