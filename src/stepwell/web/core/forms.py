@@ -101,6 +101,13 @@ class TextareaField(_Drawn, forms.CharField):
         return {**super().component_params(bound, label), "rows": str(self.rows)}
 
 
+class FileField(_Drawn, forms.FileField):
+    """A file to send; the browser forgets what was chosen when the form comes back, so say so beside it or keep the file."""
+
+    def component_params(self, bound: BoundField, label: dict[str, Any]) -> dict[str, Any]:
+        return {"label": label, "type": "file", "attributes": self.attributes}
+
+
 class PasswordField(_Drawn, forms.CharField):
     component = "passwordInput"
 

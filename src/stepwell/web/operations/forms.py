@@ -2,11 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.conf import settings
-from django.forms.boundfield import BoundField
 
-from stepwell.web.core.forms import Form, RadiosField, SelectField, _Drawn
+from stepwell.web.core.forms import FileField, Form, RadiosField, SelectField
 
 SCOPES = {
     "auto": ("Told from the files", ""),
@@ -14,13 +12,6 @@ SCOPES = {
     "patients": ("The whole record of some people", "Only what these people no longer have goes."),
     "delta": ("Changes only", "Nothing goes, except what the files name as deleted."),
 }
-
-
-class FileField(_Drawn, forms.FileField):
-    component = "input"
-
-    def component_params(self, bound: BoundField, label: dict[str, Any]) -> dict[str, Any]:
-        return {"label": label, "type": "file", "attributes": self.attributes}
 
 
 class UploadForm(Form):
