@@ -155,6 +155,12 @@ def leavers(seen: Seen, register: str, query: Query) -> QuerySet[Spell]:
     return found.filter(gp_org=query.practice) if query.practice else found
 
 
+def people_on(registers: Collection[str], practices: Collection[str]) -> set[int]:
+    """Everybody at these practices who is on one of these registers, whoever asks: for counting."""
+    rows = Membership.objects.filter(register__in=list(registers), gp_org__in=list(practices)).order_by()
+    return set(rows.values_list("person_id", flat=True))
+
+
 @dataclass(frozen=True, slots=True)
 class Overview:
     """register → number by name of `COUNTS`; register → rule → people with it due; register → practice → people on it;
