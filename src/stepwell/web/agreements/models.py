@@ -27,7 +27,8 @@ class Agreement(models.Model):
     """One request and what became of it, or an agreement recorded whole (`requested` False).
 
     `between_org` asks and is the specialist's side of a request, `and_org` is the practice. `agreed_on` and `from_on` are empty until
-    it is accepted. `state` is the last state told (before an end), which holds from `state_from`.
+    it is accepted. `state` is the last state told (before an end), which holds from `state_from`. `waits_on` is the organisation that
+    owes an answer, `waits_for` to what (`request`, `question`, `hand-back` or a `Proposal`); empty when nothing waits.
     """
 
     person_id = models.BigIntegerField(db_index=True)
@@ -43,6 +44,8 @@ class Agreement(models.Model):
     state = models.CharField(max_length=30, default=State.ACTIVE.value, choices=[(state.value, state.words) for state in State])
     state_from = models.DateField(null=True, blank=True)
     sent_on = models.DateField(null=True, blank=True)
+    waits_on = models.CharField(max_length=20, blank=True, db_index=True)
+    waits_for = models.CharField(max_length=20, blank=True)
     protocol = models.CharField(max_length=60, blank=True)
     protocol_version = models.IntegerField(null=True, blank=True)
     review_on = models.DateField(null=True, blank=True)

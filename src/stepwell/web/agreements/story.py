@@ -70,6 +70,7 @@ class Kind(StrEnum):
     KEPT = "hand_back_withdrawn"
     TAKEN_BACK = "taken_back"
     ENDED = "ended"
+    SILENT = "silent"
 
 
 class Proposal(StrEnum):
@@ -107,14 +108,13 @@ class Opening:
 @dataclass(frozen=True, slots=True)
 class Segment:
     """From this day the state holds. `owner` has everything where no matrix speaks; `shares` is responsibility → organisation and
-    `lines` (line, organisation, role) while an agreement is in force. `since` words why, for the duties it decides."""
+    `lines` (line, organisation, role) while an agreement is in force."""
 
     from_on: date
     state: State
     owner: str = ""
     shares: Mapping[str, str] = field(default_factory=dict)
     lines: tuple[tuple[str, str, str], ...] = ()
-    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,6 @@ class Period:
     owner: str
     lines: tuple[tuple[str, str, str], ...]
     state: State
-    since: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,12 +203,12 @@ class Story:
             if to_on == segment.from_on:
                 continue
             if segment.state in ASKING and segment.owner:
-                found.append(Period("request", segment.from_on, to_on, segment.owner, (), segment.state, segment.since))
+                found.append(Period("request", segment.from_on, to_on, segment.owner, (), segment.state))
             elif segment.state in BACK:
                 everything = ((ALL, segment.owner, ""), (PRESCRIBE, segment.owner, ""))
-                found.append(Period("agreement", segment.from_on, to_on, segment.owner, everything, segment.state, segment.since))
+                found.append(Period("agreement", segment.from_on, to_on, segment.owner, everything, segment.state))
             elif segment.state is State.ACTIVE:
-                found.append(Period("agreement", segment.from_on, to_on, "", segment.lines, segment.state, segment.since))
+                found.append(Period("agreement", segment.from_on, to_on, "", segment.lines, segment.state))
         return found
 
 

@@ -24,7 +24,7 @@ def has_workflow() -> bool:
 
 def adopt(store: Store) -> int:
     """Copy the store's workflow into an empty ledger; gives the number of rows."""
-    names = ("agreement_lines", "owner_assertions", "dispositions", "recorded_results", "asked", "approvals")
+    names = ("agreement_lines", "owner_requests", "owner_assertions", "dispositions", "recorded_results", "asked", "approvals")
     rows = {name: store.table(name).to_pylist() for name in names}
     if not any(rows.values()) or has_workflow():
         return 0
@@ -34,6 +34,7 @@ def adopt(store: Store) -> int:
         known = set(PersonRecord.objects.filter(person_id__in=persons).values_list("person_id", flat=True))
         PersonRecord.objects.bulk_create([PersonRecord(person_id=p) for p in sorted(persons - known)], batch_size=500)
         agreement_services.adopt_lines(actor, rows["agreement_lines"], at=now)
+        agreement_services.adopt_requests(actor, rows["owner_requests"], at=now)
         models: tuple[tuple[str, Any], ...] = (
             ("owner_assertions", OwnerAssertion),
             ("dispositions", Disposition),

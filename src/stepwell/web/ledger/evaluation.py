@@ -22,6 +22,7 @@ from stepwell import engine, knowledge
 from stepwell.engine.contract import FOR_LEDGER
 from stepwell.records.schema import WORKFLOW
 from stepwell.records.store import Store
+from stepwell.web.agreements import services as agreements
 from stepwell.web.core import clock
 from stepwell.web.ledger import workflow
 from stepwell.web.ledger.adopt import adopt
@@ -206,6 +207,7 @@ def catch_up() -> CaughtUp:
     as_of = clock.today()
     started = clock.now()
     adopt(store)
+    agreements.let_time_pass()
     evaluated, person_ids = evaluate_people(store, as_of, None)
     run = Evaluation.objects.create(
         started_at=started,

@@ -13,13 +13,14 @@ from stepwell.records.schema import WORKFLOW
 from stepwell.web.agreements import selectors as agreements
 from stepwell.web.ledger.models import Asked, AskedKind, Disposition, OwnerAssertion, PackApproval, RecordedResult
 
-PERSONAL = ("agreement_lines", "owner_assertions", "dispositions", "recorded_results", "asked")
+PERSONAL = ("agreement_lines", "owner_requests", "owner_assertions", "dispositions", "recorded_results", "asked")
 
 
 def extract(person_ids: Collection[int] | None = None) -> dict[str, pa.Table]:
     """The tables that belong to people, of these people or of all, and `approvals` whole. What was undone is left out."""
     rows: dict[str, list[dict[str, Any]]] = {
         "agreement_lines": agreements.workflow_rows(person_ids),
+        "owner_requests": agreements.request_rows(person_ids),
         "owner_assertions": _rows(OwnerAssertion, ("substance", "owner_org", "owner_role", "from_on", "to_on"), person_ids),
         "dispositions": _dispositions(person_ids),
         "recorded_results": _rows(RecordedResult, ("test", "effective_on", "value_milli"), person_ids),

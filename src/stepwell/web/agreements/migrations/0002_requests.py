@@ -76,6 +76,16 @@ class Migration(migrations.Migration):
             field=models.DateField(blank=True, null=True),
         ),
         migrations.AddField(
+            model_name="agreement",
+            name="waits_on",
+            field=models.CharField(blank=True, db_index=True, max_length=20),
+        ),
+        migrations.AddField(
+            model_name="agreement",
+            name="waits_for",
+            field=models.CharField(blank=True, max_length=20),
+        ),
+        migrations.AddField(
             model_name="agreementevent",
             name="moment",
             field=models.DateTimeField(null=True),
