@@ -13,6 +13,7 @@ import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.urls import get_resolver
 
+import letters_world
 from ledger_world import OTHER_PRACTICE, PRACTICE, TODAY, TRUST, World
 from privacy_support import join
 from stepwell.web.accounts import staff
@@ -29,6 +30,7 @@ from stepwell.web.core import clock
 from stepwell.web.ledger import bulk_acts, handovers, services
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.models import BulkAct, Duty, DutyEvent, Handover
+from stepwell.web.letters.models import Draft, Letter, LetterAction
 from stepwell.web.operations.models import ImportRun
 from stepwell.web.privacy import services as privacy_services
 from stepwell.web.privacy.models import Review, SensitiveMark
@@ -95,6 +97,17 @@ PAGES = {
     "patients:show_trends": "/patients/{person}/trends",
     "patients:search_people": "/search",
     "patients:show_reads": "/patients/{person}/who-looked",
+    "letters:list_inbox": "/letters",
+    "letters:list_sent": "/letters/sent",
+    "letters:show_measures": "/letters/completeness",
+    "letters:list_measured": "/letters/completeness/letters?team=RX9&month=2026-06",
+    "letters:list_for_person": "/patients/{person}/letters",
+    "letters:begin_letter": "/patients/{person}/letters/new",
+    "letters:edit_draft": "/letters/drafts/{draft}",
+    "letters:send_draft": "/letters/drafts/{draft}/send",
+    "letters:discard_draft": "/letters/drafts/{draft}/discard",
+    "letters:show_letter": "/letters/{letter}",
+    "letters:answer_action": "/letters/actions/{asked}",
     "agreements:record_agreement": "/patients/{person}/agreements/new",
     "agreements:end_agreement": "/patients/{person}/agreements/{agreement}/end",
     "week:show_week": "/week",
@@ -141,6 +154,7 @@ OPENED_BY = {
         ("privacy:list_reviews", "privacy:show_review", "privacy:show_audit", "privacy:change_settings", "privacy:find_report"), "privacy"
     ),
     "privacy:show_report": "privacy",
+    **dict.fromkeys(("letters:begin_letter", "letters:edit_draft", "letters:send_draft", "letters:discard_draft"), "psychiatrist"),
 }
 # Walked before anybody is signed in. The second step is walked in tests/browser, half-way through signing in.
 OPEN_PAGES = {"accounts:sign_in": "/sign-in", "accounts:use_invitation": "/sign-in/invitation/{token}"}
@@ -169,6 +183,9 @@ NO_PAGE = {
     "ledger:act_on_duties",
     "ledger:evaluate_person",
     "privacy:end_opening",
+    "letters:judge_letter",
+    "letters:note_answers",
+    "letters:correct_letter",
 }
 IRIS = [
     "diagnosis bipolar on 2018-02-01",
@@ -210,6 +227,8 @@ def world(transactional_db, settings, tmp_path):
     _week(world)
     _import(world)
     _privacy(world)
+    letters_world.letter(world)
+    letters_world.begun(world, kind="shared care")
     return world
 
 
@@ -296,6 +315,9 @@ def addresses(world):
         "view": ViewEvent.objects.get().view,
         "review": Review.objects.get(org_code=PRACTICE).pk,
         "mark": SensitiveMark.objects.get().pk,
+        "letter": Letter.objects.get().pk,
+        "asked": LetterAction.objects.get().pk,
+        "draft": Draft.objects.latest("pk").pk,
     }
     world.members["gp"].user.set_password("a long walk down the steps")
     world.members["gp"].user.save()

@@ -120,8 +120,9 @@ class Merge:
     theirs: Sequence[Conflict]
 
 
-def merge(seen: Content, now: Content, typed: Mapping[str, Said], actions: Sequence[Action] | None) -> Merge:
-    """`seen` is what the writer had before them, `typed` all that their form holds. What they did not touch stays as it is now."""
+def merge(seen: Content, now: Content, typed: Mapping[str, Said], actions: Sequence[Action] | None, *, by: int | None) -> Merge:
+    """`seen` is what the writer (user `by`) had before them, `typed` all that their form holds. What they did not touch stays as it is
+    now; what they wrote themselves since then is no conflict."""
     changes: dict[str, Any] = {}
     conflicts, theirs = [], []
     sections: dict[str, Any] = {}
@@ -133,7 +134,7 @@ def merge(seen: Content, now: Content, typed: Mapping[str, Said], actions: Seque
         moved = Said.of(section) != Said.of(before)
         mine = own is not None and own != Said.of(before)
         event = now.said_by.get(section.key)
-        if moved and event is not None:
+        if moved and event is not None and event.by_id != by:
             other = Conflict(section.key, section.heading, _told(section), event.by_name, event)
             theirs.append(other)
             if mine and own != Said.of(section):
@@ -144,7 +145,7 @@ def merge(seen: Content, now: Content, typed: Mapping[str, Said], actions: Seque
         changes["sections"] = sections
     if actions is not None and list(actions) != list(seen.actions) and list(actions) != list(now.actions):
         event = now.said_by.get(ACTIONS)
-        if list(now.actions) != list(seen.actions) and event is not None:
+        if list(now.actions) != list(seen.actions) and event is not None and event.by_id != by:
             told = "; ".join(action.text for action in now.actions) or "no action"
             conflicts.append(Conflict(ACTIONS, "Actions you ask for", told, event.by_name, event))
         changes[ACTIONS] = [action.row() for action in actions]

@@ -107,7 +107,7 @@ def save(actor: Actor, draft_id: int, typed: Mapping[str, Said], actions: Sequen
     with transaction.atomic():
         _lock(draft)
         now, before = selectors.content_of(draft), selectors.content_of(draft, upto=seen)
-        put = merge(before, now, typed, actions)
+        put = merge(before, now, typed, actions, by=actor.user_id)
         blocked = {conflict.key for conflict in put.conflicts}
         changes = dict(put.changes)
         if "sections" in changes:

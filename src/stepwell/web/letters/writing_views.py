@@ -118,7 +118,9 @@ def edit_draft(request: HttpRequest, draft_id: int) -> HttpResponse:
     if not valid or errors:
         return _form(request, actor, person, draft, cut, typed=typed, forms=forms, errors=errors)
     if request.headers.get(BY_SCRIPT):
-        return JsonResponse({"seen": saved.last, "score": _score(request, draft)})
+        # While the form lacks what somebody else wrote, it must not claim to have seen it.
+        seen = _seen(request.POST) if saved.theirs else saved.last
+        return JsonResponse({"seen": seen, "theirs": bool(saved.theirs), "score": _score(request, draft)})
     if request.POST.get("do") == SEND:
         return redirect("letters:send_draft", draft_id)
     if saved.theirs:
