@@ -536,6 +536,58 @@ def _person(batch: Batch, person_id: int) -> None:
     _answers(batch, person_id)
 
 
+def _asked(batch: Batch, person_id: int) -> None:
+    """What people's work asked, in several statements about a few keys, some of them of days to come."""
+    for source, source_id in [("advice", "7"), ("service request", "7")][: batch.roll.integer(0, 2)]:
+        test = batch.roll.choose([None, *batch.catalogue.test_keys])
+        on = raised_on = batch.day()
+        rounds, point = 1, batch.roll.choose(["answer", "bloods"])
+        for seq in range(1, batch.roll.integer(1, 4) + 1):
+            kind = "asked" if seq == 1 else batch.roll.choose(["asked", "asked", "done", "superseded"])
+            batch.put(
+                "asked",
+                person_id=person_id,
+                source=source,
+                source_id=source_id,
+                point=point,
+                seq=seq,
+                kind=kind,
+                stated_on=on,
+                round=rounds,
+                raised_on=raised_on,
+                title="do it",
+                test=test,
+                opens_on=raised_on + timedelta(days=batch.roll.choose([0, 0, 1, 7])),
+                due_on=raised_on + timedelta(days=batch.roll.choose([0, 7, 14, 400])),
+                escalate_on=batch.maybe_day(),
+                owner_org=batch.roll.choose([PRACTICE, TRUST, "nobody", None]),
+                owner_role=batch.roll.choose([None, "gp"]),
+                points=batch.roll.choose([None, 2]),
+                why="please",
+                label="asked",
+                ended_on=on if kind != "asked" else None,
+                ended_why=batch.roll.choose([None, "settled"]) if kind != "asked" else None,
+            )
+            if kind != "asked":
+                rounds, raised_on = rounds + 1, on
+            on += timedelta(days=batch.roll.choose([0, 1, 7, 60]))
+        if batch.roll.boolean():
+            batch.put(
+                "dispositions",
+                person_id=person_id,
+                rule_id=f"asked.{source}",
+                subject=source_id,
+                point=point,
+                kind=batch.roll.choose(["done", "declined", "not applicable"]),
+                on_date=batch.day(),
+                until=batch.maybe_day(lately),
+                label=batch.roll.choose([None, "as said"]),
+            )
+        if test is not None and batch.roll.boolean():
+            near = raised_on + timedelta(days=batch.roll.choose([-1, 0, 1, 7]))
+            batch.put("recorded_results", person_id=person_id, test=test, effective_on=near, value_milli=700)
+
+
 def history(dice: Dice, found: Catalogue, people: int, medicines: int = 6) -> tuple[Inputs, date]:
     """Inputs for so many people who share a pool of medicines, and the day to evaluate them on."""
     roll = Roll(dice)
@@ -557,4 +609,7 @@ def history(dice: Dice, found: Catalogue, people: int, medicines: int = 6) -> tu
         pack = found.tables["k_pack"].to_pylist()[0]
         version = batch.roll.choose([pack["version"], "another"])
         batch.put("approvals", org_code=PRACTICE, pack=pack["pack"], version=version, approved_on=batch.maybe_day(lately), label="approved")
+    # Last, so that what was drawn before it stays as it was.
+    for person_id in range(1, people + 1):
+        _asked(batch, person_id)
     return batch.inputs(), batch.as_of

@@ -91,7 +91,8 @@ def test_owner_is_never_blank(case):
     _, _, tables = case
     for row in tables["needs"] + tables["medicines"]:
         assert row["owner_org"]
-        assert row["owner_basis"] in ("agreement", "assertion", "always", "ruling")
+        assert row["owner_basis"] in ("agreement", "assertion", "always", "request", "ruling", "asked")
+        assert (row["owner_basis"] == "asked") == (row.get("kind") == "asked")
         assert row["owner_label"]
 
 
@@ -104,7 +105,7 @@ def test_a_need_says_when_and_why(case):
         assert row["due_on"] and row["opens_on"] and row["anchor_on"]
         assert (row["served_on"] is None) == (row["served_by"] is None)
         kinds = reasons.pop(need_key(row))
-        assert kinds[0] == "course"
+        assert kinds[0] == ("asked" if row["kind"] == "asked" else "course")
         assert kinds[-1] == "owner"
         assert kinds.count("owner") == 1
         assert ("supply" in kinds) == (row["kind"] == "supply")
@@ -118,6 +119,8 @@ def test_what_is_served_is_not_open_unless_it_goes_on(case):
         if row["state"] in ("met", "declined"):
             assert row["served_on"] is not None
             assert (row["state"] == "declined") == (row["served_by"] == "declined")
+        elif row["state"] == "superseded":
+            assert row["kind"] == "asked" and row["served_by"] in ("withdrawn", None)
         elif row["point"] != "ongoing":
             assert row["served_on"] is None
 

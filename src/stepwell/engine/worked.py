@@ -78,6 +78,12 @@ class Worked:
         row.update(values)
         self._rows.setdefault(table, []).append(row)
 
+    def last_statement(self, person_id: int, key: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The last row of `asked` about this key."""
+        wanted = {"person_id": person_id, **key}
+        same = [row for row in self._rows.get("asked", []) if all(row[name] == value for name, value in wanted.items())]
+        return same[-1] if same else None
+
     def last_native_id(self, table: str) -> str:
         return self._rows[table][-1]["native_id"]
 

@@ -32,6 +32,7 @@ TEST VALUE on DATE [by ORG] | TEST on DATE [by ORG] | typed TEST [VALUE] on DATE
 diagnosis CONDITION [on DATE] [ended DATE] | CONDITION on DATE (an observation: a fall, a pregnancy)
 agreement MEDICINE LINE: ORG from DATE [to DATE] | MEDICINE taken on by ORG from DATE [to DATE]
 ORG asked ORG to share MEDICINE from DATE [to DATE]
+WORK N asks ORG: "TITLE" [by TEST] as POINT on DATE, due DATE [from DATE] | WORK N settles POINT as done | superseded on DATE
 declined | done | not applicable RULE [of SUBJECT,] POINT on DATE [until DATE]
 letter from ORG on DATE | pack approved on DATE [by ORG]
 """
@@ -345,6 +346,42 @@ class Reader:
         )
         return True
 
+    def raised(self, match: re.Match[str], sentence: str) -> bool:
+        """Asked once more it is another round, when it was settled; else the same one in other words."""
+        key = {"source": match["source"], "source_id": match["key"], "point": match["point"]}
+        before = self.worked.last_statement(self.person_id, key)
+        goes_on = before is not None and before["kind"] == "asked"
+        on = _day(match["on"])
+        self.worked.put(
+            "asked",
+            person_id=self.person_id,
+            **key,
+            seq=before["seq"] + 1 if before else 1,
+            kind="asked",
+            stated_on=on,
+            round=(before["round"] + (0 if goes_on else 1)) if before else 1,
+            raised_on=before["raised_on"] if before and goes_on else on,
+            title=match["title"],
+            test=match["test"],
+            opens_on=_day(match["opens"]) or on,
+            due_on=_day(match["due"]),
+            owner_org=_org(match["org"]),
+            points=1,
+            why=f"{match['title']}, please (on {match['on']})",
+            label=f"asked on {match['on']}",
+        )
+        return True
+
+    def settled(self, match: re.Match[str], sentence: str) -> bool:
+        key = {"source": match["source"], "source_id": match["key"], "point": match["point"]}
+        before = self.worked.last_statement(self.person_id, key)
+        if before is None:
+            raise Refused(f"'{sentence}': nothing was asked under that name before. Write first what asks for it.")
+        on = _day(match["on"])
+        said = {"seq": before["seq"] + 1, "kind": match["how"], "stated_on": on, "ended_on": on, "ended_why": f"{match['how']}, as settled"}
+        self.worked.put("asked", **{**before, **said})
+        return True
+
     def answer(self, match: re.Match[str], sentence: str) -> bool:
         self.worked.put(
             "dispositions",
@@ -453,6 +490,15 @@ _READERS: list[tuple[str, Callable[[Reader, re.Match[str], str], bool]]] = [
     (rf"agreement {_NAME} (?P<line>[\w.+-]+): (?P<org>\w+) {_FROM}", Reader.agreement),
     (rf"{_NAME} taken on by (?P<org>\w+) {_FROM}", Reader.assertion),
     (rf"(?P<org>\w+) asked (?P<asked>\w+) to share {_NAME} {_FROM}", Reader.request),
+    (
+        r"(?P<source>[a-z]+(?: [a-z]+)?) (?P<key>\d+) asks (?P<org>\w+): \"(?P<title>[^\"]*)\"(?: by (?P<test>[\w-]+))?"
+        rf" as (?P<point>[\w ]+) on (?P<on>{_DATE}), due (?P<due>{_DATE})(?: from (?P<opens>{_DATE}))?",
+        Reader.raised,
+    ),
+    (
+        rf"(?P<source>[a-z]+(?: [a-z]+)?) (?P<key>\d+) settles (?P<point>[\w ]+) as (?P<how>done|superseded) on (?P<on>{_DATE})",
+        Reader.settled,
+    ),
     (
         rf"(?P<kind>declined|done|not applicable) (?P<rule>[\w.-]+)(?: of (?P<subject>[^,]+),)? (?P<point>.+?)"
         rf" on (?P<on>{_DATE})(?: until (?P<until>{_DATE}))?",
