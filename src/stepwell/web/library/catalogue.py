@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from stepwell import knowledge
-from stepwell.knowledge import check_evidence, evidence, model
+from stepwell.knowledge import check_evidence, evidence, model, shared_care
 from stepwell.knowledge.compile import Knowledge
 
 # kind as in addresses and in accounting.csv → (one, many, mapping of Knowledge)
@@ -27,6 +27,9 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
     "risk": ("Risks together", "Risks together", "risks"),
     "option": ("Option", "Options", "options"),
     "reason": ("Clinical reason", "Clinical reasons", "clinical_reasons"),
+    "protocol": ("Shared care protocol", "Shared care protocols", "protocols"),
+    "responsibility": ("Responsibility in shared care", "Responsibilities in shared care", "responsibilities"),
+    "decline": ("Reason to decline shared care", "Reasons to decline shared care", "decline_reasons"),
     "parameter": ("Parameter", "Parameters", "parameters"),
     "codelist": ("Code list", "Code lists", "codelists"),
     "source": ("Source", "Sources", "sources"),
@@ -167,7 +170,7 @@ def _names(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
 _FIELDS = {
     "source": "source", "same_as": "source", "list": "codelist", "condition": "condition", "ended_by": "condition",
     "test": "test", "set": "set", "set_b": "set", "set_c": "set", "sets": "set", "of": "set", "without": "set",
-    "members": "medicine", "medicine": "medicine", "options": "option", "rules": "rule", "also": "test",
+    "members": "medicine", "medicine": "medicine", "options": "option", "rules": "rule", "also": "test", "tests": "test",
 }  # fmt: skip
 
 
@@ -218,5 +221,10 @@ def _item(known: Knowledge, kind: str, key: str, entry: Any) -> Item:
             about = f"{entry.points} points"
         case model.Load():
             about = entry.note
+        case shared_care.Protocol():
+            about, classes = f"version {entry.version}", frozenset({entry.set})
+            more = " ".join(known.members.get(entry.set, ()))
+        case shared_care.Responsibility():
+            about = f"usually the {entry.proposed}’s"
     text = " ".join((key, title, about, more, getattr(entry, "note", ""))).lower()
     return Item(kind, key, title, about, getattr(entry, "mark", ""), classes, text, minor)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from stepwell.knowledge import model
+from stepwell.knowledge import model, shared_care
 from stepwell.web.core.formatting import count
 from stepwell.web.ledger.known import MARKS
 from stepwell.web.library import words
@@ -386,6 +386,35 @@ class Shown:
 
     def _reason(self, page: EntryPage, reason: model.ClinicalReason) -> None:
         page.lede = "Why a medicine is not changed although risks accrue: a reason about the person."
+        page.figures.append(self.figure("Reason", reason.label, reason))
+
+    def _protocol(self, page: EntryPage, protocol: shared_care.Protocol) -> None:
+        page.lede = protocol.refused_because or "What shared care of these medicines asks for; the rules say what is due when."
+        page.facts.append(("Version", str(protocol.version)))
+        page.figures.append(self.figure("Can be asked for", "yes" if protocol.requestable.value else "no", protocol.requestable))
+        if protocol.stability:
+            page.figures.append(self.figure("Stable before", f"{protocol.stability.weeks} weeks", protocol.stability))
+        for label, again in (("Agreement reviewed", protocol.agreement_review), ("Specialist review", protocol.specialist_review)):
+            page.figures.append(self.figure(label, f"every {words.span(again.every)}", again))
+        for label, said in (("Contact", protocol.contact), ("Plan to stop", protocol.stop)):
+            page.figures.append(self.figure(label, said.words, said))
+        members = self.known.members[protocol.set]
+        tests = {rule.test: rule for name in sorted(members) for rule in shared_care.baseline_rules(self.known, name) if rule.test}
+        page.sections.append(Section("Baseline results", [self.link("test", key) for key in tests]))
+        page.sections.append(Section("Monitoring", self._rules(shared_care.monitoring(self.known, members))))
+        page.sections.append(Section("Results to act on", self._rules(shared_care.thresholds(self.known, members))))
+        page.sections.append(Section("Medicines", [self.link("medicine", name) for name in sorted(members)], len(members) > 12))
+
+    def _responsibility(self, page: EntryPage, line: shared_care.Responsibility) -> None:
+        page.lede = "One line of who does what in shared care: it has one owner."
+        usual = f"the {line.proposed}" + (", and cannot be given to the other side" if line.fixed else "")
+        page.figures.append(self.figure("Usual owner", usual, line))
+        about = [rule for rule in self.known.rules.values() if rule.kind != "agree"]
+        covered = [rule for rule in about if shared_care.responsibility_of(self.known, rule) is line]
+        page.sections.append(Section("Rules it covers", self._rules(covered), len(covered) > 12))
+
+    def _decline(self, page: EntryPage, reason: shared_care.DeclineReason) -> None:
+        page.lede = "Why a practice does not take shared care on: each is a reason to be answered."
         page.figures.append(self.figure("Reason", reason.label, reason))
 
     def _parameter(self, page: EntryPage, parameter: model.Parameter) -> None:
