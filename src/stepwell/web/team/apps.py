@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class TeamConfig(AppConfig):
+    name = "stepwell.web.team"
+    label = "team"
+    verbose_name = "Team around the person"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from stepwell.web.core.layout import add_patient_panel
+        from stepwell.web.team import panels
+
+        add_patient_panel(panels.team, order=12)

@@ -1,0 +1,15 @@
+"""The team on the patient page; other areas show it on theirs with `panel`."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from stepwell.web.core.actor import Actor
+from stepwell.web.core.layout import Panel
+from stepwell.web.core.permissions import Permission
+from stepwell.web.team import selectors
+
+
+def team(actor: Actor, person_id: int, on: date) -> Panel:
+    found = selectors.team_of(actor, person_id, on)
+    return Panel("team/panel.jinja", {"team": found, "person_id": person_id, "may_record": actor.may(Permission.RECORD_ADJUSTMENTS)})
