@@ -103,6 +103,17 @@ ADDRESSES: dict[str, Address] = {
     "coding:list_products": own((P.DECIDE_CODING,)),
     "coding:list_pairs": own((P.DECIDE_CODING,)),
     "ledger:list_handovers": own((P.VIEW_WORKLIST,)),
+    "incoming:list_letters": own((P.VIEW_PATIENT,)),
+    "incoming:file_letter": person(
+        (P.FILE_LETTERS,),
+        (P.FILE_LETTERS,),
+        from_org="other",
+        from_name="Elm Ward",
+        kind="advice",
+        written_on=DAY,
+        received_on=DAY,
+        text="Repeat the level in March",
+    ),
     "letters:list_inbox": own((P.VIEW_PATIENT,)),
     "letters:list_sent": own((P.VIEW_PATIENT,)),
     "letters:list_for_person": person(),
@@ -199,6 +210,23 @@ ELSEWHERE = {
     **dict.fromkeys(("week:arrange_work", "week:undo_arrangement"), "tests/web/test_week_pages.py"),
     **dict.fromkeys(("whoiswho:change_link", "whoiswho:end_link"), "tests/web/test_whoiswho.py"),
     **dict.fromkeys(("operations:show_import", "operations:start_again"), "tests/web/test_operations_imports.py"),
+    **dict.fromkeys(
+        ("letters:print_letter", "letters:export_letter", "letters:show_patient_copy", "letters:print_patient_copy"),
+        "tests/web/test_letters_documents.py",
+    ),
+    **dict.fromkeys(
+        (
+            "incoming:show_letter",
+            "incoming:show_original",
+            "incoming:score_letter",
+            "incoming:propose_action",
+            "incoming:answer_action",
+            "incoming:decline_action",
+            "incoming:mark_read",
+            "incoming:take_out",
+        ),
+        "tests/web/test_letters_incoming.py",
+    ),
     "week:change_view": "tests/web/test_week_saved.py",
     **dict.fromkeys(
         (

@@ -27,6 +27,8 @@ from stepwell.web.contact import services as contact_services
 from stepwell.web.contact.models import AdjustmentEvent
 from stepwell.web.contact.services import Item as AdjustmentItem
 from stepwell.web.core import clock
+from stepwell.web.incoming import services as incoming_services
+from stepwell.web.incoming.models import ReceivedEvent, ReceivedLetter
 from stepwell.web.ledger import bulk_acts, handovers, services
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.models import BulkAct, Duty, DutyEvent, Handover
@@ -110,6 +112,14 @@ PAGES = {
     "letters:answer_action": "/letters/actions/{asked}",
     "agreements:record_agreement": "/patients/{person}/agreements/new",
     "agreements:end_agreement": "/patients/{person}/agreements/{agreement}/end",
+    "letters:show_patient_copy": "/letters/{letter}/patient-copy",
+    "incoming:list_letters": "/letters/received",
+    "incoming:file_letter": "/patients/{person}/letters/file",
+    "incoming:show_letter": "/letters/received/{received}",
+    "incoming:score_letter": "/letters/received/{received}/score",
+    "incoming:take_out": "/letters/received/{received}/take-out",
+    "incoming:answer_action": "/letters/received/actions/{received_action}",
+    "incoming:decline_action": "/letters/received/actions/{received_action}/decline",
     "week:show_week": "/week",
     "week:plan_rota": "/week/rota",
     "week:list_minutes": "/week/minutes",
@@ -175,6 +185,12 @@ NO_PAGE = {
     "accounts:end_other_sessions",
     "accounts:set_nation",
     "accounts:unlink_provider",
+    "letters:print_letter",
+    "letters:export_letter",
+    "letters:print_patient_copy",
+    "incoming:show_original",
+    "incoming:propose_action",
+    "incoming:mark_read",
     "operations:start_import",
     "operations:upload_export",
     "operations:start_again",
@@ -229,6 +245,7 @@ def world(transactional_db, settings, tmp_path):
     _privacy(world)
     letters_world.letter(world)
     letters_world.begun(world, kind="shared care")
+    _from_outside(world)
     return world
 
 
@@ -276,6 +293,15 @@ def _link(world) -> None:
     )
 
 
+def _from_outside(world) -> None:
+    """A letter that came by mail and asks for something."""
+    gp, person = world.actor("gp"), world.ids["Iris"]
+    letter = incoming_services.file_letter(
+        gp, person, kind="advice", from_org="", from_name="Elm Ward", written_on=TODAY, received_on=TODAY, text="Repeat the level in March."
+    )
+    incoming_services.propose_action(gp, letter.pk, text="Repeat the lithium level", due_on=TODAY)
+
+
 def _privacy(world) -> None:
     """A record that a GP of elsewhere opened, an entry marked, and who reviews. `far gp` has opened nothing."""
     subject = ledger.subject_of(world.ids["Iris"])
@@ -303,6 +329,8 @@ def addresses(world):
         "adjustment": AdjustmentEvent.objects.first().pk,
         "agreement": Agreement.objects.get().pk,
         "import": ImportRun.objects.get().pk,
+        "received": ReceivedLetter.objects.get().pk,
+        "received_action": ReceivedEvent.objects.get(act="proposed").pk,
         "product": coding.products_for(world.actor("gp"))[0]["key"],
         "decision": CodingEvent.objects.get().pk,
         "pair": match_selectors.pairs_for(world.actor("gp"))[0]["key"],

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
 
 from stepwell.web.letters import views, writing_views
 
@@ -17,6 +17,7 @@ urlpatterns = [
     path("letters/<int:letter_id>/enough", views.judge_letter, name="judge_letter"),
     path("letters/<int:letter_id>/noted", views.note_answers, name="note_answers"),
     path("letters/<int:letter_id>/correct", writing_views.correct_letter, name="correct_letter"),
+    path("", include("stepwell.web.letters.documents.urls")),
     path("letters/actions/<int:action_id>", views.answer_action, name="answer_action"),
     path("patients/<int:person_id>/letters", views.list_for_person, name="list_for_person"),
     path("patients/<int:person_id>/letters/new", writing_views.begin_letter, name="begin_letter"),

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class IncomingConfig(AppConfig):
+    name = "stepwell.web.incoming"
+    label = "incoming"
+    verbose_name = "Letters from outside"
+
+    def ready(self) -> None:
+        from stepwell.web.core.layout import add_patient_panel
+        from stepwell.web.incoming import panels
+
+        add_patient_panel(panels.received, order=45)
