@@ -177,7 +177,7 @@ def test_a_sensitive_duty_and_a_sensitive_agreement(world):
     assert agreement.label in text(world.client("psychiatrist").get(patient(world)))
     mark(world, kind="agreement", key=str(agreement.pk))
     cards = text(world.client("manager").get(patient(world))).split('id="agreements"')[1].split("<h2")[0]
-    assert "No agreement is on record here" in cards
+    assert "No agreement from paper is on record here" in cards
     assert "2 entries are restricted" in text(world.client("manager").get(patient(world)))
 
 

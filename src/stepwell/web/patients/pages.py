@@ -255,7 +255,7 @@ class AgreementPresenter:
 
     @property
     def tone(self) -> str:
-        return {AgreementStatus.ACTIVE: "green", AgreementStatus.ACCEPTED: "blue", AgreementStatus.ENDED: "grey"}[self.status]
+        return {AgreementStatus.ACTIVE: "green", AgreementStatus.SUSPENDED: "amber", AgreementStatus.ENDED: "grey"}.get(self.status, "blue")
 
 
 class PatientPage:

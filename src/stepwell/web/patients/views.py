@@ -44,7 +44,7 @@ def show_person(request: HttpRequest, person_id: int) -> HttpResponse:
         person,
         duties=cut.shown(ledger.open_duties_of(person_id)),
         closed=cut.shown(ledger.closed_duties_of(person_id, on)),
-        agreements=cut.shown_agreements(agreements.agreements_of(person_id)),
+        agreements=cut.shown_agreements(agreements.agreements_of(person_id).filter(requested=False)),
         together=Together(
             person.medicines,
             loads=cut.shown_loads(registers.loads_of(person_id)),

@@ -1,6 +1,6 @@
 """Lists that can be kept as a file or under a name: what their address means, and their rows.
 
-A place is `worklist`, `week`, or `register:<key>`; with a query string it is one list of one actor.
+A place is `worklist`, `week`, `shared-care` (its gaps), or `register:<key>`; with a query string it is one list of one actor.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from django.urls import reverse
 
 from stepwell.errors import Refused
 from stepwell.web.accounts import selectors as accounts
+from stepwell.web.agreements import inventory
+from stepwell.web.agreements import inventory_pages as gap_pages
+from stepwell.web.agreements.orphans import Orphan
 from stepwell.web.core import clock, layout
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.exports import Cell, Sheet
@@ -33,7 +36,7 @@ from stepwell.web.week.pages import LIST_WORDS, WeekPage, WorkRow, query_of
 from stepwell.web.week.pages import address as week_address
 from stepwell.web.week.selectors import Asked
 
-WORKLIST, WEEK, REGISTER = "worklist", "week", "register"
+WORKLIST, WEEK, REGISTER, SHARED_CARE = "worklist", "week", "register", "shared-care"
 # A file of more rows is no list to work from: it is asked to be cut down.
 MOST_ROWS = 5_000
 _PERSON = ("Family name", "Given name", "NHS number", "Born", "Before you contact")
@@ -68,6 +71,11 @@ def place_of(place: str, query: str, actor: Actor) -> Place | None:
         asked = week_address(week, page=1).lstrip("?")
         label = f"Week of {clinician.date(week.monday)}: {LIST_WORDS[week.listed].lower()}"
         return Place(kind, "", asked, label, f"{reverse('week:show_week')}?{asked}", Permission.VIEW_WEEK)
+    if kind == SHARED_CARE and not register:
+        gaps = gap_pages.query_of(given)
+        asked = gap_pages.address(gaps, page=1)
+        label = f"Gaps in shared care: {gaps.kind.words.lower() if gaps.kind else 'all'}"
+        return Place(kind, "", asked, label, f"{reverse('agreements:show_inventory')}?{asked}", Permission.VIEW_AGREEMENTS)
     row = known.register_row(register) if kind == REGISTER else None
     if row is None:
         return None
@@ -256,9 +264,35 @@ def _week_rows(place: Place, actor: Actor) -> _Made:
     return columns, rows, list(dict.fromkeys(each.work.person_id for each in found))
 
 
+# Gaps in shared care: a row for each medicine of a person
+
+
+def _gaps(place: Place, actor: Actor) -> tuple[inventory.Found, list[Orphan]]:
+    found = inventory.orphans_for(actor, clock.today())
+    return found, gap_pages.chosen(found, gap_pages.query_of(QueryDict(place.query)))
+
+
+def _gap_rows(place: Place, actor: Actor) -> _Made:
+    on, names = clock.today(), accounts.organisation_names()
+    found, gaps = _gaps(place, actor)
+    ids = list(dict.fromkeys(gap.person_id for gap in gaps))
+    before = layout.before_contact(ids, on)
+    rows: list[list[Cell]] = [
+        [*_who(found.people[gap.person_id], before[gap.person_id], on), *gap_pages.cells(gap_pages.GapWords(gap, actor, on, names))]
+        for gap in gaps
+    ]
+    return (*_PERSON, *gap_pages.columns()), rows, ids
+
+
 _SIZES: dict[str, Callable[[Place, Actor], int]] = {
     WORKLIST: lambda place, actor: _duties(place, actor).count(),
     REGISTER: _register_size,
     WEEK: lambda place, actor: len((page := _week(place, actor)).of(page.query.listed)),
+    SHARED_CARE: lambda place, actor: len(_gaps(place, actor)[1]),
 }
-_ROWS: dict[str, Callable[[Place, Actor], _Made]] = {WORKLIST: _worklist_rows, REGISTER: _register_rows, WEEK: _week_rows}
+_ROWS: dict[str, Callable[[Place, Actor], _Made]] = {
+    WORKLIST: _worklist_rows,
+    REGISTER: _register_rows,
+    WEEK: _week_rows,
+    SHARED_CARE: _gap_rows,
+}
