@@ -37,7 +37,10 @@ from stepwell.web.core.actor import Actor
 from stepwell.web.core.logs import WithoutData
 from stepwell.web.core.permissions import Permission as P
 from stepwell.web.ledger.models import Duty, DutyEvent, Handover, PersonRecord, Relationship
+from stepwell.web.meetings.models import AgendaItem, ItemEvent, Meeting
 from stepwell.web.privacy.models import Closing, Opening, SensitiveMark
+from stepwell.web.team.models import TeamEvent
+from stepwell.web.transfers.models import Transfer
 
 pytestmark = pytest.mark.django_db
 
@@ -72,6 +75,8 @@ def signed_in(get: tuple[P, ...] | None = (), post: tuple[P, ...] | None = None,
 
 OPEN = Address("open")
 VIEW, ACT = (P.VIEW_PATIENT,), (P.VIEW_PATIENT, P.ACT_ON_DUTY)
+CARE, PASS_ON = (P.VIEW_PATIENT, P.TRANSFER_CARE), (P.VIEW_PATIENT, P.HAND_OVER)
+MEET, RECORD = (P.VIEW_PATIENT, P.HOLD_MEETINGS), (P.VIEW_PATIENT, P.RECORD_ADJUSTMENTS)
 TOMORROW = (TODAY + timedelta(1)).isoformat()
 DAY = TODAY.isoformat()
 
@@ -166,6 +171,33 @@ ADDRESSES: dict[str, Address] = {
         label="Shared care",
     ),
     "agreements:end_agreement": person((P.AGREE_OWNERS,), (P.AGREE_OWNERS,), to_on=TOMORROW, why="No longer"),
+    "agreements:list_agreements": own((P.VIEW_AGREEMENTS,)),
+    "agreements:show_inventory": own((P.VIEW_AGREEMENTS,)),
+    "agreements:show_numbers": own((P.VIEW_INTERFACE_NUMBERS,)),
+    "agreements:list_protocols": signed_in(),
+    "agreements:show_protocol": signed_in(protocol="lithium"),
+    "agreements:show_agreement": person(),
+    "transfers:list_transfers": own((P.VIEW_AGREEMENTS,)),
+    "transfers:list_candidates": own((P.VIEW_AGREEMENTS,)),
+    "transfers:show_transfer": person(),
+    "transfers:propose": person(CARE, CARE, why="Settled", plan="Repeats", planned_on=TOMORROW),
+    "transfers:answer": person(CARE, CARE, answer="decline", why="No room"),
+    "transfers:decline": person(CARE, CARE, why="No room"),
+    "transfers:withdraw": person(CARE, CARE, why="Not now"),
+    "transfers:record_transfer": person(CARE, CARE, on=DAY, why_missing="Moved house"),
+    "transfers:arrange_joint": person(PASS_ON, PASS_ON, on=DAY, who="Both"),
+    "transfers:complete_checks": person(PASS_ON, PASS_ON, done="agrees"),
+    "transfers:ask_return": person(PASS_ON, PASS_ON, why="Not sleeping"),
+    "transfers:answer_return": person(PASS_ON, PASS_ON, answer="other", words="Seen tomorrow"),
+    "meetings:list_meetings": own((P.HOLD_MEETINGS,)),
+    "meetings:arrange": own((P.HOLD_MEETINGS,), (P.HOLD_MEETINGS,), on=TOMORROW, minutes="60"),
+    "meetings:add_person": person(MEET, MEET, why="New worries"),
+    "meetings:discuss": person(MEET, (*MEET, P.ACT_ON_DUTY), kind="no action", words="Settled"),
+    "meetings:take_off": person(MEET, MEET, why="Not today"),
+    "meetings:take_back": person((*MEET, P.ACT_ON_DUTY), (*MEET, P.ACT_ON_DUTY), why="By mistake"),
+    "team:show_team": person(),
+    "team:add_member": Address("person", RECORD, RECORD, {"code": "gp", "name": "Dr Amara Osei"}, {"kind": "professional"}),
+    "team:end_member": person(RECORD, RECORD, how="ended", why="Moved on"),
     "privacy:show_sensitive": person(
         (P.SEE_SENSITIVE,), (P.SEE_SENSITIVE,), entry="medicine:olanzapine", organisations=PRACTICE, why="Asked for"
     ),
@@ -226,6 +258,20 @@ ELSEWHERE = {
             "incoming:take_out",
         ),
         "tests/web/test_letters_incoming.py",
+    ),
+    **dict.fromkeys(
+        ("agreements:act_on_agreement", "agreements:change_draft", "agreements:request_care"), "tests/web/test_agreements_pages.py"
+    ),
+    **dict.fromkeys(
+        (
+            "meetings:show_meeting",
+            "meetings:draw_up",
+            "meetings:record_attendance",
+            "meetings:cancel",
+            "meetings:show_minutes",
+            "meetings:sign_off",
+        ),
+        "tests/web/test_meetings_pages.py",
     ),
     "week:change_view": "tests/web/test_week_saved.py",
     **dict.fromkeys(
@@ -425,7 +471,19 @@ def _objects(person_id: int, duty: Duty, gp: Actor) -> dict[str, int]:
         "mark_id": SensitiveMark.objects.create(
             person_id=person_id, kind="agreement", key="0", organisations=f"|{PRACTICE}|{TRUST}|{PCN}|", why="Asked for", **common
         ),
+        "transfer_id": Transfer.objects.create(
+            person_id=person_id, from_org=TRUST, to_org=PRACTICE, why="Settled", plan="Repeats", planned_on=TODAY, proposed_at=now,
+            answer_by=TODAY,
+        ),
+        "member_id": TeamEvent.objects.create(
+            person_id=person_id, act="recorded", kind="professional", code="other", name="Ann", from_on=TODAY, **common
+        ),
     }  # fmt: skip
+    meeting = Meeting.objects.create(org_code=PRACTICE, with_orgs=[TRUST], on=TODAY, minutes=60, chair_id=gp.user_id)
+    rows["item_id"] = AgendaItem.objects.create(meeting=meeting, person_id=person_id, reasons=[["by hand", "Worries"]], **common)
+    other = Meeting.objects.create(org_code=PRACTICE, with_orgs=[TRUST], on=TODAY, minutes=60, chair_id=gp.user_id)
+    item = AgendaItem.objects.create(meeting=other, person_id=person_id, reasons=[["by hand", "Worries"]], **common)
+    rows["decision_id"] = ItemEvent.objects.create(item=item, kind="no action", **(common | {"why": "Settled"}))
     return {name: row.pk for name, row in rows.items()}
 
 
@@ -609,7 +667,18 @@ def test_the_bodies_are_those_that_are_accepted(matrix):
 
 
 # The duty at hand has an owner and a test: these say so to somebody who is allowed (409 or 422), whatever is typed.
-NOT_NOW = {"ledger:take_on_duty", "ledger:close_duty"}
+NOT_NOW = {
+    "transfers:propose",
+    "transfers:withdraw",
+    "transfers:record_transfer",
+    "transfers:arrange_joint",
+    "transfers:complete_checks",
+    "transfers:ask_return",
+    "transfers:answer_return",
+    "meetings:add_person",
+    "ledger:take_on_duty",
+    "ledger:close_duty",
+}
 
 
 def test_every_other_page_for_every_role(matrix, log_lines):

@@ -33,9 +33,15 @@ from stepwell.web.ledger import bulk_acts, handovers, services
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.models import BulkAct, Duty, DutyEvent, Handover
 from stepwell.web.letters.models import Draft, Letter, LetterAction
+from stepwell.web.meetings import services as meeting_services
+from stepwell.web.meetings.models import AgendaItem, ItemEvent, Meeting
 from stepwell.web.operations.models import ImportRun
 from stepwell.web.privacy import services as privacy_services
 from stepwell.web.privacy.models import Review, SensitiveMark
+from stepwell.web.team import services as team_services
+from stepwell.web.team.models import TeamEvent
+from stepwell.web.transfers import services as transfer_services
+from stepwell.web.transfers.models import Transfer
 from stepwell.web.week import saved
 from stepwell.web.week import services as week_services
 from stepwell.web.week.models import Arrangement, ViewEvent
@@ -112,6 +118,15 @@ PAGES = {
     "letters:answer_action": "/letters/actions/{asked}",
     "agreements:record_agreement": "/patients/{person}/agreements/new",
     "agreements:end_agreement": "/patients/{person}/agreements/{agreement}/end",
+    "agreements:list_agreements": "/shared-care?tab=force",
+    "agreements:show_inventory": "/shared-care/gaps",
+    "agreements:show_numbers": "/shared-care/numbers",
+    "agreements:list_protocols": "/shared-care/protocols",
+    "agreements:show_protocol": "/shared-care/protocols/lithium",
+    "agreements:show_agreement": "/shared-care/{agreement}",
+    "agreements:act_on_agreement": "/shared-care/{agreement}/renew",
+    "agreements:request_care": "/patients/{person}/shared-care/new?medicine=risperidone",
+    "agreements:change_draft": "/shared-care/{draft}/request",
     "letters:show_patient_copy": "/letters/{letter}/patient-copy",
     "incoming:list_letters": "/letters/received",
     "incoming:file_letter": "/patients/{person}/letters/file",
@@ -120,6 +135,32 @@ PAGES = {
     "incoming:take_out": "/letters/received/{received}/take-out",
     "incoming:answer_action": "/letters/received/actions/{received_action}",
     "incoming:decline_action": "/letters/received/actions/{received_action}/decline",
+    "transfers:list_transfers": "/transfers",
+    "transfers:list_candidates": "/transfers/candidates?tab=unknown",
+    "transfers:propose": "/patients/{person}/transfers/new",
+    "transfers:show_transfer": "/transfers/{transfer}",
+    "transfers:answer": "/transfers/{transfer}/answer",
+    "transfers:decline": "/transfers/{transfer}/decline",
+    "transfers:withdraw": "/transfers/{transfer}/withdraw",
+    "transfers:arrange_joint": "/transfers/{transfer}/joint-appointment",
+    "transfers:complete_checks": "/transfers/{transfer}/checklist",
+    "transfers:record_transfer": "/transfers/{transfer}/transfer",
+    "transfers:ask_return": "/transfers/{transfer}/return",
+    "transfers:answer_return": "/transfers/{transfer}/return/answer",
+    "meetings:list_meetings": "/meetings",
+    "meetings:arrange": "/meetings/new",
+    "meetings:show_meeting": "/meetings/{meeting}",
+    "meetings:record_attendance": "/meetings/{meeting}/attendance",
+    "meetings:cancel": "/meetings/{meeting}/cancel",
+    "meetings:show_minutes": "/meetings/{meeting}/minutes",
+    "meetings:sign_off": "/meetings/{meeting}/sign-off",
+    "meetings:discuss": "/meetings/people/{item}",
+    "meetings:take_off": "/meetings/people/{item}/take-off",
+    "meetings:take_back": "/meetings/decisions/{meeting_decision}/take-back",
+    "meetings:add_person": "/patients/{person}/meeting",
+    "team:show_team": "/patients/{person}/team",
+    "team:add_member": "/patients/{person}/team/add/agency",
+    "team:end_member": "/team/{member}/end",
     "week:show_week": "/week",
     "week:plan_rota": "/week/rota",
     "week:list_minutes": "/week/minutes",
@@ -157,6 +198,7 @@ OPENED_BY = {
     "whoiswho:end_link": "manager",
     "operations:list_imports": "manager",
     "operations:show_import": "manager",
+    "transfers:propose": "psychiatrist",
     "week:plan_rota": "manager",
     "week:set_minutes": "manager",
     "privacy:open_record": "far gp",
@@ -164,6 +206,8 @@ OPENED_BY = {
         ("privacy:list_reviews", "privacy:show_review", "privacy:show_audit", "privacy:change_settings", "privacy:find_report"), "privacy"
     ),
     "privacy:show_report": "privacy",
+    "agreements:show_numbers": "commissioner",
+    **dict.fromkeys(("agreements:request_care", "agreements:change_draft"), "psychiatrist"),
     **dict.fromkeys(("letters:begin_letter", "letters:edit_draft", "letters:send_draft", "letters:discard_draft"), "psychiatrist"),
 }
 # Walked before anybody is signed in. The second step is walked in tests/browser, half-way through signing in.
@@ -194,6 +238,7 @@ NO_PAGE = {
     "operations:start_import",
     "operations:upload_export",
     "operations:start_again",
+    "meetings:draw_up",
     "ledger:acknowledge_duty",
     "ledger:take_duty",
     "ledger:act_on_duties",
@@ -241,6 +286,7 @@ def world(transactional_db, settings, tmp_path):
     _adjust(world)
     match_services.decide(world.actor("gp"), match_selectors.pairs_for(world.actor("gp"))[0]["key"], same=True, why="Asked them")
     _week(world)
+    _transfer(world)
     _import(world)
     _privacy(world)
     letters_world.letter(world)
@@ -269,6 +315,20 @@ def _import(world) -> None:
         changes={"opened": 2},
         people=3,
     )
+
+
+def _transfer(world) -> None:
+    """A step-down that the practice agreed to, a meeting that decided something about the same person, and who is around her."""
+    person, gp = world.ids["Iris"], world.actor("gp")
+    row, _ = transfer_services.propose(
+        world.actor("psychiatrist"), person, why="Settled for years", plan="Repeats; ask at the first sleepless nights", planned_on=TODAY,
+        reviewers={"at transfer": TRUST, "month 3": PRACTICE, "month 6": PRACTICE},
+    )  # fmt: skip
+    transfer_services.agree(gp, row.pk)
+    meeting = meeting_services.arrange(gp, on=TODAY, minutes=30, chair_id=gp.user_id, with_orgs=[TRUST])
+    item = AgendaItem.objects.get(meeting=meeting, person_id=person)
+    meeting_services.decide(gp, item.pk, what="Ring her about the blood test", owner_org=PRACTICE, due_on=TODAY)
+    team_services.record(gp, person, team_services.Entry("coordinator", name="Jo Blake", phone="01632 960222"))
 
 
 def _week(world) -> None:
@@ -327,7 +387,8 @@ def addresses(world):
         "bulk": BulkAct.objects.get().pk,
         "person": world.ids["Iris"],
         "adjustment": AdjustmentEvent.objects.first().pk,
-        "agreement": Agreement.objects.get().pk,
+        "agreement": Agreement.objects.get(requested=False).pk,
+        "draft": Agreement.objects.get(requested=True).pk,
         "import": ImportRun.objects.get().pk,
         "received": ReceivedLetter.objects.get().pk,
         "received_action": ReceivedEvent.objects.get(act="proposed").pk,
@@ -341,6 +402,11 @@ def addresses(world):
         "membership": world.members["nurse"].pk,
         "arrangement": Arrangement.objects.get().pk,
         "view": ViewEvent.objects.get().view,
+        "transfer": Transfer.objects.get().pk,
+        "meeting": Meeting.objects.get().pk,
+        "item": AgendaItem.objects.get(person_id=world.ids["Iris"]).pk,
+        "meeting_decision": ItemEvent.objects.get().pk,
+        "member": TeamEvent.objects.get().pk,
         "review": Review.objects.get(org_code=PRACTICE).pk,
         "mark": SensitiveMark.objects.get().pk,
         "letter": Letter.objects.get().pk,

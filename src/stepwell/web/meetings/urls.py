@@ -16,6 +16,6 @@ urlpatterns = [
     path("meetings/<int:meeting_id>/sign-off", views.sign_off, name="sign_off"),
     path("meetings/people/<int:item_id>", views.discuss, name="discuss"),
     path("meetings/people/<int:item_id>/take-off", views.take_off, name="take_off"),
-    path("meetings/decisions/<int:event_id>/take-back", views.take_back, name="take_back"),
+    path("meetings/decisions/<int:decision_id>/take-back", views.take_back, name="take_back"),
     path("patients/<int:person_id>/meeting", views.add_person, name="add_person"),
 ]

@@ -306,9 +306,9 @@ def take_off(request: HttpRequest, item_id: int) -> HttpResponse:
 
 
 @require_http_methods(FORM_METHODS)
-def take_back(request: HttpRequest, event_id: int) -> HttpResponse:
+def take_back(request: HttpRequest, decision_id: int) -> HttpResponse:
     """A decision typed in error."""
-    found = selectors.event_row(event_id)
+    found = selectors.event_row(decision_id)
     if found is None or found.kind not in selectors.DECIDED:
         raise Http404
     actor, item = _item(request, found.item_id, "take back a decision")
@@ -318,7 +318,7 @@ def take_back(request: HttpRequest, event_id: int) -> HttpResponse:
         status = 422
         if form.is_valid():
             try:
-                services.take_back(actor, event_id, why=form.cleaned_data["why"])
+                services.take_back(actor, decision_id, why=form.cleaned_data["why"])
                 return redirect(f"{reverse('meetings:discuss', args=[item.pk])}?said=taken-back")
             except Refused as refusal:
                 refuse(form, refusal)

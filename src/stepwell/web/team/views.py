@@ -104,8 +104,8 @@ def add_member(request: HttpRequest, person_id: int, kind: str) -> HttpResponse:
 
 
 @require_http_methods(FORM_METHODS)
-def end_member(request: HttpRequest, event_id: int) -> HttpResponse:
-    found = selectors.recorded(event_id)
+def end_member(request: HttpRequest, member_id: int) -> HttpResponse:
+    found = selectors.recorded(member_id)
     if found is None:
         raise Http404
     actor, person = _person(request, found.person_id, "end in the team")
@@ -117,7 +117,7 @@ def end_member(request: HttpRequest, event_id: int) -> HttpResponse:
         status = 422
         if form.is_valid():
             try:
-                services.end(actor, event_id, in_error=form.cleaned_data["how"] == IN_ERROR, why=form.cleaned_data["why"])
+                services.end(actor, member_id, in_error=form.cleaned_data["how"] == IN_ERROR, why=form.cleaned_data["why"])
                 return _back(found.person_id, "ended")
             except Refused as refusal:
                 refuse(form, refusal)
