@@ -16,7 +16,9 @@ from django.urls import get_resolver
 import letters_world
 from ledger_world import OTHER_PRACTICE, PRACTICE, TODAY, TRUST, World
 from privacy_support import join
+from stepwell.web.accounts import services as accounts_services
 from stepwell.web.accounts import staff
+from stepwell.web.agreements import services as agreement_services
 from stepwell.web.agreements.models import Agreement
 from stepwell.web.agreements.services import Line
 from stepwell.web.coding import match_selectors, match_services
@@ -27,6 +29,7 @@ from stepwell.web.contact import services as contact_services
 from stepwell.web.contact.models import AdjustmentEvent
 from stepwell.web.contact.services import Item as AdjustmentItem
 from stepwell.web.core import clock
+from stepwell.web.core.actor import Actor
 from stepwell.web.incoming import services as incoming_services
 from stepwell.web.incoming.models import ReceivedEvent, ReceivedLetter
 from stepwell.web.ledger import bulk_acts, handovers, services
@@ -292,7 +295,17 @@ def world(transactional_db, settings, tmp_path):
     letters_world.letter(world)
     letters_world.begun(world, kind="shared care")
     _from_outside(world)
+    _shared_care(world)
     return world
+
+
+def _shared_care(world) -> None:
+    """A request that the trust has begun to write, and somebody who sees numbers of the interface."""
+    agreement_services.draft_request(world.actor("psychiatrist"), world.ids["Iris"], substance="olanzapine")
+    setup = Actor.system("tests")
+    icb = accounts_services.create_organisation(setup, code="QX1", name="Northvale ICB", kind="icb")
+    accounts_services.make_part_of(setup, whole=icb, part=world.members["gp"].organisation, from_on=TODAY - timedelta(30))
+    join(world, "commissioner", "Ola Byrne", "QX1", "commissioner")
 
 
 def _import(world) -> None:
