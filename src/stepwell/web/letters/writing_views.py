@@ -105,9 +105,9 @@ def edit_draft(request: HttpRequest, draft_id: int) -> HttpResponse:
     valid = all([form.is_valid() for form in forms])  # every form, so that each shows its own fault
     actions = [form.action for form in forms if form.action is not None] if valid else None
     errors = [
-        {"text": f"{now_heading}: say why it does not apply", "href": f"#words-{key}"}
+        {"text": f"{_heading(now, key)}: say why it does not apply", "href": f"#words-{key}"}
         for key, said in typed.items()
-        if said.not_applicable and not said.words and (now_heading := _heading(now, key))
+        if said.not_applicable and not said.words
     ]
     try:
         saved = services.save(actor, draft_id, typed, actions, seen=_seen(request.POST))
