@@ -251,7 +251,7 @@ class AgreementPresenter:
         if line in ("all", "prescribe"):
             return {"all": "monitors", "prescribe": "prescribes"}[line]
         test = known.test(line)
-        return test.label if test else line
+        return test.label if test else known.rule_titles().get(line, line)
 
     @property
     def tone(self) -> str:
