@@ -420,6 +420,7 @@ _EVENTS = {
     Kind.KEPT: "Withdrew the hand-back",
     Kind.TAKEN_BACK: "Took it back",
     Kind.ENDED: "Ended",
+    Kind.SILENT: "No answer by the last day",
 }
 _DATED = (Kind.ACCEPTED, Kind.SUSPENDED, Kind.TAKEN_BACK, Kind.ENDED)
 
