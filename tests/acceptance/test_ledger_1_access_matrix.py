@@ -25,10 +25,12 @@ from django.template.backends.jinja2 import Template
 from django.test import Client, override_settings
 from django.urls import get_resolver, reverse
 
+import advice_world
 from ledger_world import OTHER_PRACTICE, PCN, PRACTICE, TODAY, TRUST, World
 from privacy_support import join
 from stepwell.web.accounts.roles import roles
 from stepwell.web.accounts.services import create_organisation
+from stepwell.web.advice.models import AdviceService, Question
 from stepwell.web.agreements.models import Agreement
 from stepwell.web.contact.models import AdjustmentEvent
 from stepwell.web.core import clock
@@ -156,6 +158,22 @@ ADDRESSES: dict[str, Address] = {
     "ledger:undo_event": person(VIEW, ACT, why="By mistake"),
     "ledger:record_results": person(VIEW, (P.VIEW_PATIENT, P.RECORD_RESULT), **{"on": DAY, "value-weight": "72"}),
     "ledger:evaluate_person": person(None, VIEW),
+    "advice:show_desk": own((P.ANSWER_ADVICE,)),
+    "advice:list_asked": own((P.ASK_ADVICE,)),
+    "advice:list_services": signed_in(),
+    "advice:add_service": own((P.RUN_ADVICE,)),
+    "advice:ask": person((P.ASK_ADVICE,), (P.ASK_ADVICE,), kind="dose", words="May she take it at night?"),
+    "advice:log_call": person((P.ASK_ADVICE,), (P.ASK_ADVICE,), kind="dose", question="At night?", other_name="Dr Hart", do="Yes"),
+    "advice:show_question": person(),
+    "advice:answer": person(None, (P.VIEW_PATIENT, P.ANSWER_ADVICE)),
+    "advice:take": person(None, (P.VIEW_PATIENT, P.ANSWER_ADVICE)),
+    "advice:set_themes": person(None, (P.VIEW_PATIENT, P.ANSWER_ADVICE)),
+    "advice:read": person(None, (P.VIEW_PATIENT, P.ASK_ADVICE)),
+    "advice:add": person(VIEW, (P.VIEW_PATIENT, P.ASK_ADVICE), words="She sleeps badly"),
+    "advice:withdraw": person(VIEW, (P.VIEW_PATIENT, P.ASK_ADVICE), words="No longer needed"),
+    "advice:ask_back": person(VIEW, (P.VIEW_PATIENT, P.ANSWER_ADVICE)),
+    "advice:pass_on": person(VIEW, (P.VIEW_PATIENT, P.ANSWER_ADVICE)),
+    "advice:refuse_pass": person(VIEW, (P.VIEW_PATIENT, P.ANSWER_ADVICE)),
     "patients:show_person": person(),
     "patients:show_trends": person(),
     "patients:show_reads": person(),
@@ -274,6 +292,8 @@ ELSEWHERE = {
         "tests/web/test_meetings_pages.py",
     ),
     "week:change_view": "tests/web/test_week_saved.py",
+    **dict.fromkeys(("advice:change_service", "advice:plan_days"), "tests/web/test_advice_running.py"),
+    **dict.fromkeys(("advice:list_themes", "advice:show_theme"), "tests/web/test_advice_themes.py"),
     **dict.fromkeys(
         (
             "letters:edit_draft",
@@ -361,6 +381,8 @@ class Matrix:
             fields: dict[str, list[str]] = {}
             for key, value in re.findall(r'<input type="hidden" name="([\w-]+)" value="([^"]*)"', page):
                 fields.setdefault(key, []).append(value)
+            if name in ("advice:ask", "advice:log_call"):
+                fields["service"] = [str(AdviceService.objects.get().pk)]  # a choice, not a hidden field
             self.hidden[name, relationship] = {key: values for key, values in fields.items() if "csrf" not in key}
         return self.hidden[name, relationship] | each.body
 
@@ -399,11 +421,12 @@ def matrix(django_db_setup, django_db_blocker, tmp_path_factory) -> Iterator[Mat
 @pytest.fixture(autouse=True)
 def in_the_world(db, product_settings, settings, matrix, monkeypatch) -> None:
     """The settings of the world; without the engine, which reads the history only after access was decided."""
-    from stepwell.web.patients import views
+    from stepwell.web.patients import trends, views
     from stepwell.web.patients.trends import History
 
     settings.AS_OF, settings.STORE = TODAY, str(matrix.world.store.path)
     monkeypatch.setattr(views, "history_of", lambda person_id, on: History([], []))
+    monkeypatch.setattr(trends, "history_of", lambda person_id, on: History([], []))
 
 
 def _build(folder: Path) -> Matrix:
@@ -417,6 +440,7 @@ def _build(folder: Path) -> Matrix:
         join(world, role, f"Staff {role}", code, role)
     for who, role in COVERING.items():
         join(world, who, f"Staff {who}", PCN, role)
+    advice_world.open_desk(world, on_duty=None)
     staff = [*STAFF, *COVERING]
     actors = {who: world.actor(who) for who in staff}
     people, objects = _people(world, actors)
@@ -466,6 +490,10 @@ def _objects(person_id: int, duty: Duty, gp: Actor) -> dict[str, int]:
         "handover_id": Handover.objects.create(
             person_id=person_id, duty=duty, scope="duty", from_org=PRACTICE, to_org=TRUST, owner_was=PRACTICE, why="Please",
             offered_at=now, offered_by_id=gp.user_id, answer_by=TODAY + timedelta(7), state="withdrawn",
+        ),
+        "question_id": Question.objects.create(
+            person_id=person_id, service=AdviceService.objects.get(), answering_org=TRUST, asked_org=PRACTICE, asked_by_id=gp.user_id,
+            asked_at=now, kind="dose", words="At night?", owed_by=TRUST, due_at=now,
         ),
         "adjustment_id": AdjustmentEvent.objects.create(person_id=person_id, act="recorded", kind="slot", code="longer", **common),
         "mark_id": SensitiveMark.objects.create(

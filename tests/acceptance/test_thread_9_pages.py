@@ -13,11 +13,16 @@ import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.urls import get_resolver
 
+import advice_world
 import letters_world
 from ledger_world import OTHER_PRACTICE, PRACTICE, TODAY, TRUST, World
 from privacy_support import join
 from stepwell.web.accounts import services as accounts_services
 from stepwell.web.accounts import staff
+from stepwell.web.advice import services as advice_services
+from stepwell.web.advice import themes
+from stepwell.web.advice.models import AdviceService, Question
+from stepwell.web.advice.services import Answer, ToDo
 from stepwell.web.agreements import services as agreement_services
 from stepwell.web.agreements.models import Agreement
 from stepwell.web.agreements.services import Line
@@ -164,6 +169,22 @@ PAGES = {
     "team:show_team": "/patients/{person}/team",
     "team:add_member": "/patients/{person}/team/add/agency",
     "team:end_member": "/team/{member}/end",
+    "advice:show_desk": "/desk",
+    "advice:list_asked": "/advice",
+    "advice:show_question": "/advice/{question}",
+    "advice:add": "/advice/{question}/add",
+    "advice:withdraw": "/advice/{question}/withdraw",
+    "advice:ask_back": "/advice/{question}/ask-back",
+    "advice:pass_on": "/advice/{question}/pass",
+    "advice:refuse_pass": "/advice/{question}/leave",
+    "advice:ask": "/patients/{person}/advice",
+    "advice:log_call": "/patients/{person}/advice/telephone",
+    "advice:list_services": "/advice/services",
+    "advice:add_service": "/advice/services/new",
+    "advice:change_service": "/advice/services/{service}",
+    "advice:plan_days": "/advice/services/{service}/rota",
+    "advice:list_themes": "/advice/services/{service}/themes",
+    "advice:show_theme": "/advice/themes/{theme}",
     "week:show_week": "/week",
     "week:plan_rota": "/week/rota",
     "week:list_minutes": "/week/minutes",
@@ -199,6 +220,12 @@ OPENED_BY = {
     "whoiswho:add_link": "manager",
     "whoiswho:change_link": "manager",
     "whoiswho:end_link": "manager",
+    **dict.fromkeys(
+        ("advice:show_desk", "advice:show_question", "advice:ask_back", "advice:pass_on", "advice:refuse_pass", "advice:list_themes"),
+        "psychiatrist",
+    ),
+    **dict.fromkeys(("advice:show_theme", "advice:log_call"), "psychiatrist"),
+    **dict.fromkeys(("advice:add_service", "advice:change_service", "advice:plan_days"), "team manager"),
     "operations:list_imports": "manager",
     "operations:show_import": "manager",
     "transfers:propose": "psychiatrist",
@@ -242,6 +269,10 @@ NO_PAGE = {
     "operations:upload_export",
     "operations:start_again",
     "meetings:draw_up",
+    "advice:answer",
+    "advice:take",
+    "advice:read",
+    "advice:set_themes",
     "ledger:acknowledge_duty",
     "ledger:take_duty",
     "ledger:act_on_duties",
@@ -292,6 +323,7 @@ def world(transactional_db, settings, tmp_path):
     _transfer(world)
     _import(world)
     _privacy(world)
+    _advice(world)
     letters_world.letter(world)
     letters_world.begun(world, kind="shared care")
     _from_outside(world)
@@ -386,6 +418,18 @@ def _privacy(world) -> None:
     join(world, "far gp", "Bea Ford", OTHER_PRACTICE, "gp")
 
 
+def _advice(world) -> None:
+    """A service with somebody on duty, one that stands in for it, a question that waits, one that was answered."""
+    join(world, "team manager", "Grace Adeyemi", TRUST, "team manager")
+    desk = advice_world.open_desk(world)
+    advice_world.open_desk(world, on_duty=None, name="Pharmacist line", role="pharmacist")
+    answered = advice_world.ask(world, desk, "Iris", words="Sedated. At night?", kind="side-effect")
+    given = Answer("5 mg at night", substance="olanzapine", dose="5 mg", monitoring="Weight", back="Sleeps less")
+    to_do = [ToDo("Weigh her", TODAY + timedelta(28))]
+    advice_services.answer(world.actor("psychiatrist"), answered.pk, given, to_do=to_do, themed=themes.suggested(answered))
+    advice_world.ask(world, desk, "Iris", words="And lithium with it?", kind="together", substance="lithium")
+
+
 def _duty() -> Duty:
     return Duty.objects.filter(owner_org=PRACTICE, state="open", test="weight", due_on__lte=TODAY).first()
 
@@ -410,6 +454,9 @@ def addresses(world):
         "pair": match_selectors.pairs_for(world.actor("gp"))[0]["key"],
         "match": MatchEvent.objects.get().pk,
         "link": Link.objects.get().pk,
+        "question": Question.objects.get(state="waiting").pk,
+        "service": AdviceService.objects.earliest("pk").pk,
+        "theme": Question.objects.get(state="answered").themes[0],
         "method": TOTP.activate(world.members["gp"].user, generate_totp_secret()).instance.pk,
         "colleague": world.members["nurse"].user_id,
         "membership": world.members["nurse"].pk,
