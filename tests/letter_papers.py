@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
+from ledger_world import IRIS, TODAY, World
 from stepwell.clinical.letter_completeness import Section, as_rows, completeness, said
 
 SENT_AT = datetime(2026, 5, 29, 10, 30, tzinfo=UTC)
@@ -39,6 +42,21 @@ FACTS = {"diagnoses": [DIAGNOSIS], "dose-and-titration": [MEDICINE], "investigat
 ASKED_OF = "Riverside Surgery"
 
 
+@contextmanager
+def one_world(folder: Path) -> Iterator[World]:
+    """Iris, evaluated once for all tests of a file; everything is rolled back at the end. Evaluations are asked for by hand."""
+    from django.conf import settings
+    from django.db import transaction
+    from django.test import override_settings
+
+    with override_settings(AS_OF=TODAY, STORE=str(folder / "store")), transaction.atomic():
+        world = World(settings, folder)
+        world.tell({"Iris": IRIS})
+        world.catch_up()
+        yield world
+        transaction.set_rollback(True)
+
+
 def sections_of(kind: str) -> list[Section]:
     """Every heading of a kind: with words where there are some, else said not to be known where it is due."""
     from stepwell import knowledge
@@ -50,14 +68,14 @@ def sections_of(kind: str) -> list[Section]:
         words = WORDS.get(part.heading, [])
         empty = Section(
             key=part.heading, heading=heading.label, conformance=part.conformance, code=heading.code, under=heading.under or "",
-            drawn=bool(words), facts=FACTS.get(part.heading, []),
+            drawn=bool(words), words=words, facts=FACTS.get(part.heading, []),
         )  # fmt: skip
         due = part.conformance in ("mandatory", "minimum")
         found.append(said(empty, words=words, asked_of=ASKED_OF if due else ""))
     return found
 
 
-def sent_letter(world: Any, kind: str = "outpatient", sections: Sequence[Section] | None = None, name: str = "Iris") -> Any:
+def sent_letter(world: Any, kind: str = "outpatient", sections: Sequence[Section] | None = None, *, supersedes: Any = None) -> Any:
     """A letter of the trust to the practice that asks for one thing."""
     from ledger_world import PRACTICE, TRUST
     from stepwell import knowledge
@@ -66,12 +84,13 @@ def sent_letter(world: Any, kind: str = "outpatient", sections: Sequence[Section
     known, parts = knowledge.load().letter_kinds[kind], sections_of(kind) if sections is None else list(sections)
     psychiatrist, score = world.actor("psychiatrist"), completeness(parts)
     common = {
-        "person_id": world.ids[name], "kind": kind, "kind_version": known.version, "from_org": TRUST, "to_org": PRACTICE,
+        "person_id": world.ids["Iris"], "kind": kind, "kind_version": known.version, "from_org": TRUST, "to_org": PRACTICE,
         "medicines": ["lithium"],
     }  # fmt: skip
     draft = Draft.objects.create(**common, by_id=psychiatrist.user_id, by_name="Dr Lena Hart", role="psychiatrist", at=SENT_AT)
     letter = Letter.objects.create(
-        **common, draft=draft, kind_label=known.label, from_name="Northside CMHT", to_name="Riverside Surgery", sections=as_rows(parts),
+        **common, draft=draft, kind_label=known.label, from_name="Northside CMHT", to_name="Riverside Surgery",
+        sections=as_rows(parts), supersedes=supersedes,
         author_id=psychiatrist.user_id, author_name="Dr Lena Hart", author_role="psychiatrist", written_at=SENT_AT, sent_at=SENT_AT,
         sent_on=SENT_AT.date(), month=date(2026, 5, 1), filled=score.filled, due=score.due, missing=[part.key for part in score.missing],
     )  # fmt: skip

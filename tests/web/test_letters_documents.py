@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ import msgspec
 import pytest
 from pypdf import PdfReader
 
-from ledger_world import IRIS, PRACTICE, TRUST, World
-from letter_papers import ASKED_OF, WORDS, sections_of, sent_letter
+from ledger_world import PRACTICE, TODAY, TRUST, World
+from letter_papers import ASKED_OF, WORDS, one_world, sections_of, sent_letter
 from privacy_support import join
 from stepwell import knowledge
 from stepwell.clinical.letter_completeness import Section, said
@@ -38,12 +39,16 @@ def schema() -> Any:
     return jsonschema_rs.validator_for(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 
+@pytest.fixture(scope="module")
+def made(django_db_setup, django_db_blocker, tmp_path_factory) -> Iterator[World]:
+    with django_db_blocker.unblock(), one_world(tmp_path_factory.mktemp("letters")) as world:
+        yield world
+
+
 @pytest.fixture
-def world(settings, tmp_path):
-    world = World(settings, tmp_path)
-    world.tell({"Iris": IRIS})
-    world.catch_up()
-    return world
+def world(db, product_settings, settings, made) -> World:
+    settings.AS_OF, settings.STORE = TODAY, str(made.store.path)
+    return made
 
 
 # PDF
@@ -95,7 +100,7 @@ def test_the_patient_has_it_in_large_print(world):
     assert "Your letter from Northside CMHT" in told and "For Ms Iris Worked" in told and "What happens next" in told
     assert structure(reader.trailer["/Root"]["/StructTreeRoot"]).count("/H1") == 1  # type: ignore[index]
     sizes = [float(size) for size in re.findall(r"/\w+ (\d+(?:\.\d+)?) Tf", reader.pages[0].get_contents().get_data().decode("latin-1"))]  # type: ignore[union-attr]
-    assert sizes.count(18.0) > 5
+    assert sizes.count(24.0) > 5  # 18 pt, as large print asks
 
 
 def test_what_was_typed_never_becomes_markup(world, monkeypatch):
@@ -195,9 +200,26 @@ def test_our_own_importer_takes_the_document(world, tmp_path):
     file.write_text(json.dumps(documents.fhir(sent_letter(world))), encoding="utf-8")
     store = Store.open(tmp_path / "other", create=True, buckets=2)
     report = run_import(file, store, practice=PRACTICE, today=world.today)
-    assert report.as_json()["totals"]["rejected"] == 0, report.as_json()
+    assert report.rejected == 0, report.to_json()
     letters = store.table("letters").to_pylist()
     assert [(row["title"], row["code"], row["from_org"]) for row in letters] == [("Outpatient letter", "823681000000100", TRUST)]
+
+
+def test_a_corrected_letter_says_so_in_every_document(world, monkeypatch):
+    made: list[str] = []
+    monkeypatch.setattr(pdf, "make", lambda html: made.append(html) or b"%PDF-")  # type: ignore[func-returns-value]
+    first = sent_letter(world)
+    second = sent_letter(world, supersedes=first)
+    for letter in (first, second):
+        documents.pdf(letter)
+        documents.pdf(letter, documents.PATIENT)
+    assert [("Superseded on 29-May-2026" in html, "A newer letter took the place" in html) for html in made] == [
+        (True, False), (False, True), (False, False), (False, False),
+    ]  # fmt: skip
+    old, new = (documents.fhir(letter)["entry"][0]["resource"] for letter in (first, second))
+    assert "relatesTo" not in old
+    assert new["relatesTo"] == [{"code": "replaces", "targetIdentifier": old["identifier"]}]
+    assert "newer letter" in world.client("gp").get(f"/letters/{first.pk}/patient-copy").content.decode()
 
 
 # Patient copy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
-from ledger_world import IRIS, PRACTICE, TODAY, TRUST, World
-from letter_papers import locked_pdf, scan_pdf, sections_of, text_pdf
+from ledger_world import PRACTICE, TODAY, TRUST, World
+from letter_papers import locked_pdf, one_world, scan_pdf, sections_of, text_pdf
 from privacy_support import join
 from stepwell import knowledge
 from stepwell.clinical.letter_completeness import completeness
@@ -22,23 +23,28 @@ from stepwell.web.core.gate import AccessRefused
 from stepwell.web.incoming import reading, scoring, selectors, services
 from stepwell.web.incoming.models import ReceivedEvent, ReceivedFile, ReceivedLetter
 from stepwell.web.ledger import selectors as ledger
+from stepwell.web.ledger.evaluation import reevaluate
 from stepwell.web.ledger.models import Duty
 from stepwell.web.privacy import services as privacy
 from web_support import recorded
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 DAY = TODAY.isoformat()
 LINES = ("Dear Dr Osei", "Thank you for seeing Iris Worked.", "She takes lithium 800 mg at night.", "Please repeat the level in March.")
 
 
+@pytest.fixture(scope="module")
+def made(django_db_setup, django_db_blocker, tmp_path_factory) -> Iterator[World]:
+    with django_db_blocker.unblock(), one_world(tmp_path_factory.mktemp("letters")) as world:
+        join(world, "team manager", "Ola Byrne", TRUST, "team manager")
+        yield world
+
+
 @pytest.fixture
-def world(transactional_db, settings, tmp_path):
-    world = World(settings, tmp_path)
-    world.tell({"Iris": IRIS})
-    world.catch_up()
-    join(world, "team manager", "Ola Byrne", TRUST, "team manager")
-    return world
+def world(db, product_settings, settings, made) -> World:
+    settings.AS_OF, settings.STORE = TODAY, str(made.store.path)
+    return made
 
 
 def filed(world: World, who: str = "gp", text: str = "Repeat the level in March.", **values: Any) -> ReceivedLetter:
@@ -59,6 +65,8 @@ def page(response: Any) -> str:
 
 
 def open_duties(world: World) -> dict[str, Duty]:
+    """After the evaluation that follows a commit."""
+    assert reevaluate(world.ids["Iris"])
     found = Duty.objects.filter(person_id=world.ids["Iris"], state="open", rule_id="asked.received letter")
     return {duty.point: duty for duty in found}
 

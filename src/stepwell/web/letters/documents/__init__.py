@@ -74,11 +74,12 @@ def paper_of(letter: Letter, cut: Cut = NOTHING) -> Paper:
             address=person.address,
             phone=person.phone,
         ),
-        written_at=letter.written_at,
         sent_at=letter.sent_at,
         sections=cutting.shown(cut, letter.parts),
         actions=[Action(cutting.shown_text(cut, each.text), _role(each.role), each.due_on) for each in letter.actions.order_by("number")],
         medicines=[known.medicine(substance) for substance in letter.medicines if not cut.hides_medicine(substance)],
+        replaces=(letter.supersedes.pk, letter.supersedes.sent_at) if letter.supersedes else None,
+        superseded_on=newer.sent_on if (newer := getattr(letter, "superseded_by", None)) else None,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -53,7 +54,7 @@ class _Document:
         self.paper = paper
         self._entries: list[Resource] = []
         self._stated: dict[str, Resource] = {}
-        self._at = paper.dated.isoformat(timespec="seconds")
+        self._at = paper.sent_at.isoformat(timespec="seconds")
         self._patient = self._add("patient", _patient(paper))
         self._sender = self._add("sender", _organisation(paper.sender.code, paper.sender.name))
         self._receiver = self._add("receiver", _organisation(paper.receiver.code, paper.receiver.name))
@@ -65,7 +66,7 @@ class _Document:
         return {
             "resourceType": "Bundle",
             "id": self._key("bundle"),
-            "identifier": {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{self._key('bundle')}"},
+            "identifier": _identifier(self._key("bundle")),
             "type": "document",
             "timestamp": self._at,
             "entry": [{"fullUrl": f"urn:uuid:{key}", "resource": {"resourceType": "Composition", "id": key} | composition}, *self._entries],
@@ -74,7 +75,7 @@ class _Document:
     # Keys and references
 
     def _key(self, what: str) -> str:
-        return str(uuid.uuid5(_OURS, f"{self.paper.sender.code}/{self.paper.number}/{self._at}/{what}"))
+        return _key(self.paper.sender.code, self.paper.number, self.paper.sent_at, what)
 
     def _add(self, what: str, resource: Resource) -> Resource:
         """Put a resource into the document; gives the reference to it."""
@@ -99,9 +100,9 @@ class _Document:
         if paper.code:
             kind["coding"] = [{"system": SNOMED, "code": paper.code}]
         authors = [self._author] if self._author == self._sender else [self._author, self._sender]
-        return {
-            "identifier": {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{self._key('composition')}"},
-            "status": "final" if paper.sent_at else "preliminary",
+        composition: Resource = {
+            "identifier": _identifier(self._key("composition")),
+            "status": "final",
             "type": kind,
             "subject": self._patient,
             "date": self._at,
@@ -110,6 +111,10 @@ class _Document:
             "custodian": self._sender,
             "section": self._sections(),
         }
+        if paper.replaces:
+            before = _key(paper.sender.code, *paper.replaces, "composition")
+            composition["relatesTo"] = [{"code": "replaces", "targetIdentifier": _identifier(before)}]
+        return composition
 
     def _sections(self) -> list[Resource]:
         shown = self.paper.shown
@@ -132,7 +137,7 @@ class _Document:
             section["text"] = _narrative(part.words, missing(part))
         if entries := self._entries_of(part):
             section["entry"] = entries
-        elif part.state in (State.NOT_KNOWN, State.MISSING) and not part.words:
+        elif part.state in (State.NOT_KNOWN, State.MISSING) and "text" in section and not part.words:
             section["emptyReason"] = {"coding": [{"system": EMPTY, "code": "unavailable", "display": "Unavailable"}]}
         if children:
             section["section"] = [self._section(child, []) for child in children]
@@ -219,6 +224,15 @@ class _Document:
         if action.role:
             task["performerType"] = [{"text": clean(action.role)}]
         return self._add(f"action {number}", task)
+
+
+def _key(sender: str, number: int, at: datetime, what: str) -> str:
+    """The same for the same part of the same letter, however often it is made."""
+    return str(uuid.uuid5(_OURS, f"{sender}/{number}/{at.isoformat(timespec='seconds')}/{what}"))
+
+
+def _identifier(key: str) -> Resource:
+    return {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{key}"}
 
 
 def _dose(fact: Mapping[str, Any]) -> str:

@@ -49,8 +49,9 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """`number` is the letter's own key; `code` the SNOMED CT code of its kind, empty for none; `medicines` what it is about, by
-    label; `sent_at` is None for a draft, and every page says so."""
+    """A letter as it was sent. `number` is its own key; `code` the SNOMED CT code of its kind, empty for none; `medicines` what it is
+    about, by label. `replaces`: number and moment of the letter that it corrects; `superseded_on`: the day a newer one took its
+    place, which every document then says."""
 
     number: int
     kind: str
@@ -58,15 +59,12 @@ class Paper:
     sender: Party
     receiver: Party
     about: About
-    written_at: datetime
-    sent_at: datetime | None
+    sent_at: datetime
     sections: Sequence[Section]
     actions: Sequence[Action] = ()
     medicines: Sequence[str] = ()
-
-    @property
-    def dated(self) -> datetime:
-        return self.sent_at or self.written_at
+    replaces: tuple[int, datetime] | None = None
+    superseded_on: date | None = None
 
     @property
     def shown(self) -> list[Section]:

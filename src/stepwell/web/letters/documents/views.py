@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -53,8 +54,19 @@ def export_letter(request: HttpRequest, letter_id: int) -> HttpResponse:
 def show_patient_copy(request: HttpRequest, letter_id: int) -> HttpResponse:
     letter, cut, banner = _opened(request, letter_id, "patient copy")
     copy = documents.patient_words(letter, cut=cut)
-    context = {"letter": letter, "copy": copy, "banner": banner, "mark_words": known.MARKS[copy.mark]}
+    context = {
+        "letter": letter,
+        "copy": copy,
+        "banner": banner,
+        "mark_words": known.MARKS[copy.mark],
+        "superseded_on": _superseded_on(letter),
+    }
     return render(request, "letters/documents/patient_page.jinja", context)
+
+
+def _superseded_on(letter: Letter) -> date | None:
+    newer = getattr(letter, "superseded_by", None)
+    return newer.sent_on if newer is not None else None
 
 
 @require_safe
