@@ -37,7 +37,7 @@ class Conformance(StrEnum):
 class Section(msgspec.Struct, frozen=True, kw_only=True):
     """One heading of a letter. `words`: one statement a line. `asked_of`: who was asked for what is not known. `code`: SNOMED CT
     code of the section, empty for a minimum field, which stands `under` the heading of that key. `drawn`: the record held
-    something for it."""
+    something for it. `facts`: what the words were made from (`kind` medicine, result or diagnosis), while nobody changed them."""
 
     key: str
     heading: str
@@ -48,6 +48,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""
     under: str = ""
     drawn: bool = False
+    facts: list[dict[str, Any]] = []
 
     @property
     def text(self) -> str:
@@ -93,14 +94,14 @@ def said(section: Section, *, words: Sequence[str], asked_of: str = "", not_appl
     minimum fields and required headings only."""
     words, asked_of = [line for line in words if line.strip()], " ".join(asked_of.split())
     complete = bool(words) and not any(BLANK in line for line in words)
-    if not_applicable and complete and section.may_not_apply:
-        state = State.NOT_APPLICABLE
-    elif complete and not not_applicable:
-        state = State.HELD
+    not_applicable = not_applicable and section.may_not_apply
+    if complete:
+        state = State.NOT_APPLICABLE if not_applicable else State.HELD
     else:
         state = State.NOT_KNOWN if asked_of else State.MISSING
     kept = asked_of if state == State.NOT_KNOWN else ""
-    return msgspec.structs.replace(section, words=words, state=state.value, asked_of=kept)
+    facts = section.facts if words == section.words else []
+    return msgspec.structs.replace(section, words=words, state=state.value, asked_of=kept, facts=facts)
 
 
 def as_sent(section: Section) -> Section:
