@@ -28,6 +28,7 @@ from django.urls import get_resolver, reverse
 import advice_world
 from ledger_world import OTHER_PRACTICE, PCN, PRACTICE, TODAY, TRUST, World
 from privacy_support import join
+from stepwell.web.accounts.models import Organisation
 from stepwell.web.accounts.roles import roles
 from stepwell.web.accounts.services import create_organisation
 from stepwell.web.advice.models import AdviceService, Question
@@ -41,6 +42,7 @@ from stepwell.web.core.permissions import Permission as P
 from stepwell.web.ledger.models import Duty, DutyEvent, Handover, PersonRecord, Relationship
 from stepwell.web.meetings.models import AgendaItem, ItemEvent, Meeting
 from stepwell.web.privacy.models import Closing, Opening, SensitiveMark
+from stepwell.web.service_requests.models import Service, ServiceRequest, Stop
 from stepwell.web.team.models import TeamEvent
 from stepwell.web.transfers.models import Transfer
 
@@ -225,6 +227,32 @@ ADDRESSES: dict[str, Address] = {
     "privacy:find_record": own((P.BREAK_GLASS,)),
     "privacy:list_reviews": own((P.REVIEW_ACCESS,)),
     "privacy:change_settings": own((P.REVIEW_ACCESS,)),
+    "service_requests:list_requests": own((P.VIEW_WORKLIST,)),
+    "service_requests:export_requests": own(
+        (P.EXPORT_LISTS, P.VIEW_WORKLIST), (P.EXPORT_LISTS, P.VIEW_WORKLIST), kind="csv", why="To ring"
+    ),
+    "service_requests:show_counts": own((P.VIEW_WORKLIST,)),
+    "service_requests:show_region": own((P.VIEW_INTERFACE_NUMBERS,)),
+    "service_requests:list_reasons": own((P.MANAGE_STAFF,), (P.MANAGE_STAFF,), label="Lives in a care home"),
+    "service_requests:list_services": signed_in(),
+    "service_requests:add_service": own((P.MANAGE_STAFF,)),
+    "service_requests:ask_service": person(
+        (P.ASK_SERVICE,),
+        (P.ASK_SERVICE,),
+        kind="other",
+        service="triage",
+        urgency="routine",
+        need="Help",
+        why_now="Now",
+        wish="To sleep",
+        agreement="agreed",
+    ),
+    "service_requests:show_request": person(),
+    "service_requests:triage_request": person(VIEW, (P.VIEW_PATIENT, P.TRIAGE_REQUESTS), answer="advise", words="Try this"),
+    "service_requests:answer_advice": person(VIEW, (P.VIEW_PATIENT, P.ASK_SERVICE), answer="read"),
+    "service_requests:withdraw_request": person(VIEW, (P.VIEW_PATIENT, P.ASK_SERVICE), why="Moved"),
+    "service_requests:take_request_back": person(VIEW, (P.VIEW_PATIENT, P.TRIAGE_REQUESTS), why="By mistake"),
+    "service_requests:close_request": person(VIEW, (P.VIEW_PATIENT, P.TRIAGE_REQUESTS), why="Seen"),
 }
 # About something of one's own that this table cannot name (one's own opening, session or saved list, a review or an import of one's
 # organisation, a piece of work of a week): the test that shows who is refused.
@@ -259,6 +287,7 @@ ELSEWHERE = {
     "accounts:set_nation": "tests/web/test_accounts_nation.py",
     **dict.fromkeys(("week:arrange_work", "week:undo_arrangement"), "tests/web/test_week_pages.py"),
     **dict.fromkeys(("whoiswho:change_link", "whoiswho:end_link"), "tests/web/test_whoiswho.py"),
+    **dict.fromkeys(("service_requests:change_service", "service_requests:end_service"), "tests/web/test_requests_pages.py"),
     **dict.fromkeys(("operations:show_import", "operations:start_again"), "tests/web/test_operations_imports.py"),
     **dict.fromkeys(
         ("letters:print_letter", "letters:export_letter", "letters:show_patient_copy", "letters:print_patient_copy"),
@@ -512,7 +541,22 @@ def _objects(person_id: int, duty: Duty, gp: Actor) -> dict[str, int]:
     other = Meeting.objects.create(org_code=PRACTICE, with_orgs=[TRUST], on=TODAY, minutes=60, chair_id=gp.user_id)
     item = AgendaItem.objects.create(meeting=other, person_id=person_id, reasons=[["by hand", "Worries"]], **common)
     rows["decision_id"] = ItemEvent.objects.create(item=item, kind="no action", **(common | {"why": "Settled"}))
+    rows["request_id"] = _service_request(person_id, gp)
     return {name: row.pk for name, row in rows.items()}
+
+
+def _service_request(person_id: int, gp: Actor) -> ServiceRequest:
+    """Asked by the practice of its own clinic, which also triages; it waits for an answer."""
+    clinic, _ = Service.objects.get_or_create(
+        organisation=Organisation.objects.get(code=PRACTICE), name="Clinic",
+        defaults={"kinds": "|other|", "serves": "All", "contact": "1", "routine_days": 5, "urgent_days": 1, "any_kind": True},
+    )  # fmt: skip
+    made = ServiceRequest.objects.create(
+        person_id=person_id, kind="other", urgency="routine", need="Sleeps badly", why_now="Now", wish="To sleep", agreement="agreed",
+        asked_org=PRACTICE, asked_by_id=gp.user_id, asked_on=TODAY, owner_service=clinic, owner_org=PRACTICE, due_on=TODAY, step=1,
+    )  # fmt: skip
+    Stop.objects.create(request=made, number=1, service=clinic, came_on=TODAY)
+    return made
 
 
 def _relate(person_id: int, relationship: str, codes: list[str]) -> None:
@@ -696,6 +740,9 @@ def test_the_bodies_are_those_that_are_accepted(matrix):
 
 # The duty at hand has an owner and a test: these say so to somebody who is allowed (409 or 422), whatever is typed.
 NOT_NOW = {
+    "service_requests:answer_advice",
+    "service_requests:take_request_back",
+    "service_requests:close_request",
     "transfers:propose",
     "transfers:withdraw",
     "transfers:record_transfer",

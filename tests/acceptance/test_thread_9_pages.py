@@ -46,6 +46,9 @@ from stepwell.web.meetings.models import AgendaItem, ItemEvent, Meeting
 from stepwell.web.operations.models import ImportRun
 from stepwell.web.privacy import services as privacy_services
 from stepwell.web.privacy.models import Review, SensitiveMark
+from stepwell.web.service_requests import directory
+from stepwell.web.service_requests import services as service_requests
+from stepwell.web.service_requests.models import Service, ServiceRequest
 from stepwell.web.team import services as team_services
 from stepwell.web.team.models import TeamEvent
 from stepwell.web.transfers import services as transfer_services
@@ -208,6 +211,22 @@ PAGES = {
     "privacy:show_sensitive": "/patients/{person}/sensitive",
     "privacy:take_mark_off": "/patients/{person}/sensitive/{mark}/take-off",
     "privacy:change_settings": "/privacy/settings",
+    "service_requests:list_requests": "/requests?tab=all",
+    "service_requests:export_requests": "/requests/export?tab=all",
+    "service_requests:show_counts": "/requests/counts",
+    "service_requests:show_region": "/requests/region",
+    "service_requests:list_reasons": "/requests/reasons",
+    "service_requests:list_services": "/services",
+    "service_requests:add_service": "/services/new",
+    "service_requests:change_service": "/services/{door}",
+    "service_requests:end_service": "/services/{door}/end",
+    "service_requests:ask_service": "/patients/{person}/ask?duty={duty}",
+    "service_requests:show_request": "/requests/{request}",
+    "service_requests:triage_request": "/requests/{request}/answer",
+    "service_requests:answer_advice": "/requests/{request}/advice",
+    "service_requests:withdraw_request": "/requests/{request}/withdraw",
+    "service_requests:take_request_back": "/requests/{request}/take-back",
+    "service_requests:close_request": "/requests/{request}/close",
 }
 # Pages that another member of staff opens than the GP; by the beginning of the address' name.
 OPENED_BY = {
@@ -237,6 +256,17 @@ OPENED_BY = {
     ),
     "privacy:show_report": "privacy",
     "agreements:show_numbers": "commissioner",
+    **dict.fromkeys(
+        (
+            "service_requests:list_reasons",
+            "service_requests:add_service",
+            "service_requests:change_service",
+            "service_requests:end_service",
+        ),
+        "manager",
+    ),
+    "service_requests:triage_request": "psychiatrist",
+    "service_requests:show_region": "commissioner",
     **dict.fromkeys(("agreements:request_care", "agreements:change_draft"), "psychiatrist"),
     **dict.fromkeys(("letters:begin_letter", "letters:edit_draft", "letters:send_draft", "letters:discard_draft"), "psychiatrist"),
 }
@@ -328,6 +358,7 @@ def world(transactional_db, settings, tmp_path):
     letters_world.begun(world, kind="shared care")
     _from_outside(world)
     _shared_care(world)
+    _requests(world)
     return world
 
 
@@ -430,6 +461,20 @@ def _advice(world) -> None:
     advice_world.ask(world, desk, "Iris", words="And lithium with it?", kind="together", substance="lithium")
 
 
+def _requests(world) -> None:
+    """A service of the trust that triages, one of the practice, and a request for Iris."""
+    told = {"serves": "Adults of Northvale", "contact": "01632 960109", "routine_days": 5, "urgent_days": 1}
+    directory.seed_services(
+        Actor.system("tests"),
+        [
+            {"organisation": TRUST, "name": "Northside triage", "kinds": ["step-up", "crisis"], "any_kind": True, **told},
+            {"organisation": PRACTICE, "name": "Physical health clinic", "kinds": ["other"], **told},
+        ],
+    )
+    asked = service_requests.Asked("step-up", "urgent", "Sleeps three hours", "Two weeks", "To talk to somebody", "agreed")
+    service_requests.ask(world.actor("gp"), world.ids["Iris"], asked)
+
+
 def _duty() -> Duty:
     return Duty.objects.filter(owner_org=PRACTICE, state="open", test="weight", due_on__lte=TODAY).first()
 
@@ -469,6 +514,8 @@ def addresses(world):
         "member": TeamEvent.objects.get().pk,
         "review": Review.objects.get(org_code=PRACTICE).pk,
         "mark": SensitiveMark.objects.get().pk,
+        "request": ServiceRequest.objects.get().pk,
+        "door": Service.objects.get(organisation__code=PRACTICE).pk,
         "letter": Letter.objects.get().pk,
         "asked": LetterAction.objects.get().pk,
         "draft": Draft.objects.latest("pk").pk,

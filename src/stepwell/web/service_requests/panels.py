@@ -1,0 +1,52 @@
+"""On the patient page: where each request stands, in one line, and the way to ask for something."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from django.urls import reverse
+
+from stepwell.web.accounts import selectors as accounts
+from stepwell.web.core.actor import Actor
+from stepwell.web.core.layout import ListTool, Panel
+from stepwell.web.core.permissions import Permission
+from stepwell.web.ledger import selectors as ledger
+from stepwell.web.privacy import restrict
+from stepwell.web.service_requests import selectors
+from stepwell.web.service_requests.models import ServiceRequest
+from stepwell.web.service_requests.pages import Line
+
+
+def shown(actor: Actor, person_id: int, rows: Sequence[ServiceRequest]) -> list[ServiceRequest]:
+    """Requests without those that were asked from a duty which the actor is not shown."""
+    person = ledger.find_person(person_id)
+    if person is None:
+        return []
+    cut = restrict.cut_for(actor, [person])[person_id]
+    return [row for row in rows if row.duty is None or not cut.hides(row.duty)]
+
+
+def panel(actor: Actor, person_id: int, on: date) -> Panel | None:
+    """None for somebody who cannot ask, of a person for whom nothing was asked."""
+    names = accounts.organisation_names()
+    open_rows = shown(actor, person_id, selectors.open_for_person(person_id))
+    ended = shown(actor, person_id, selectors.ended_for_person(person_id, limit=3))
+    may_ask = actor.may(Permission.ASK_SERVICE)
+    if not (open_rows or ended or may_ask):
+        return None
+    stops = selectors.stops_of([row.pk for row in (*open_rows, *ended)])
+    values = {
+        "open": [Line(row, stops[row.pk], actor, on, names) for row in open_rows],
+        "ended": [Line(row, stops[row.pk], actor, on, names) for row in ended],
+        "may_ask": may_ask,
+        "person_id": person_id,
+    }
+    return Panel("service_requests/panel.jinja", values)
+
+
+def duty_links(actor: Actor, duty_id: int, person_id: int) -> list[ListTool]:
+    """Beside the acts of a duty: ask a service about what it asks for."""
+    if not actor.may(Permission.ASK_SERVICE):
+        return []
+    return [ListTool("Ask a service", f"{reverse('service_requests:ask_service', args=[person_id])}?duty={duty_id}")]
