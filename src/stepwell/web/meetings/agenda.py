@@ -3,7 +3,7 @@ not fit is carried to the next meeting by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TypeVar
@@ -21,18 +21,9 @@ from stepwell.web.transfers.models import State as TransferState
 
 RULE = "asked.meeting"
 NOBODY = "nobody"
+RETURN = "Rapid return asked for"
 Reason = tuple[str, str]
 _T = TypeVar("_T")
-
-# Other areas whose unanswered matters bring a person on the agenda: (person ids, day) → person → words.
-Waiting = Callable[[Collection[int], date], Mapping[int, Sequence[str]]]
-_waiting: list[tuple[str, Waiting]] = []
-
-
-def add_waiting(reason: str, provider: Waiting) -> None:
-    """`provider(person_ids, on)` tells of each person what waits, in words; `reason` is a key of `meetings.yaml`."""
-    if (reason, provider) not in _waiting:
-        _waiting.append((reason, provider))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +70,10 @@ def places(org_code: str, with_orgs: Sequence[str], on: date, *, since: date | N
     ids = scope(org_code, with_orgs, on)
     people = {row.person_id: row for row in PersonRecord.objects.filter(person_id__in=ids, death_date__isnull=True)}
     found: dict[int, list[Reason]] = {person_id: [] for person_id in people}
-    for kind, rows in (
-        ("transfer", _transfers(people, on)),
-        ("new", _new(people, org_code, with_orgs, on, since)),
-        *((reason, {key: "; ".join(words) for key, words in provider(list(people), on).items() if words}) for reason, provider in _waiting),
-    ):
+    for kind, rows in (("transfer", _transfers(people, on)), ("new", _new(people, org_code, with_orgs, on, since))):
         for person_id, words in rows.items():
             # A rapid return is told by the transfer it belongs to.
-            found[person_id].append(("return" if words.startswith("Rapid return") else kind, words))
+            found[person_id].append(("return" if words.startswith(RETURN) else kind, words))
     for person_id, reasons in _owed(people, on).items():
         found[person_id] += reasons
     for person_id, person in people.items():
@@ -107,7 +94,7 @@ def _transfers(people: Mapping[int, PersonRecord], on: date) -> dict[int, str]:
     for person_id, rows in transfers.open_of_people(list(people)).items():
         row = rows[0]
         if row.state == TransferState.RETURN_ASKED:
-            found[person_id] = f"Rapid return asked for, answer due {clinician.date(row.return_by)}"
+            found[person_id] = f"{RETURN}, answer due {clinician.date(row.return_by)}"
         elif row.state == TransferState.PROPOSED:
             found[person_id] = f"Step-down proposed, answer due {clinician.date(row.answer_by)}"
         elif row.state == TransferState.AGREED:
@@ -134,22 +121,26 @@ def _owed(people: Mapping[int, PersonRecord], on: date) -> dict[int, list[Reason
     """Nobody's duties, actions of earlier meetings that are overdue, transfer reviews that are overdue, and what else is overdue
     for long."""
     late = on - timedelta(days=known.parameter("meeting_overdue_days"))
-    rows = Duty.objects.filter(person_id__in=list(people), state=DutyState.OPEN, due_on__lte=on).order_by("due_on", "title")
+    due = Q(due_on__lte=on) | Q(rule_id__in=standing.asked_rules(), due_on__isnull=False)
+    rows = Duty.objects.filter(due, person_id__in=list(people), state=DutyState.OPEN).order_by("due_on", "title")
     told: dict[int, dict[str, list[str]]] = {}
-    for person_id, rule_id, title, owner, due_on in rows.values_list("person_id", "rule_id", "title", "owner_org", "due_on"):
-        words = f"{title}, due {clinician.date(due_on)}"
-        kinds = []
-        if owner == NOBODY:
-            kinds.append("nobody")
-        if rule_id == RULE:
-            kinds.append("action")
-        elif rule_id == transfers.RULE:
-            kinds.append("transfer")
-        elif due_on < late and owner != NOBODY:
-            kinds.append("overdue")
-        for kind in kinds:
-            told.setdefault(person_id, {}).setdefault(kind, []).append(words)
+    columns = ("person_id", "rule_id", "point", "title", "owner_org", "due_on")
+    for person_id, rule_id, point, title, owner, due_on in rows.values_list(*columns):
+        kind = _kind(rule_id, point, owner, waits=due_on is None or due_on > on, late=due_on is not None and due_on < late)
+        if kind:
+            told.setdefault(person_id, {}).setdefault(kind, []).append(f"{title}, due {clinician.date(due_on)}")
     return {
         person_id: [(kind, words[0] if len(words) == 1 else f"{words[0]} and {len(words) - 1} more") for kind, words in kinds.items()]
         for person_id, kinds in told.items()
     }
+
+
+def _kind(rule_id: str, point: str, owner: str, *, waits: bool, late: bool) -> str:
+    """Which reason an open duty is; empty for one that brings nobody on the agenda."""
+    if asked := standing.asked(rule_id, point):
+        return asked
+    if waits:
+        return ""
+    if owner == NOBODY:
+        return "nobody"
+    return {RULE: "action", transfers.RULE: "transfer"}.get(rule_id, "overdue" if late else "")

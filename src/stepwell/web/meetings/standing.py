@@ -17,8 +17,17 @@ class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mark: str
 
 
+class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Duties that the work `source` raised under points that begin with `point`."""
+
+    source: str
+    point: str
+    reason: str
+
+
 class _Standing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reasons: list[Reason]
+    asked: list[Asked]
     lengths: list[int]
 
 
@@ -37,6 +46,16 @@ def reasons() -> Mapping[str, Reason]:
 def ranks() -> Mapping[str, int]:
     """Which reason is taken first."""
     return {key: place for place, key in enumerate(reasons())}
+
+
+def asked(rule_id: str, point: str) -> str:
+    """The reason that a raised duty of this rule and point is; empty when it is none."""
+    source = rule_id.removeprefix("asked.")
+    return next((each.reason for each in _standing().asked if each.source == source and point.startswith(each.point)), "")
+
+
+def asked_rules() -> list[str]:
+    return sorted({f"asked.{each.source}" for each in _standing().asked})
 
 
 def lengths() -> Sequence[int]:

@@ -87,9 +87,12 @@ def duties_of(transfers: Collection[Transfer]) -> dict[int, list[Duty]]:
     return {pk: sorted(own, key=lambda duty: (duty.due_on or date.max, duty.pk)) for pk, own in found.items()}
 
 
-def open_reviews(transfer: Transfer) -> list[Duty]:
-    points = {row["review"] for row in transfer.reviews}
-    return [duty for duty in duties_of([transfer])[transfer.pk] if duty.state == DutyState.OPEN and duty.point in points]
+def reviews_left(transfer: Transfer) -> list[str]:
+    """Reviews of the plan that are still owed: those whose duty is not closed, also when no evaluation has opened it yet."""
+    if transfer.transferred_on is None:
+        return []
+    closed = {duty.point for duty in duties_of([transfer])[transfer.pk] if duty.state != DutyState.OPEN}
+    return [row["review"] for row in transfer.reviews if row["review"] not in closed]
 
 
 def reach(person_ids: Collection[int]) -> Mapping[int, Sequence[tuple[str, str, date | None, date | None]]]:

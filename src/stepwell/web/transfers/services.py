@@ -76,7 +76,7 @@ def specialist_of(actor: Actor, person_id: int) -> str:
             continue
         if other.state != State.TRANSFERRED:
             return f"A transfer is already under way ({State(other.state).label.lower()}): go on with that one."
-        if selectors.open_reviews(other):
+        if selectors.reviews_left(other):
             return f"This person was transferred on {clinician.date(other.transferred_on)} and reviews are still due: end those first."
     return ""
 
@@ -350,8 +350,8 @@ def take_back(actor: Actor, transfer_id: int, *, on: date, why: str, version: in
         said = f"Taken back on {clinician.date(on)}: {words} ({actor.display_name})"
         if asked:
             _settle(actor, row, return_point(row.returns), "done", said, on=on)
-        for duty in selectors.open_reviews(row):
-            _settle(actor, row, duty.point, "superseded", said)
+        for review in selectors.reviews_left(row):
+            _settle(actor, row, review, "superseded", said)
         request_evaluation(row.person_id)
     return evaluated(row.person_id)
 
