@@ -169,7 +169,7 @@ def show_original(request: HttpRequest, received_id: int) -> HttpResponse:
     if letter.file is None or restrict.cut_for(actor, [person])[person.person_id].hidden:
         raise Http404
     headers = {"Content-Disposition": f'attachment; filename="letter-received-{file_stamp(letter.at)}.pdf"'}
-    content = ReceivedFile.objects.values_list("content", flat=True).get(pk=letter.file_id)
+    content = ReceivedFile.objects.values_list("content", flat=True).get(pk=letter.file.pk)
     return HttpResponse(bytes(content), content_type="application/pdf", headers=headers)
 
 
