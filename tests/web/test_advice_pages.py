@@ -148,8 +148,14 @@ def test_the_second_of_two_answers_is_shown_the_first_and_keeps_its_words(world,
     said = text(response)
     assert response.status_code == 409 and "What changed since you opened this" in said
     assert "Dr Lena Hart answered, 01-Jun-2026 10:00" in said and "Halve it and give it at night" in said
-    assert "Stop it slowly" in said  # nothing typed is lost
+    assert "Stop it slowly" in said and "A further answer" in said  # nothing typed is lost
     assert selectors.question(question.pk).answer["do"] == FORM["do"]
+    # Whoever still means it sends it as a further answer, on top of the first.
+    page = response.content.decode()
+    again = {name: re.search(rf'name="{name}" value="(\w+)"', page).group(1) for name in ("seen", "further")}
+    assert second.post(reverse("advice:answer", args=[question.pk]), {**FORM, "do": "Stop it slowly", **again}).status_code == 302
+    said = text(second.get(reverse("advice:show_question", args=[question.pk])))
+    assert "Answered by Dr Max Klein" in said and "Said before, and replaced: Halve it and give it at night Dr Lena Hart" in said
 
 
 def test_what_was_added_meanwhile_is_shown_and_the_answer_can_be_sent_again(world, desk, question):
@@ -220,7 +226,8 @@ def test_a_telephone_answer_in_one_form(world, desk, who, other):
     for reader in ("gp", "psychiatrist"):
         assert "Not before autumn" in text(world.client(reader).get(f"/patients/{world.ids['Ada']}"))
     reader = world.client("gp" if who == "psychiatrist" else "psychiatrist")
-    assert "new" in text(reader.get(f"/patients/{world.ids['Ada']}")).split("Advice", 1)[1][:200]
+    panel = reader.get(f"/patients/{world.ids['Ada']}").content.decode().split('id="advice"')[1].split("<h2")[0]
+    assert 'sw-tag--amber">new' in panel and "Not before autumn" in panel
 
 
 def test_notices_name_nobody(world, desk, question):

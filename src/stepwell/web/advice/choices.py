@@ -37,6 +37,7 @@ class _Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sees_days: int
     lately_days: int
     themes_months: int
+    points: dict[str, int]
     longest: Longest
     kinds: dict[str, Kind]
     themes: list[StarterTheme]

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from django.urls import reverse
 
-from stepwell.web.advice.choices import kind_words
+from stepwell.web.advice.choices import choices, kind_words
 from stepwell.web.advice.models import Question
 from stepwell.web.advice.rota import Desk
 from stepwell.web.core.access import PatientSubject
@@ -20,7 +20,7 @@ from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger import services as ledger_services
 
 SOURCE = "advice"
-ANSWER, CHASE, READ = "answer", "chase", "read"
+ANSWER, CHASE, READ, TO_DO = "answer", "chase", "read", "to do"
 
 
 def day_of(moment: datetime) -> date:
@@ -45,6 +45,7 @@ def owe_answer(actor: Actor, subject: PatientSubject, question: Question, desk: 
         source=SOURCE,
         source_id=str(question.pk),
         point=ANSWER,
+        points=choices().points[ANSWER],
         title=f"Answer a question: {_lower(kind_words(question.kind))}",
         owner_org=desk.org_code,
         owner_role=desk.role,
@@ -65,6 +66,7 @@ def owe_chasing(actor: Actor, subject: PatientSubject, question: Question, desk:
         source=SOURCE,
         source_id=str(question.pk),
         point=CHASE,
+        points=choices().points[CHASE],
         title="Chase the advice asked for, if no answer has come",
         owner_org=question.asked_org,
         due_on=calendar_of(question.asked_org).next_working(day_of(question.due_at) + timedelta(days=1)),
@@ -104,6 +106,7 @@ def owe_reading(
         source=SOURCE,
         source_id=str(question.pk),
         point=READ,
+        points=choices().points[READ],
         title=title,
         owner_org=owner_org,
         owner_role=role,
@@ -122,7 +125,8 @@ def owe_doing(
         subject,
         source=SOURCE,
         source_id=str(question.pk),
-        point=f"to do {number}",
+        point=f"{TO_DO} {number}",
+        points=choices().points[TO_DO],
         title=title,
         owner_org=owner_org,
         owner_role=role,

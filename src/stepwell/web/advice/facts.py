@@ -157,7 +157,9 @@ def read(kept_facts: Mapping[str, Any], cut: Cut) -> Facts | None:
         if not cut.hides_test(row["test"])
     ]
     duties = [
-        DutyFact(row["id"], row["what"], _day(row["due"])) for row in kept_facts["duties"] if not cut.hidden.hides_duty(*row["key"], [])
+        DutyFact(row["id"], row["what"], _day(row["due"]))
+        for row in kept_facts["duties"]
+        if not cut.hidden.hides_duty(row["key"][0], row["key"][1], row["key"][2], [])
     ]
     return Facts(date.fromisoformat(kept_facts["as_of"]), tuple(medicines), tuple(results), tuple(duties), tuple(kept_facts["earlier"]))
 

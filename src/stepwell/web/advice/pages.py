@@ -228,6 +228,7 @@ class QuestionPage:
         ours = row.answering_org in self.actor.organisations
         passed_to_us = self.is_desk and not ours
         self.may_answer = self.is_desk and ours and row.is_open
+        self.may_say_more = self.is_desk and ours and row.state == QuestionState.ANSWERED
         self.may_take = self.is_desk and waits and (passed_to_us or row.taken_by_id != self.actor.user_id)
         self.takes_over = passed_to_us
         self.may_ask_back = self.may_pass = self.is_desk and ours and waits
@@ -248,6 +249,11 @@ class QuestionPage:
         what = "the reply" if row.state == QuestionState.ASKED_BACK else "the answer"
         verb = "owe" if line.owed_by == "You" else "owes"
         return f"{line.owed_by} {verb} {what}, {line.clock.text}"
+
+    @property
+    def replaced(self) -> list[EventLine]:
+        """Answers that a further one took the place of, the newest first."""
+        return [event for event in self.events if event.act in (Act.ANSWERED, Act.LOGGED)][-2::-1]
 
     @property
     def on(self) -> date:
@@ -286,10 +292,13 @@ class DeskPage:
     answered: Sequence[QuestionLine]
     covers: Sequence[Cover]
     place: str
+    unopened: int
 
     @property
     def heading(self) -> str:
         number = len(self.rows) + self.more
+        if not number and self.unopened:
+            return f"{count(self.unopened, 'question waits', 'questions wait')} until the record is open to you"
         if not number:
             return f"No question waits for {self.place}"
         late = sum(row.line.clock.is_late for row in self.rows)

@@ -224,7 +224,8 @@ def show_theme(request: HttpRequest, theme_id: int) -> HttpResponse:
         sets=themes.sets_to_choose(),
         initial={"name": theme.name, "kinds": list(theme.kinds), "sets": list(theme.sets), "rule": next(iter(theme.rules), "")},
     )
-    form, seen, status = sorting, theme.version, 200
+    form: BecameForm | SortingForm = sorting
+    seen, status = theme.version, 200
     if request.method == "POST":
         seen, status = _seen(request), 422
         form = became if act == "became" else sorting

@@ -89,6 +89,13 @@ def waiting_at(actor: Actor) -> QuerySet[Question]:
     return found.order_by("due_at", "id")
 
 
+def unopened_at(actor: Actor) -> int:
+    """How many questions are owed by the desk about people whose record is not open to it yet: that is worked out when a question
+    comes, and nothing may be overlooked until it is."""
+    found = Question.objects.filter(_of_desk(actor), state=QuestionState.WAITING)
+    return found.exclude(person_id__in=ledger.visible_ids(actor, clock.today())).count()
+
+
 def _of_desk(actor: Actor) -> Q:
     return Q(answering_org=actor.organisation) | Q(passed_to__org_code=actor.organisation)
 

@@ -254,12 +254,15 @@ def refuse_pass(actor: Actor, question_id: int, *, words: str, seen: int | None 
 
 def answer(
     actor: Actor, question_id: int, given: Answer, *, to_do: Sequence[ToDo] = (), themed: Sequence[int] = (), seen: int | None = None,
-    at: datetime | None = None,
+    further: bool = False, at: datetime | None = None,
 ) -> Done:  # fmt: skip
     """The advice, on both sides' record at once; what it asks for becomes dated duties with an owner, and the asking organisation
-    owes reading it."""
+    owes reading it.
+
+    further: to a question that was answered: it takes the place of what was said, which stays in the history, and is read anew."""
     with _acting(actor, question_id, Permission.ANSWER_ADVICE, DESK, seen) as (question, subject):
-        _must_be_open(question)
+        if not (further and question.state == QuestionState.ANSWERED):
+            _must_be_open(question)
         _must_be_ours(actor, question)
         checked = _checked(actor, question.person_id, given)
         _stop_chasing(actor, subject, question, f"{actor.display_name} answered")
@@ -446,19 +449,26 @@ def _give(question: Question, actor: Actor, given: Answer, to_do: Sequence[ToDo]
 
 
 def _owe_what_follows(actor: Actor, subject: PatientSubject, question: Question, to_do: Sequence[ToDo], *, reader: str, why: str) -> None:
+    before = _asked_for(question)
     roles = {question.answering_org: _desk_of(question).role}
     owners = {ASKER: question.asked_org, DESK: question.answering_org}
     title = "Read new advice" if reader == question.asked_org else "Read what was written down of advice by telephone"
     duties.owe_reading(
         actor, subject, question, title=title, owner_org=reader, role=roles.get(reader, ""), on=clock.today(), why=why
     )  # fmt: skip
-    for number, each in enumerate(to_do, start=1):
+    for number, each in enumerate(to_do, start=before + 1):
         owner = owners[each.side]
         name = question.answered_by_name or actor.display_name
         duties.owe_doing(
             actor, subject, question, number=number, title=" ".join(each.title.split()), owner_org=owner, role=roles.get(owner, ""),
             due_on=each.due_on, why=f"advice of {name}, {clinician.date(question.answered_at)}",
         )  # fmt: skip
+
+
+def _asked_for(question: Question) -> int:
+    """How many duties earlier answers asked for: a further one adds to them and takes none back."""
+    told = AdviceEvent.objects.filter(question=question, act__in=(Act.ANSWERED, Act.LOGGED)).order_by("id")
+    return sum(len(event.detail["answer"]["duties"]) for event in list(told)[:-1])
 
 
 def _reader(question: Question) -> str | None:

@@ -163,7 +163,7 @@ def _page(
         earlier=earlier,
         events=[EventLine(event, desks, names) for event in selectors.events_of(row.pk)],
     )
-    if form is None and page.may_answer:
+    if form is None and (page.may_answer or (page.may_say_more and request.GET.get("further") == "yes")):
         form = _answer_form(None, row, names)
     sorting = ThemesForm(themes=_themes(row), initial={"themes": [str(key) for key in row.themes]}) if page.may_sort else None
     context = {
@@ -203,11 +203,12 @@ def answer(request: HttpRequest, question_id: int) -> HttpResponse:
     actor, row, cut = _question(request, question_id, "answer advice")
     gate.require(actor, Permission.ANSWER_ADVICE, ledger.subject_of(row.person_id))
     form = _answer_form(request.POST, row, accounts.organisation_names())
+    further = request.POST.get("further") == "yes"
     changes: list[str] = []
     seen, status = _seen(request), 422
     if form.is_valid():
         try:
-            done = services.answer(actor, question_id, form.given(), to_do=form.to_do(), themed=form.themed(), seen=seen)
+            done = services.answer(actor, question_id, form.given(), to_do=form.to_do(), themed=form.themed(), seen=seen, further=further)
             return _to(question_id, "answered", done)
         except services.Changed as changed:
             refuse(form, changed)
@@ -384,7 +385,7 @@ def log_call(request: HttpRequest, person_id: int) -> HttpResponse:
 def _callers(person: PersonRecord, actor: Actor, names: dict[str, str]) -> list[tuple[str, str]]:
     """Where a call may come from: the person's practice first, then whoever has this person."""
     near = ledger.organisations_near([person.person_id], clock.today())[person.person_id]
-    codes = sorted(near - {actor.organisation}, key=lambda code: (code != person.gp_org, names.get(code, code).lower()))
+    codes = sorted(near - {actor.organisation}, key=lambda code: (code != person.gp_org, str(names.get(code, code)).lower()))
     return [(code, names[code]) for code in codes if code in names]
 
 
@@ -411,6 +412,7 @@ def show_desk(request: HttpRequest) -> HttpResponse:
         answered=lines(others[2], actor, now, desks, names),
         covers=rota.cover_of(own, now, desks),
         place=actor.organisation_name,
+        unopened=selectors.unopened_at(actor),
     )
     return render(request, "advice/desk.jinja", {"page": page, "may_run": actor.may(Permission.RUN_ADVICE)})
 
