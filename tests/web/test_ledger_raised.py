@@ -393,7 +393,7 @@ def test_lists_and_pages_that_know_rules_cope_with_one_that_no_rule_asks_for(wor
     ]  # fmt: skip
     for address in addresses:
         assert client.get(address).status_code == 200, address
-    assert "Repeat the lithium level: 1 day overdue" in text(client.get(f"/patients/{ada}"))
+    assert 'Repeat the lithium level<span class="sw-late">: 1 day overdue</span>' in text(client.get(f"/patients/{ada}"))
     assert "Repeat the lithium level" in text(client.get("/worklist?kind=asked"))
     settle()
     page = text(client.get(f"/duties/{bloods(world).pk}"))
