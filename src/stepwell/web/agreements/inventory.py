@@ -30,7 +30,7 @@ from stepwell.web.registers import selectors as registers
 
 _COLUMNS = ["subject_id", "org_code", "kind", "started_on", "ended_on"]
 _CASELOAD = "caseload"
-_TAKEN_NOW = "active"
+_TAKEN_NOW = "current"
 # People are read so many at a time: their medicines are kept whole, and a region has many.
 _BATCH = 2_000
 

@@ -32,6 +32,7 @@ class Do(StrEnum):
     ASK = "ask"
     DECLINE = "decline"
     ANSWER = "answer"
+    CHANGE = "change"
     CONFIRM = "confirm"
     PROPOSE = "dose-change"
     SUSPEND = "suspend"
@@ -50,6 +51,7 @@ _TEXTS = {
     Do.ASK: "Ask a question",
     Do.DECLINE: "Decline with a reason",
     Do.ANSWER: "Answer the question",
+    Do.CHANGE: "Change the request with the answer",
     Do.CONFIRM: "Confirm or refuse",
     Do.PROPOSE: "Propose a dose change",
     Do.SUSPEND: "Suspend",
@@ -93,7 +95,7 @@ def acts_of(agreement: Agreement, story: Story, actor: Actor, on: date) -> list[
 
 
 def _act(do: Do, agreement: Agreement, *, is_next: bool = False) -> Act:
-    if do is Do.COMPLETE:
+    if do in (Do.COMPLETE, Do.CHANGE):
         href = reverse("agreements:change_draft", args=[agreement.pk])
     elif do is Do.END and not agreement.requested:
         href = reverse("agreements:end_agreement", args=[agreement.person_id, agreement.pk])
@@ -115,7 +117,7 @@ def _possible(agreement: Agreement, story: Story, side: Side, on: date) -> tuple
         case State.REQUESTED | State.ACCEPTED:
             return None, [Do.END]
         case State.INFORMATION_REQUESTED:
-            return Do.ANSWER, [Do.END]
+            return Do.ANSWER, [Do.CHANGE, Do.END]
         case State.RETURNED:
             return Do.AGAIN, [Do.END]
         case _:

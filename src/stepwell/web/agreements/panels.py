@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from urllib.parse import urlencode
 
 from django.urls import reverse
 
@@ -35,12 +36,14 @@ def shared_care(actor: Actor, person_id: int, on: date) -> Panel | None:
     lines = [AgreementLine(row, actor, on, names) for row in rows]
     live = {line.agreement.substance for line in lines if line.state_now not in (State.ENDED, State.DECLINED)}
     asks = actor.may(Permission.AGREE_OWNERS) and actor.organisation_kind in SPECIALIST_KINDS
-    medicines = [row["substance"] for row in record.medicines if row["status"] == "active"] if asks else []
+    medicines = [row["substance"] for row in record.medicines if row["status"] == "current"] if asks else []
     held = {row.substance for row in selectors.agreements_of(person_id) if row.to_on is None or row.to_on > on}
     free = [name for name in medicines if name in _requestable() and name not in live | held]
     if not lines and not free:
         return None
-    buttons = [(known.medicine(name), f"{reverse('agreements:request_care', args=[person_id])}?medicine={name}") for name in free]
+    buttons = [
+        (known.medicine(name), f"{reverse('agreements:request_care', args=[person_id])}?{urlencode({'medicine': name})}") for name in free
+    ]
     return Panel("agreements/panel.jinja", {"lines": lines, "buttons": buttons, "person_id": person_id})
 
 

@@ -62,6 +62,11 @@ class RequestPage:
         return "Filled from the record: change what is not right. You supply and monitor until the practice has accepted."
 
     @property
+    def refused(self) -> str:
+        """Why shared care of it cannot be asked for; empty when it can."""
+        return self.protocol.refused_because if self.protocol is not None and not self.protocol.requestable.value else ""
+
+    @property
     def button(self) -> str:
         return "Send answer" if self.is_answer else "Send request"
 
