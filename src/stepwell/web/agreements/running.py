@@ -12,7 +12,9 @@ from typing import Any
 
 from django.db import transaction
 
+from stepwell import knowledge
 from stepwell.errors import Refused
+from stepwell.knowledge.shared_care import protocol_of
 from stepwell.web.agreements import clocks, selectors, steps
 from stepwell.web.agreements.asking import plan_reviews
 from stepwell.web.agreements.clocks import ClockState
@@ -20,7 +22,7 @@ from stepwell.web.agreements.models import Agreement
 from stepwell.web.agreements.recording import keep_event
 from stepwell.web.agreements.steps import Doing, Step, doing, evaluated, needs_words, not_before_today
 from stepwell.web.agreements.story import Kind, Proposal, State
-from stepwell.web.agreements.terms import Share, Terms, checked_shares, lines_of
+from stepwell.web.agreements.terms import Share, Terms, checked_shares, lines_of, missing
 from stepwell.web.core import clock
 from stepwell.web.core.access import PatientSubject
 from stepwell.web.core.actor import Actor
@@ -66,15 +68,22 @@ def renew(
         else:
             first = from_on or step.today
             not_before_today(first, "It is renewed")
-            for day, what in ((review_on, "the agreement"), (specialist_review_on, "the medicine by a specialist")):
-                if day is None or day <= first:
-                    raise Refused(f"Give a day ahead for the next review of {what}.")
+            _check_days(step, Terms(review_on=review_on, specialist_review_on=specialist_review_on, ends_on=ends_on))
             chosen = checked_shares(shares, specialist=step.specialist, practice=step.practice) if shares is not None else None
             _propose(
                 step, Proposal.RENEW, f"Confirm that shared care of {step.medicine} goes on", why, from_on=first.isoformat(),
                 review_on=_iso(review_on), specialist_review_on=_iso(specialist_review_on), ends_on=_iso(ends_on), shares=chosen,
             )  # fmt: skip
     return evaluated(step.agreement)
+
+
+def _check_days(step: Doing, terms: Terms) -> None:
+    """The next reviews, as far ahead as the protocol allows."""
+    about = protocol_of(knowledge.load(), step.agreement.substance)
+    if lacks := [
+        each.words for each in missing(terms, [], about, step.today) if each.key in ("review_on", "specialist_review_on", "ends_on")
+    ]:
+        raise Refused(" ".join(lacks))
 
 
 def resume(actor: Actor, agreement_id: int, *, from_on: date | None = None, why: str = "", seen: int | None = None) -> Step:

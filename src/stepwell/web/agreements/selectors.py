@@ -192,8 +192,8 @@ def _in_force(day: date) -> Q:
 
 
 def _asking(day: date) -> Q:
-    states = [state.value for state in ASKING]
-    return Q(requested=True, sent_on__isnull=False, sent_on__lte=day, state__in=states) & (_OPEN | Q(to_on__gt=day))
+    waits = Q(state__in=[state.value for state in ASKING]) | Q(from_on__gt=day)
+    return Q(requested=True, sent_on__lte=day) & waits & (_OPEN | Q(to_on__gt=day))
 
 
 # Before a request is sent

@@ -17,7 +17,7 @@ from stepwell.web.accounts import selectors as accounts
 from stepwell.web.agreements import clocks, selectors
 from stepwell.web.agreements.models import Agreement, AgreementEvent, AgreementLine
 from stepwell.web.agreements.recording import keep_event
-from stepwell.web.agreements.story import Kind, State, Story
+from stepwell.web.agreements.story import ALL, Kind, State, Story
 from stepwell.web.core import audit, clock
 from stepwell.web.core.access import PatientSubject
 from stepwell.web.core.actor import Actor
@@ -113,8 +113,11 @@ class Doing:
         return event
 
     def keep_lines(self, lines: Sequence[tuple[str, str, str]]) -> None:
-        """The lines of the text that was agreed last, for whoever shows them; periods come from the events."""
-        for line, owner, role in lines:
+        """The lines of the text that was agreed last, for whoever shows them; periods come from the events. A line of an earlier text
+        that this one does not name is the rest's."""
+        named = {line: (owner, role) for line, owner, role in lines}
+        earlier = set(self.agreement.lines.values_list("line", flat=True)) - named.keys()
+        for line, owner, role in [*lines, *((line, *named[ALL]) for line in sorted(earlier) if ALL in named)]:
             values = {"owner_org": owner, "owner_role": role}
             AgreementLine.objects.update_or_create(agreement=self.agreement, line=line, defaults=values)
 

@@ -179,9 +179,6 @@ class Story:
         """The latest agreed text."""
         return self.texts[-1] if self.texts else None
 
-    def text_on(self, day: date) -> Text | None:
-        return next((text for text in reversed(self.texts) if text.from_on <= day), None)
-
     def owner_of(self, responsibility: str, line: str, day: date) -> str:
         """The one organisation whose this is on that day, or NOBODY. `line`: the line of an agreement it stands for when the
         agreement was recorded without a matrix."""
