@@ -96,9 +96,8 @@ def test_every_person_shown_is_in_the_trail(world, meeting):
 
 
 def test_what_is_marked_sensitive_is_not_told_on_the_agenda(world, meeting):
-    privacy.mark_sensitive(
-        world.actor("gp"), ledger.subject_of(world.ids["Iris"]), kind="medicine", key="risperidone", organisations=[PRACTICE], why="She asked"
-    )  # fmt: skip
+    subject = ledger.subject_of(world.ids["Iris"])
+    privacy.mark_sensitive(world.actor("gp"), subject, kind="medicine", key="risperidone", organisations=[PRACTICE], why="She asked")
     AgendaItem.objects.create(
         meeting=Meeting.objects.create(org_code=PRACTICE, with_orgs=[TRUST], on=TODAY, minutes=30, chair_id=world.members["gp"].user_id),
         person_id=world.ids["Iris"],

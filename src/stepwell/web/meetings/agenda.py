@@ -80,8 +80,8 @@ def places(org_code: str, with_orgs: Sequence[str], on: date, *, since: date | N
         if person.points >= known.parameter("meeting_points"):
             labels = ", ".join(row["label"] for row in person.reasons[:3])
             found[person_id].append(("complex", f"{count(person.points, 'priority point')}: {labels}"))
-    rows = [Place(person_id, _sorted(reasons), people[person_id].points) for person_id, reasons in found.items() if reasons]
-    return sorted(rows, key=lambda place: order(place.reasons, place.points, people[place.person_id].search_name))
+    brought = [Place(person_id, _sorted(reasons), people[person_id].points) for person_id, reasons in found.items() if reasons]
+    return sorted(brought, key=lambda place: order(place.reasons, place.points, people[place.person_id].search_name))
 
 
 def _sorted(reasons: Iterable[Reason]) -> tuple[Reason, ...]:

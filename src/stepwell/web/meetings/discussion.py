@@ -20,7 +20,7 @@ from stepwell.web.meetings.models import AgendaItem
 from stepwell.web.meetings.pages import DecisionLine, ItemLine, MeetingPage, decision_of
 from stepwell.web.privacy import restrict
 
-RESULTS_SHOWN = 8
+RESULTS_SHOWN, DUE_SHOWN = 8, 8
 
 
 class Medicine:
@@ -70,7 +70,8 @@ class Discussion:
         self.medicines = [Medicine(row, names) for row in person.medicines]
         self.results = _results(person)
         presented = [DutyPresenter(duty, meeting.actor, meeting.on, names) for duty in duties]
-        self.due = [duty for duty in presented if duty.is_due]
+        due = sorted((duty for duty in presented if duty.is_due), key=lambda duty: (not duty.is_nobody, duty.duty.due_on or meeting.on))
+        self.due, self.also_due = due[:DUE_SHOWN], due[DUE_SHOWN:]
         self.later = [duty for duty in presented if not duty.is_due]
         self.earlier, self.own, self.panels = list(decisions), list(own), list(panels)
         self.restricted, self.seen = restricted, seen
@@ -121,12 +122,12 @@ def discussion_of(item: AgendaItem, meeting: MeetingPage, actor: Actor, on: date
         duties=cut.shown(ledger.open_duties_of(item.person_id)),
         decisions=told,
         own=[(event.pk, decision_of(event, names)) for event in line.decisions],
-        panels=[panel for panel in layout.patient_panels(actor, item.person_id, on) if panel.template not in _NOT_AT_A_MEETING],
+        panels=[panel for panel in layout.patient_panels(actor, item.person_id, on) if panel.template.startswith(_AT_A_MEETING)],
         names=names,
         restricted=cut.words,
         seen=line.events[-1].pk if line.events else 0,
     )
 
 
-# Sections of the patient page that say again what this page says.
-_NOT_AT_A_MEETING = ("meetings/panel.jinja",)
+# Sections of the patient page that belong on the table: what is between the sides, and who is around the person.
+_AT_A_MEETING = ("transfers/", "agreements/", "advice/", "service_requests/", "team/")

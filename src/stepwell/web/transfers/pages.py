@@ -234,6 +234,13 @@ class TransferPage:
         return self._may(Permission.HAND_OVER, (State.TRANSFERRED,), self.theirs)
 
     @property
+    def return_act(self) -> str:
+        """What this side can do about an open return."""
+        if self.ours:
+            return "Answer the return"
+        return "Answer the other plan" if self.row.other_by == self.row.from_org else "Propose another plan"
+
+    @property
     def may_answer_return(self) -> bool:
         states = (State.RETURN_ASKED, State.TRANSFERRED) if self.ours else (State.RETURN_ASKED,)
         return self._may(Permission.HAND_OVER, states, self.ours or self.theirs)

@@ -185,6 +185,7 @@ def _act(
     button: str,
     intro: Callable[[TransferPage], str] = lambda page: "",
     allowed: Callable[[TransferPage], bool],
+    listed: Callable[[TransferPage], Sequence[str]] = lambda page: (),
 ) -> HttpResponse:
     """One form about one transfer. A form that had not seen the latest is shown again with what changed and what was typed."""
     actor, row = _open(request, transfer_id, "transfer form")
@@ -210,6 +211,7 @@ def _act(
         "page": page,
         "heading": heading(page),
         "intro": intro(page),
+        "listed": listed(page),
         "button": button if allowed(page) else "",
         "version": max(version, 0),
         "banner": Banner(ledger.person(row.person_id), clock.today()),
@@ -289,12 +291,12 @@ def record_transfer(request: HttpRequest, transfer_id: int) -> HttpResponse:
         return "transferred", services.record_transfer(actor, transfer_id, on=cleaned["on"], why_missing=why, version=version)
 
     def intro(page: TransferPage) -> str:
-        return f"Missing: {'; '.join(check.label for check in page.missing)}." if page.missing else "Nothing is missing on the checklist."
+        return "Missing on the checklist:" if page.missing else "Nothing is missing on the checklist."
 
     return _act(
         request, transfer_id, permission=Permission.TRANSFER_CARE, make=make, do=do,
         heading=lambda page: f"{page.practice} takes over the care", button="Record the transfer", intro=intro,
-        allowed=lambda page: page.may_transfer,
+        allowed=lambda page: page.may_transfer, listed=lambda page: [check.label for check in page.missing],
     )  # fmt: skip
 
 
