@@ -94,6 +94,12 @@ PEOPLE = {
         "delta 400 mg daily from 2024-01-08 every 28 days by trust",
         "done late.both of delta, ongoing on 2025-06-01",
     ],
+    "died on the day of the asking": ["died 2026-05-01", 'advice 7 asks practice: "ring" as call on 2026-05-01, due 2026-05-15'],
+    "asked and taken back": [
+        'letter 2 asks trust: "see her" by level as review on 2026-05-01, due 2026-05-15',
+        "letter 2 settles review as superseded on 2026-06-01",
+        "level 0.7 on 2026-05-01",
+    ],
 }
 RULES = [
     *WIDE_RULES,

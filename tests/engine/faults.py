@@ -86,6 +86,7 @@ FAULTS: list[tuple[str, str, str]] = [
     ("agree", "max(e.to_on)", "min(e.to_on)"),
     ("raised", "ORDER BY a.seq DESC) AS place", "ORDER BY a.seq) AS place"),
     ("raised", "a.stated_on <= $as_of", "a.stated_on < $as_of"),
+    ("because", "'died on ' || CAST(a.died_on AS VARCHAR)", "'died'"),
     ("raised", "r.on_date >= s.opens_on", "r.on_date > s.opens_on"),
     ("raised", "ORDER BY e.on_date, e.rank) AS turn", "ORDER BY e.rank, e.on_date) AS turn"),
     ("raised", "WHEN p.died_on >= s.raised_on THEN 'superseded'", "WHEN p.died_on > s.raised_on THEN 'superseded'"),
