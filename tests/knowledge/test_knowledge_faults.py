@@ -106,6 +106,13 @@ MISTAKES = [
     ("group in and out", "groups.yaml", "without: [smi]", "without: [dementia]", 0, ["'dementia' is asked for and ruled out"]),
     ("group of no rule", "groups.yaml", "cadence: [antipsychotic.stomp]", "cadence: [antipsychotic.stamp]", 0, ["'antipsychotic.stamp' is not a rule"]),
     ("group called as a register", "groups.yaml", "- group: older-people", "- group: dementia", 0, ["a register has this name"]),
+    ("protocol of no set", "protocols.yaml", "    set: lithium\n", "    set: lithum\n", 0, ["'lithum' is not a set of medicines", "did you mean 'lithium'?"]),
+    ("protocol refused without words", "protocols.yaml", "    refused_because: Clozapine stays with the specialist service and its clinic; shared care cannot be asked for.\n", "", None, ["say why shared care cannot be asked for"]),
+    ("protocol that is never reviewed", "protocols.yaml", "agreement_review: {every: 12 months", "agreement_review: {every: 0 days", 0, ["a review comes after some time"]),
+    ("responsibility for no test", "responsibilities.yaml", "tests: [lithium-level, clozapine-level]", "tests: [lithium-levels]", 0, ["'lithium-levels' is not a test", "did you mean 'lithium-level'?"]),
+    ("rest in the middle", "responsibilities.yaml", "label: Advise when asked,", "label: Advise when asked, rest: true,", 0, ["put it last, and let it name nothing"]),
+    ("rules without a line", "responsibilities.yaml", ", rest: true, proposed", ", proposed", 0, ["the last entry must take the rest"]),
+    ("nobody prescribes", "responsibilities.yaml", "line: prescribe, ", "", None, ["only one, is about prescribing"]),
     ("no such unit", "medicines/interacting.yaml", "not_as: [other]", "not_as: [gel]", 0, ["'gel' is not a unit that products are counted in"]),
 ]  # fmt: skip
 
