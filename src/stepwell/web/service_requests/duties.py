@@ -79,19 +79,20 @@ def wanted(found: ServiceRequest) -> dict[str, Owed]:
 def follow(actor: Actor, subject: PatientSubject, found: ServiceRequest, before: Wanted) -> None:
     """Settle what is no longer owed, raise what is owed now. Inside the transaction of the event."""
     now = wanted(found)
-    common = {"source": SOURCE, "source_id": str(found.pk)}
+    source_id = str(found.pk)
     told = found.events.order_by("-id").first()
     how = "superseded" if told is not None and told.kind in (EventKind.WITHDRAWN, EventKind.TAKEN_BACK) else "done"
     for point in before.keys() - now.keys():
         why = EventKind(told.kind).label if told is not None else ""
-        ledger_services.settle_raised(actor, subject, **common, point=point, on=clock.today(), how=how, why=why)
+        ledger_services.settle_raised(actor, subject, source=SOURCE, source_id=source_id, point=point, on=clock.today(), how=how, why=why)
     for point, owed in now.items():
         if point in before:
             continue
         ledger_services.raise_duty(
             actor,
             subject,
-            **common,
+            source=SOURCE,
+            source_id=source_id,
             point=point,
             title=owed.title,
             owner_org=owed.owner_org,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
@@ -16,6 +16,8 @@ from stepwell.web.core.actor import Actor
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.service_requests import choices, selectors
 from stepwell.web.service_requests.models import ENDED, OPEN, EventKind, RequestEvent, ServiceRequest, State, Stop
+
+_E = TypeVar("_E", bound=StrEnum)
 
 
 class Tab(StrEnum):
@@ -89,7 +91,7 @@ def query_of(given: Mapping[str, Any]) -> Query:
     )
 
 
-def _one_of(kind: type[Any], text: str, default: Any) -> Any:
+def _one_of(kind: type[_E], text: str, default: _E) -> _E:
     return kind(text) if text in list(kind) else default
 
 
@@ -259,13 +261,12 @@ def _by_service(
     stops: QuerySet[Stop], events: QuerySet[RequestEvent], since: date | None, codes: list[str] | None
 ) -> list[ServiceCounts]:  # fmt: skip
     numbers: dict[int, dict[What, int]] = {}
-    for what in What:
-        if what is What.REDIRECTED:
-            told = events.filter(_redirection(since))
-            told = told if codes is None else told.filter(owner_org__in=codes)
-            found = told.values_list("owner_service").annotate(number=Count("request", distinct=True))
-        else:
-            found = stops.filter(_stopped(what, since)).values_list("service").annotate(number=Count("request", distinct=True))
+    told = events.filter(_redirection(since))
+    told = told if codes is None else told.filter(owner_org__in=codes)
+    for service, number in told.values_list("owner_service").annotate(number=Count("request", distinct=True)):
+        numbers.setdefault(service, {})[What.REDIRECTED] = number
+    for what in (each for each in What if each is not What.REDIRECTED):
+        found = stops.filter(_stopped(what, since)).values_list("service").annotate(number=Count("request", distinct=True))
         for service, number in found:
             numbers.setdefault(service, {})[what] = number
     first: dict[int, list[int]] = {}
@@ -292,7 +293,7 @@ def _askers(rows: QuerySet[ServiceRequest], since: date | None) -> list[AskerCou
     rows = rows.filter(Exists(stops))
     accepted = Stop.objects.filter(_stopped(What.ACCEPTED, since), request__in=rows)
     # The first to take somebody on counts.
-    taken = dict(accepted.order_by("-taken_on").values_list("request", "taken_on"))
+    taken = {pk: day for pk, day in accepted.order_by("-taken_on").values_list("request", "taken_on") if day is not None}
     waiting = set(Stop.objects.filter(_stopped(What.WAITING, since), request__in=rows).values_list("request", flat=True))
     found: dict[str, list[tuple[int, date, int]]] = {}
     for pk, asker, asked_on, redirects in rows.values_list("pk", "asked_org", "asked_on", "redirects"):
