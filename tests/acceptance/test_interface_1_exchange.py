@@ -90,7 +90,7 @@ def test_the_whole_exchange_from_both_sides(begin, signed_in_page, axe, screensh
     # Completed: the result is recorded from the form, and the draft still says what was typed.
     follow(trust.get_by_role("link", name="Record it eGFR"))
     trust.get_by_label("eGFR").fill("88")
-    follow(trust.get_by_role("button", name="Record"))
+    follow(trust.get_by_role("button", name="Save results"))
     trust.goto(f"/shared-care/{agreement.pk}/request")
     assert trust.get_by_label("Plan to review, reduce and stop").input_value().startswith("Reviewed every year")
     follow(trust.get_by_role("button", name="Send request"))

@@ -18,7 +18,7 @@ def first_terms(record: PersonRecord, substance: str, about: Protocol | None, on
     row: Mapping[str, Any] = next((each for each in record.medicines if each["substance"] == substance), {})
     indication = str(row.get("indication") or "").replace("-", " ")
     licence = row.get("licence") if row.get("licence") in (LICENSED, OFF_LICENCE) else ""
-    dose = "; ".join(part for part in (dose_words(row) if row else "", row.get("dose_text") or "") if part)
+    dose = row.get("dose_text") or (dose_words(row) if row else "")
     return Terms(
         indication=indication[:1].upper() + indication[1:],
         licence=licence or "",
