@@ -63,9 +63,8 @@ def notices(actor: Actor) -> list[Notice]:
             text = f"{count(len(waiting), 'question waits', 'questions wait')} at your duty desk"
             when = f"{'was' if late else 'is'} due {clinician.datetime(first.due_at)}"
             text += f", the first {when}." if len(waiting) > 1 else f": it {when}."
-            found.append(
-                Notice(text, href=reverse("advice:show_question", args=[first.pk]), link="Answer the question with the oldest clock")
-            )
+            href = reverse("advice:show_question", args=[first.pk])
+            found.append(Notice(text, href=href, link="Answer the one with the oldest clock" if len(waiting) > 1 else "Answer it"))
     new = selectors.new_for_asker(actor)
     if new:
         one = len(new) == 1
