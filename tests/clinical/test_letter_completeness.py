@@ -47,7 +47,7 @@ def test_a_blank_is_not_filled_and_says_whom_was_asked():
     assert (asked.state, asked.asked_of, asked.says) == (State.NOT_KNOWN, "Riverside Surgery", "not known: asked of Riverside Surgery")
     assert not asked.is_filled
     assert not asked.is_gap
-    assert as_sent(asked).words == ["risperidone: for not known"]
+    assert as_sent(asked).words == ["risperidone: for (not known)"]
     assert said(section("minimum"), words=[f"risperidone: for {BLANK}"]).is_gap
 
 

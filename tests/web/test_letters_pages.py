@@ -79,6 +79,8 @@ def test_from_the_patient_page_to_a_sent_letter(world):
     look = page(client, "send_draft", draft.pk)
     assert "Riverside Surgery" in re.search(r'name="asked-allergies-and-adverse-reactions" value="([^"]*)"', look)[1]
     asked = dict(re.findall(r'name="(asked-[\w-]+)" value="([^"]*)"', look))
+    assert asked["asked-stop-plan"] == "", "nobody is named for what the writer has to know"
+    asked = {key: value or "Dr Hart’s registrar" for key, value in asked.items()}
     seen = re.search(r'name="seen" value="(\d+)"', look)[1]
     response = client.post(reverse("letters:send_draft", args=[draft.pk]), {"seen": seen, **asked})
     letter = Letter.objects.get()

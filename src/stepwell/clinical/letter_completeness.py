@@ -95,10 +95,9 @@ def said(section: Section, *, words: Sequence[str], asked_of: str = "", not_appl
     words, asked_of = [line for line in words if line.strip()], " ".join(asked_of.split())
     complete = bool(words) and not any(BLANK in line for line in words)
     not_applicable = not_applicable and section.may_not_apply
-    if complete:
-        state = State.NOT_APPLICABLE if not_applicable else State.HELD
-    else:
-        state = State.NOT_KNOWN if asked_of else State.MISSING
+    unsaid = State.NOT_KNOWN if asked_of else State.MISSING
+    told = State.NOT_APPLICABLE if not_applicable else State.HELD
+    state = told if complete else unsaid
     kept = asked_of if state == State.NOT_KNOWN else ""
     facts = section.facts if words == section.words else []
     return msgspec.structs.replace(section, words=words, state=state.value, asked_of=kept, facts=facts)
@@ -106,7 +105,7 @@ def said(section: Section, *, words: Sequence[str], asked_of: str = "", not_appl
 
 def as_sent(section: Section) -> Section:
     """Nothing is sent with a blank in it: where one was left, the reader is told that it is not known."""
-    return msgspec.structs.replace(section, words=[line.replace(BLANK, NOT_KNOWN_WORDS) for line in section.words])
+    return msgspec.structs.replace(section, words=[line.replace(BLANK, f"({NOT_KNOWN_WORDS})") for line in section.words])
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from stepwell.knowledge.letters import LetterHeading, LetterKind
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician
 from stepwell.web.ledger import known, known_loads
+from stepwell.web.ledger.models import Duty
 from stepwell.web.ledger.presenters import NOBODY, capital, daily_dose, dose_words
 from stepwell.web.letters.held import Held, tests_of
 
@@ -66,11 +67,10 @@ def compose(kind: LetterKind, held: Held) -> list[Section]:
     return found
 
 
-def asked_by_default(key: str, *, practice: str, author: str) -> str:
-    """Whom a writer asks for what is not known, until they say otherwise."""
+def asked_by_default(key: str, *, practice: str) -> str:
+    """Whom a writer asks for what is not known, until they say otherwise; empty for what the writer has to know or ask for."""
     heading = headings().get(key)
-    ask = heading.ask if heading else "author"
-    return {"practice": practice or "the registered practice", "patient": "the patient", "author": author}[ask]
+    return {"practice": practice or "the registered practice", "patient": "the patient"}.get(heading.ask if heading else "", "")
 
 
 def _day(text: str | None) -> date | None:
@@ -260,6 +260,12 @@ def _is_about(subject: str, held: Held) -> bool:
     return any(row["substance"] in about for row in held.medicines)
 
 
+def _is_review(duty: Duty) -> bool:
+    """A conversation about the medicine, not something that is measured or asked beside it."""
+    test = known.test(duty.test) if duty.test else None
+    return test.sample == "review" if test else duty.kind == "review"
+
+
 def _owner(held: Held, org_code: str) -> str:
     return "nobody has taken this on" if org_code == NOBODY else held.name(org_code)
 
@@ -268,7 +274,7 @@ def _monitoring(held: Held) -> Drawn:
     """What is owed next of these medicines, put together by day and owner."""
     by: dict[tuple[date | None, str], list[str]] = {}
     for duty in held.duties:
-        if duty.test and duty.kind != "review" and _is_about(duty.subject, held):
+        if duty.test and not _is_review(duty) and _is_about(duty.subject, held):
             what = _label(duty.test)
             together = by.setdefault((duty.due_on, duty.owner_org), [])
             if what not in together:
@@ -298,7 +304,7 @@ def _interactions(held: Held) -> Drawn:
 def _review(held: Held) -> Drawn:
     words = []
     for duty in held.duties:
-        if duty.kind == "review" and _is_about(duty.subject, held):
+        if _is_review(duty) and _is_about(duty.subject, held):
             when = f"due {clinician.date(duty.due_on)}" if duty.due_on else f"due {BLANK}"
             words.append(f"{duty.title} ({known.medicine(duty.subject)}): {when}, {_owner(held, duty.owner_org)}")
     return Drawn(list(dict.fromkeys(words)))

@@ -102,10 +102,10 @@ class Gap:
         self.words = section.words
 
 
-def gaps(score: Completeness, *, practice: str, author: str, typed: Mapping[str, str] | None = None) -> list[Gap]:
+def gaps(score: Completeness, *, practice: str, typed: Mapping[str, str] | None = None) -> list[Gap]:
     found = []
     for section in score.gaps:
-        default = asked_by_default(section.key, practice=practice, author=author)
+        default = asked_by_default(section.key, practice=practice)
         found.append(Gap(section, default if typed is None else typed.get(section.key, "")))
     return found
 

@@ -144,7 +144,8 @@ def last_letter(actor: Actor, person_id: int) -> Letter | None:
 # Inbox and what was sent
 
 
-def _with_state(rows: QuerySet[Letter]) -> QuerySet[Letter]:
+def _with_state(rows: QuerySet[Letter]) -> Any:
+    """The same letters with `was_read`, `waits` (an action has no answer) and `was_declined` (with a no that nobody noted)."""
     events = LetterEvent.objects.filter(letter=OuterRef("pk"))
     unanswered = LetterAction.objects.filter(letter=OuterRef("pk")).exclude(
         Exists(LetterEvent.objects.filter(action=OuterRef("pk"), act__in=ANSWERS))
@@ -168,7 +169,7 @@ def _visible(actor: Actor) -> Any:
 NEW, WAITING, READ = "new", "waiting", "read"
 
 
-def inbox(actor: Actor, show: str) -> QuerySet[Letter]:
+def inbox(actor: Actor, show: str) -> Any:
     """Letters to the actor's organisations about people they may open: `new` (nobody read it), `waiting` (an action has no answer)
     or `read`, the newest first. A letter that was superseded is not waited for."""
     rows = _with_state(Letter.objects.filter(to_org__in=actor.organisations, person_id__in=_visible(actor)))
@@ -186,7 +187,7 @@ def counts(actor: Actor) -> dict[str, int]:
     return {show: inbox(actor, show).count() for show in (NEW, WAITING, READ)}
 
 
-def sent(actor: Actor) -> QuerySet[Letter]:
+def sent(actor: Actor) -> Any:
     """Letters of the actor's organisation: those with an action that was declined and not noted first, then the newest."""
     rows = _with_state(Letter.objects.filter(from_org=actor.organisation, person_id__in=_visible(actor)))
     return rows.order_by("-was_declined", "-id")
@@ -194,7 +195,7 @@ def sent(actor: Actor) -> QuerySet[Letter]:
 
 def unnoted(actor: Actor) -> int:
     """How many letters of the actor's organisation were answered with a no that nobody has noted."""
-    return sent(actor).filter(was_declined=True).count()
+    return int(sent(actor).filter(was_declined=True).count())
 
 
 def answered(ids: Collection[int]) -> dict[int, tuple[int, int, int]]:

@@ -367,8 +367,10 @@ def decline(actor: Actor, action_id: int, *, why: str) -> LetterEvent:
         event = _tell(actor, letter, LetterAct.DECLINED, action=action, why=words)
         told = f"declined by {letter.to_name}: {words}"
         # What the sender has closed meanwhile is not asked again.
-        key = {"source": SOURCE, "source_id": str(letter.pk), "point": _point(action)}
-        if ledger_services.move_raised(actor, subject, **key, owner_org=letter.from_org, why=told):
+        still_open = ledger_services.move_raised(
+            actor, subject, source=SOURCE, source_id=str(letter.pk), point=_point(action), owner_org=letter.from_org, why=told
+        )
+        if still_open:
             _raise(actor, subject, letter, action, owner_org=letter.from_org, due_on=action.due_on, why=told)
     return event
 

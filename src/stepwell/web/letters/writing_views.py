@@ -238,7 +238,7 @@ def send_draft(request: HttpRequest, draft_id: int) -> HttpResponse:
     if not selectors.is_open(draft):
         return _over(request, person, draft)
     now, error = selectors.content_of(draft), ""
-    posted = {key.removeprefix("asked-"): value for key, value in request.POST.items() if key.startswith("asked-")}
+    posted = {key.removeprefix("asked-"): str(value) for key, value in request.POST.items() if key.startswith("asked-")}
     if request.method == "POST":
         try:
             letter = services.send(actor, draft_id, asked=posted, seen=_seen(request.POST))
@@ -248,7 +248,7 @@ def send_draft(request: HttpRequest, draft_id: int) -> HttpResponse:
             now = selectors.content_of(draft)
     cut = restrict.cut_for(actor, [person])[person.person_id]
     practice = ledger.organisation_name(person.gp_org) if person.gp_org else ""
-    found = gaps(now.score, practice=practice, author=actor.organisation_name, typed=posted if error and posted else None)
+    found = gaps(now.score, practice=practice, typed=posted if error and posted else None)
     number = len(found)
     context = {
         "draft": draft,
