@@ -15,7 +15,7 @@ from stepwell.web.agreements import selectors
 from stepwell.web.agreements.clocks import HAND_BACK, REQUEST, Clock, ClockState
 from stepwell.web.agreements.models import Agreement, AgreementEvent
 from stepwell.web.agreements.next_acts import Act, Side, acts_of, side_of
-from stepwell.web.agreements.story import NOBODY, Kind, Proposal, State, Story
+from stepwell.web.agreements.story import NOBODY, PENDING, Kind, Proposal, State, Story
 from stepwell.web.agreements.terms import Baseline, Terms
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician, count
@@ -282,6 +282,11 @@ class AgreementPage(AgreementLine):
         return "nobody" if owner in ("", NOBODY) else "mine" if owner in self.actor.organisations else "theirs"
 
     @property
+    def text_first(self) -> bool:
+        """Whoever has to decide reads what is asked for before who would do it."""
+        return self.state_now in (State.DRAFT, *PENDING)
+
+    @property
     def matrix_told(self) -> str:
         match self.state_now:
             case State.ACTIVE:
@@ -340,7 +345,7 @@ class AgreementPage(AgreementLine):
         found = []
         for event in self.events:
             if event.kind in (Kind.ASKED, Kind.ANSWERED) and event.why:
-                found.append(Said(event.why, self._who(event), event.at, event.kind == Kind.ANSWERED))
+                found.append(Said(event.why, self._who(event), event.moment or event.at, event.kind == Kind.ANSWERED))
         return found
 
     @property
@@ -349,7 +354,8 @@ class AgreementPage(AgreementLine):
         return [self.happened(event) for event in reversed(self.events)]
 
     def happened(self, event: AgreementEvent) -> Happened:
-        return Happened(event_words(event), event.why if event.kind not in (Kind.ASKED, Kind.ANSWERED) else "", self._who(event), event.at)
+        why = event.why if event.kind not in (Kind.ASKED, Kind.ANSWERED) else ""
+        return Happened(event_words(event), why, self._who(event), event.moment or event.at)
 
     def _who(self, event: AgreementEvent) -> str:
         who = event.by.display_name if event.by is not None else "Stepwell"
