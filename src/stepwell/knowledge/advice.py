@@ -22,6 +22,9 @@ def at(entry: Entry, path: tuple[str | int, ...], message: str) -> Finding:
         next(
             name
             for name in (
+                "protocol",
+                "responsibility",
+                "decline_reason",
                 "rule",
                 "load",
                 "patch",
