@@ -249,6 +249,17 @@ def test_every_heading_has_plain_words():
     assert set(knowledge.load().letter_headings) == set(plain.words().headings)
 
 
+def test_what_stepwell_writes_for_the_receiver_reads_right_for_the_person(world):
+    """The sentences are those of the code that writes letters: when they change there, this finds it."""
+    from stepwell.clinical.letter_completeness import BLANK, as_sent
+    from stepwell.web.letters import compose, drafting
+
+    written = Path(compose.__file__).read_text() + Path(drafting.__file__).read_text()
+    blank = as_sent(Section(key="x", heading="X", conformance="mandatory", words=[BLANK])).text
+    for sentence in plain.words().says:
+        assert sentence in written or sentence == blank, sentence
+
+
 def test_a_contact_of_the_letter_comes_before_the_usual_words(world):
     contact = Section(key="contact-for-advice", heading="Whom to call", conformance="minimum")
     letter = sent_letter(world, sections=[said(contact, words=["Duty desk, 01632 960110, 09:00 to 17:00"])])

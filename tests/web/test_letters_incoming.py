@@ -315,6 +315,10 @@ def test_a_score_is_kept_by_sender_and_month(world):
     ]
     shown = page(client.get("/letters/received"))
     assert "Elm Ward" in shown and f"{due - 1} of {due}" in shown
+    # The figure opens its letters.
+    behind = page(client.get(f"/letters/received?like={letter.pk}"))
+    assert "1 scored letter from Elm Ward of Jun-2026" in behind and f'/letters/received/{letter.pk}"' in behind
+    assert f'/letters/received/{other.pk}"' not in behind
     services.take_out(world.actor("gp"), letter.pk, why="About her sister")
     assert [row.team for row in selectors.by_sender_and_month(world.actor("gp"))] == ["Northside CMHT"]
 

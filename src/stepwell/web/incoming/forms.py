@@ -83,7 +83,6 @@ class ScoreForm(Form):
             self.fields[section.key] = RadiosField(
                 label=section.heading,
                 label_size="s",
-                help_text=scoring.hint(section.key),
                 choices=[(mark.value, scoring.WORDS[mark]) for mark in scoring.choices(section)],
                 classes="nhsuk-radios--small",
                 inline=True,

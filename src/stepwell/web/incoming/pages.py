@@ -11,9 +11,8 @@ from stepwell.web.core.formatting import clinician, count
 from stepwell.web.core.permissions import Permission
 from stepwell.web.incoming import scoring
 from stepwell.web.incoming.models import Act, ReceivedEvent, ReceivedLetter
-from stepwell.web.incoming.selectors import UNREAD, Action, Standing
+from stepwell.web.incoming.selectors import UNREAD, Action, SenderMonth, Standing
 from stepwell.web.ledger.pages import Banner
-from stepwell.web.letters.measures import TeamMonth
 
 
 def roles_here(kind: str) -> list[tuple[str, str]]:
@@ -43,8 +42,9 @@ class ListPage:
 
     def __init__(
         self, letters: Sequence[ReceivedLetter], standings: Mapping[int, Standing], banners: Mapping[int, Banner], *, show: str,
-        measures: Sequence[TeamMonth], actor: Actor,
+        measures: Sequence[SenderMonth], actor: Actor, like: ReceivedLetter | None = None,
     ) -> None:  # fmt: skip
+        self.like = like
         self.rows = [Row(letter, standings[letter.pk], banners.get(letter.person_id)) for letter in letters]
         self.show, self.measures, self.actor = show, measures, actor
         self.is_unread = show == UNREAD
@@ -52,6 +52,8 @@ class ListPage:
     @property
     def heading(self) -> str:
         number = count(len(self.rows), "letter from outside", "letters from outside")
+        if self.like is not None:
+            return f"{count(len(self.rows), 'scored letter')} from {self.like.from_name} of {clinician.month(self.like.month)}"
         return f"{number} to read or answer" if self.is_unread else number
 
     @property

@@ -48,10 +48,6 @@ def asked(kind: LetterKind) -> list[Section]:
     ]
 
 
-def hint(key: str) -> str:
-    return knowledge.load().letter_headings[key].hint
-
-
 def choices(section: Section) -> list[Mark]:
     """A mandatory heading is always needed."""
     return [mark for mark in Mark if mark != Mark.NOT_NEEDED or section.may_not_apply]

@@ -127,9 +127,12 @@ def shown_text(cut: restrict.Cut, text: str) -> str:
 # Lists
 
 
-def letters_for(actor: Actor, show: str = ALL) -> QuerySet[ReceivedLetter]:
-    """What the actor's organisations keep about people they may open, the newest first; `unread`: what nobody has read."""
+def letters_for(actor: Actor, show: str = ALL, *, like: ReceivedLetter | None = None) -> QuerySet[ReceivedLetter]:
+    """What the actor's organisations keep about people they may open, the newest first; `unread`: what nobody has read; `like`: what
+    was scored of the same sender and month."""
     rows = _kept(actor)
+    if like is not None:
+        rows = rows.filter(Exists(_events(Act.SCORED)), from_name=like.from_name, month=like.month)
     if show == UNREAD:
         # What was found to be asked after it was read waits too.
         later = ReceivedEvent.objects.filter(letter=OuterRef("letter"), act=Act.PROPOSED, pk__gt=OuterRef("pk"))
@@ -148,15 +151,22 @@ def letters_of_person(actor: Actor, person_id: int) -> list[ReceivedLetter]:
     return list(rows.exclude(Exists(_events(Act.IN_ERROR))).order_by("-written_on", "-id"))
 
 
-def by_sender_and_month(actor: Actor) -> list[TeamMonth]:
+@dataclass(slots=True)
+class SenderMonth(TeamMonth):
+    """Letters of a sender in a month; `like` is the key of one of them, by which the others are found."""
+
+    like: int = 0
+
+
+def by_sender_and_month(actor: Actor) -> list[SenderMonth]:
     """The measure of letters written here, of those that came from outside and were scored; by sender's name, the newest month first."""
-    found: dict[tuple[str, date], TeamMonth] = {}
+    found: dict[tuple[str, date], SenderMonth] = {}
     letters = list(_kept(actor).filter(Exists(_events(Act.SCORED))).only("from_name", "month"))
     for letter_id, each in standings(letters).items():
         letter = next(row for row in letters if row.pk == letter_id)
         if each.score is None:
             continue
-        one = found.setdefault((letter.from_name, letter.month), TeamMonth(letter.from_name, letter.month))
+        one = found.setdefault((letter.from_name, letter.month), SenderMonth(letter.from_name, letter.month, like=letter_id))
         one.letters += 1
         one.filled += each.score.detail["filled"]
         one.due += each.score.detail["due"]

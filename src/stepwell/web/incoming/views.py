@@ -49,17 +49,20 @@ def _actor(request: HttpRequest) -> Actor:
 
 @require_safe
 def list_letters(request: HttpRequest) -> HttpResponse:
-    """`?show=unread`: what nobody has read or answered; else everything kept here, the newest first."""
+    """`?show=unread`: what nobody has read or answered; `?like=`: what was scored of that letter's sender and month; else everything
+    kept here, the newest first."""
     actor = _actor(request)
     gate.require(actor, Permission.VIEW_PATIENT, OrganisationSubject(actor.organisation))
     show = selectors.UNREAD if request.GET.get("show") == selectors.UNREAD else selectors.ALL
-    letters = list(selectors.letters_for(actor, show)[: selectors.LIST_SIZE])
+    number = request.GET.get("like", "")
+    like = selectors.letter_row(actor, int(number)) if number.isdigit() and len(number) <= _LONGEST_NUMBER else None
+    letters = list(selectors.letters_for(actor, show, like=like)[: selectors.LIST_SIZE])
     people = ledger.people({letter.person_id for letter in letters})
     person_ids = sorted(person.person_id for person in people)
     measures = selectors.by_sender_and_month(actor)
     gate.open_list(actor, action=Permission.VIEW_PATIENT, what="letters from outside", person_ids=person_ids)
     shown = {banner.person_id: banner for banner in banners(people, clock.today())}
-    page = ListPage(letters, selectors.standings(letters), shown, show=show, measures=measures, actor=actor)
+    page = ListPage(letters, selectors.standings(letters), shown, show=show, measures=measures, actor=actor, like=like)
     return render(request, "incoming/list.jinja", {"page": page})
 
 

@@ -75,6 +75,7 @@ def paper_of(letter: Letter, cut: Cut = NOTHING) -> Paper:
             phone=person.phone,
         ),
         sent_at=letter.sent_at,
+        sent_on=letter.sent_on,
         sections=cutting.shown(cut, letter.parts),
         actions=[Action(cutting.shown_text(cut, each.text), _role(each.role), each.due_on) for each in letter.actions.order_by("number")],
         medicines=[known.medicine(substance) for substance in letter.medicines if not cut.hides_medicine(substance)],

@@ -54,7 +54,7 @@ class _Document:
         self.paper = paper
         self._entries: list[Resource] = []
         self._stated: dict[str, Resource] = {}
-        self._at = paper.sent_at.isoformat(timespec="seconds")
+        self._on = paper.sent_on.isoformat()
         self._patient = self._add("patient", _patient(paper))
         self._sender = self._add("sender", _organisation(paper.sender.code, paper.sender.name))
         self._receiver = self._add("receiver", _organisation(paper.receiver.code, paper.receiver.name))
@@ -68,7 +68,7 @@ class _Document:
             "id": self._key("bundle"),
             "identifier": _identifier(self._key("bundle")),
             "type": "document",
-            "timestamp": self._at,
+            "timestamp": self.paper.sent_at.isoformat(timespec="seconds"),
             "entry": [{"fullUrl": f"urn:uuid:{key}", "resource": {"resourceType": "Composition", "id": key} | composition}, *self._entries],
         }
 
@@ -105,7 +105,7 @@ class _Document:
             "status": "final",
             "type": kind,
             "subject": self._patient,
-            "date": self._at,
+            "date": self._on,
             "author": authors,
             "title": clean(paper.kind),
             "custodian": self._sender,
@@ -185,7 +185,7 @@ class _Document:
             "status": "active",
             "medicationCodeableConcept": {"text": clean(fact["term"] or fact["label"])},
             "subject": self._patient,
-            "dateAsserted": self._at,
+            "dateAsserted": self._on,
             "informationSource": self._author,
         }
         if fact["started_on"]:
@@ -216,7 +216,7 @@ class _Document:
             "intent": "proposal",
             "description": clean(action.text),
             "for": self._patient,
-            "authoredOn": self._at,
+            "authoredOn": self._on,
             "requester": self._author,
             "owner": self._receiver,
             "restriction": {"period": {"end": action.due_on.isoformat()}},

@@ -50,8 +50,8 @@ class Action:
 @dataclass(frozen=True, slots=True)
 class Paper:
     """A letter as it was sent. `number` is its own key; `code` the SNOMED CT code of its kind, empty for none; `medicines` what it is
-    about, by label. `replaces`: number and moment of the letter that it corrects; `superseded_on`: the day a newer one took its
-    place, which every document then says."""
+    about, by label. `sent_on` is the working day of `sent_at`, and what a reader is told. `replaces`: number and moment of the
+    letter that it corrects; `superseded_on`: the day a newer one took its place, which every document then says."""
 
     number: int
     kind: str
@@ -60,6 +60,7 @@ class Paper:
     receiver: Party
     about: About
     sent_at: datetime
+    sent_on: date
     sections: Sequence[Section]
     actions: Sequence[Action] = ()
     medicines: Sequence[str] = ()

@@ -21,7 +21,8 @@ _DAY = re.compile(rf"\b(\d{{2}})-({'|'.join(_MONTHS)})-(\d{{4}})\b")
 
 
 class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`headings` by the key of the letter's heading; `terms` as they stand in a letter; `urgent` by nation."""
+    """`headings` by the key of the letter's heading; `says`: what Stepwell writes into letters; `terms` as they stand in a letter;
+    `urgent` by nation."""
 
     source: str
     mark: str
@@ -33,6 +34,7 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     not_known: str
     not_known_asked: str
     not_applicable: str
+    says: dict[str, str]
     terms: dict[str, str]
     urgent: dict[str, str]
 
@@ -77,11 +79,11 @@ def patient_copy(paper: Paper, nation: str) -> PatientCopy:
     """`nation`: of the sender, ENG, WLS, SCT or NIR: whom to call when it cannot wait."""
     known, teller = words(), _Teller()
     first = [part for part in paper.under(known.next_steps) if part.state != State.NOT_APPLICABLE]
-    contacts = [part for part in paper.under(known.contacts) if part.state == State.HELD]
+    contacts = paper.under(known.contacts)
     # In the order in which the person reads: an explanation stands where a word comes first.
     next_steps = [teller.block(part) for part in first]
     asked = [(teller.say(action.text), action.due_on) for action in paper.actions]
-    call = [teller.say(text) for part in contacts for text in part.words] or [_ask(paper)]
+    call = [teller.say(text) for part in contacts if part.state == State.HELD for text in part.words] or [_ask(paper)]
     rest = [teller.block(part) for part in paper.shown if part not in first and part not in contacts]
     heading = known.asked.format(receiver=paper.receiver.name)
     title = f"Your letter from {paper.sender.name}"
@@ -109,6 +111,8 @@ class _Teller:
         return Block(heading, (*told, known))
 
     def say(self, text: str) -> str:
+        for written, plainly in words().says.items():
+            text = text.replace(written, plainly)
         return _terms().sub(self._explain, _DAY.sub(_written_out, text))
 
     def _explain(self, found: re.Match[str]) -> str:
