@@ -249,7 +249,12 @@ def _tell_moved(actor: Actor, before: Asked, row: Asked, why: str, *, duty: Duty
         duty.assigned_to = duty.acknowledged_by = duty.acknowledged_at = duty.shown_from = None
         duty.deferred_why = ""
         duty.save(update_fields=["assigned_to", "acknowledged_by", "acknowledged_at", "shown_from", "deferred_why"])
-    detail = {"to": row.owner_org, "from": before.owner_org, "due": row.due_on.isoformat(), "due_before": before.due_on.isoformat()}
+    detail: dict[str, Any] = {
+        "to": row.owner_org,
+        "from": before.owner_org,
+        "due": row.due_on.isoformat(),
+        "due_before": before.due_on.isoformat(),
+    }
     tell(duty, EventKind.MOVED, actor, why=why, afresh=afresh, **detail)
 
 
