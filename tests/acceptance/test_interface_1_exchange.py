@@ -85,7 +85,7 @@ def test_the_whole_exchange_from_both_sides(begin, signed_in_page, axe, screensh
     agreement = Agreement.objects.get()
     assert agreement.state == State.DRAFT and owners(world, "Lio") == {"nobody"}
     practice.goto("/shared-care")
-    assert "Nothing waits for you" in said(practice)
+    assert "Shared care: nothing waits for you" in said(practice)
 
     # Completed: the result is recorded from the form, and the draft still says what was typed.
     follow(trust.get_by_role("link", name="Record it eGFR"))

@@ -368,10 +368,10 @@ def test_the_inbox_of_both_sides(world, specialist, gp):
     words = text(gp.get("/shared-care"))
     assert "Shared care: 1 waits for you; 0 agreements in force" in words and "WORKED, Lio" in words and "day 0 of 14" in words
     words = text(specialist.get("/shared-care?tab=theirs"))
-    assert "Nothing waits for you; 1 for the other side" in words and "WORKED, Lio" in words
+    assert "Shared care: nothing waits for you; 1 for the other side" in words and "WORKED, Lio" in words
     assert "waits for nobody’s answer" in text(gp.get("/shared-care?tab=theirs"))
     other = text(world.client("other gp").get("/shared-care"))
-    assert "Nothing waits for you; 0 agreements in force" in other and "WORKED" not in other
+    assert "Shared care: nothing waits for you; 0 agreements in force" in other and "WORKED" not in other
 
 
 def test_what_shared_care_asks_of_the_practice(world, gp):

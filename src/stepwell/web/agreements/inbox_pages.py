@@ -67,7 +67,7 @@ class InboxPage:
     @property
     def heading(self) -> str:
         ours, theirs = self.listed.counts[Tab.OURS], self.listed.counts[Tab.THEIRS]
-        parts = [f"{ours:,} {'waits' if ours == 1 else 'wait'} for you" if ours else "Nothing waits for you"]
+        parts = [f"{ours:,} {'waits' if ours == 1 else 'wait'} for you" if ours else "nothing waits for you"]
         if self.silent_of_us:
             parts[0] += f", {self.silent_of_us:,} past the day"
         if theirs:

@@ -59,7 +59,8 @@ class Listed:
 
 
 def _condition(tab: Tab, actor: Actor, on: date) -> Q:
-    ours = Q(waits_on__in=actor.organisations)
+    # A question does not stop the clock: the practice that asked still owes its answer to the request.
+    ours = Q(waits_on__in=actor.organisations) | Q(waits_for="question", and_org__in=actor.organisations)
     over = Q(to_on__lte=on)
     match tab:
         case Tab.OURS:

@@ -124,8 +124,15 @@ class AgreementLine:
 
     @property
     def is_ours(self) -> bool:
-        """Whether the actor's organisation owes the answer."""
-        return bool(self.agreement.waits_on) and self.agreement.waits_on in self.actor.organisations
+        """Whether the actor's organisation owes an answer; to a request it does so while its own question is open too."""
+        row = self.agreement
+        asked = row.waits_for == "question" and row.and_org in self.actor.organisations
+        return asked or (bool(row.waits_on) and row.waits_on in self.actor.organisations)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the last day for an answer has passed."""
+        return self.clock is not None and self.clock.state is ClockState.SILENT
 
     @property
     def whose(self) -> str:
@@ -152,7 +159,7 @@ class AgreementLine:
     def next_words(self) -> str:
         """What it waits for, in a sentence for this side."""
         story, waits = self.story, self.name(self.agreement.waits_on)
-        by = f" by {clinician.date(self.clock.due_on)}" if self.clock is not None and self.clock.runs else ""
+        by = f" by {clinician.date(self.clock.due_on)}" if self.clock is not None and self.clock.runs and not self.is_silent else ""
         if story.hand_back is not None:
             asks = self.name(story.hand_back.org)
             if self.is_ours:
@@ -170,14 +177,19 @@ class AgreementLine:
         match self.state_now:
             case State.DRAFT:
                 return "Not sent: nobody but your organisation sees it."
+            case State.REQUESTED if self.is_silent:
+                if practice:
+                    return f"The day to answer has passed: accept, ask or decline now. It stays {self.asker}’s; silence is not a yes."
+                return f"{self.asked} did not answer in time: speak to them. It stays yours; silence is not a yes."
             case State.REQUESTED:
                 if self.is_ours:
                     return f"Accept, ask or decline{by}. Until you accept, {self.asker} supplies and monitors."
                 return f"{self.asked} answers{by}. Until they accept, {'it stays yours' if not practice else f'it stays {self.asker}’s'}."
             case State.INFORMATION_REQUESTED:
-                if self.is_ours:
-                    return f"{self.asked} asked a question: answer it. The clock runs on, answer{by}."
-                return f"{waits} answers the question. The clock runs on{by and ', answer' + by}."
+                runs = "the day to answer has passed" if self.is_silent else f"the clock runs on, answer{by}"
+                if practice:
+                    return f"{waits} owes the answer to your question; {runs}. You can accept or decline before it comes."
+                return f"{self.asked} asked a question: answer it; {runs}."
             case State.ACCEPTED:
                 return f"Owners move on {clinician.date(self.agreement.from_on)}. Until then it stays {self.asker}’s."
             case State.DECLINED:
@@ -426,7 +438,7 @@ _EVENTS = {
     Kind.KEPT: "Withdrew the hand-back",
     Kind.TAKEN_BACK: "Took it back",
     Kind.ENDED: "Ended",
-    Kind.SILENT: "No answer by the last day",
+    Kind.SILENT: "The last day passed",
 }
 _DATED = (Kind.ACCEPTED, Kind.SUSPENDED, Kind.TAKEN_BACK, Kind.ENDED)
 

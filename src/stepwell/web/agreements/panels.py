@@ -97,7 +97,11 @@ def late_answers(actor: Actor) -> Sequence[Notice]:
             parts.append(f"{count(ours, 'request', 'requests')} for shared care {'is' if ours == 1 else 'are'} past the day to answer")
         if reminded:
             parts.append(f"{count(reminded, 'request waits', 'requests wait')} for your answer: reminder")
-        found.append(Notice(f"{'; '.join(parts)}.", href=f"{inbox}?tab=ours", link="Answer"))
+        found.append(
+            Notice(
+                f"{'; '.join(parts)}.", href=f"{inbox}?tab=ours", link="See which" if not actor.may(Permission.AGREE_OWNERS) else "Answer"
+            )
+        )
     if theirs:
         words = f"{count(theirs, 'request', 'requests')} of yours for shared care had no answer in time: not a yes, it stays yours."
         found.append(Notice(words, href=f"{inbox}?tab=theirs", link="See which"))

@@ -359,12 +359,12 @@ def _label(agreement: Agreement, period: Period, names: Mapping[str, str]) -> st
             return f"{owner} asked {other or 'the practice'} on {asked} to share care, and keeps it until that is accepted"
 
 
-def parties(day: date, person_ids: Collection[int] | None = None) -> dict[int, list[tuple[str, int, date, date | None]]]:
+def parties(day: date, person_ids: Collection[int] | None = None) -> dict[int, list[tuple[str, int, date | None, date | None]]]:
     """Organisations that are party to an agreement in force or to an open request: person → (code, agreement, from, to)."""
     agreements = Agreement.objects.filter(_in_force(day) | _asking(day))
     if person_ids is not None:
         agreements = agreements.filter(person_id__in=list(person_ids))
-    found: dict[int, list[tuple[str, int, date, date | None]]] = {}
+    found: dict[int, list[tuple[str, int, date | None, date | None]]] = {}
     for agreement in agreements.order_by("from_on", "id").prefetch_related("lines"):
         codes = {agreement.between_org, agreement.and_org} | {line.owner_org for line in agreement.lines.all()}
         days = [each for each in (agreement.sent_on, agreement.from_on) if each is not None]

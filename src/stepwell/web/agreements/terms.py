@@ -51,8 +51,9 @@ class Terms:
     def of(cls, kept: Mapping[str, Any]) -> Terms:
         """From what an event kept; what this version does not know is left out."""
         names = {each.name for each in fields(cls)}
-        values = {name: value for name, value in kept.items() if name in names}
-        return cls(**{name: date.fromisoformat(value) if name in _DAYS and value else value for name, value in values.items()})
+        values: dict[str, Any] = {name: value for name, value in kept.items() if name in names}
+        values |= {name: date.fromisoformat(values[name]) for name in _DAYS if values.get(name)}
+        return cls(**values)
 
 
 class Missing(NamedTuple):
