@@ -6,6 +6,8 @@ import pytest
 
 import web_support
 from browser_fixtures import follow
+from stepwell.web.accounts import services
+from stepwell.web.core.actor import Actor
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -47,12 +49,17 @@ def test_sign_in_as_a_persona_and_out(browser_page, axe, screenshots, network, d
 
 
 def test_somebody_who_may_open_no_record_finds_whom_to_call(signed_in_page, axe, screenshots, network):
-    page = signed_in_page(network.members["commissioner"])
+    setup = Actor.system("tests")
+    pharmacy = services.create_organisation(setup, code="FA001", name="Mill Lane Pharmacy", kind="pharmacy")
+    user = services.create_user(setup, username="ines.roy", name="Ines Roy")
+    page = signed_in_page(
+        services.add_membership(setup, user=user, organisation=pharmacy, role_key="community pharmacist", from_on=web_support.LONG_AGO)
+    )
     page.goto("/")
     assert page.get_by_role("heading", level=1).inner_text() == "Who to call, by practice"
     assert page.get_by_role("navigation", name="Main").get_by_role("link").all_inner_texts() == ["Who is who"]
     axe(page)
-    screenshots(page, "home-of-a-commissioner")
+    screenshots(page, "home-of-a-pharmacist")
 
 
 def test_sign_in_works_without_javascript(no_script_page, network, demo):

@@ -56,7 +56,8 @@ class InboxPage:
             AgreementRow(row, actor, on, names, Banner(listed.people[row.person_id], on, before[row.person_id])) for row in listed.rows
         ]
         self.more = max(0, listed.counts[listed.tab] - SHOWN)
-        self.silent_of_us = sum(row.and_org in actor.organisations for row in silent)
+        mine = set(actor.organisations)
+        self.silent_of_us = sum(row.and_org in mine or row.waits_on in mine for row in silent)
         self.silent_of_them = len(silent) - self.silent_of_us
         self.workload = [WorkLine(each) for each in work]
 

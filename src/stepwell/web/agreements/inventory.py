@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -155,7 +156,7 @@ def _once_on_caseload(store: Store, codes: Collection[str]) -> set[int]:
     return set(store.subject_persons(subjects).values()) if subjects else set()
 
 
-def _caseload_rows(rows: pa.Table) -> list[dict[str, object]]:
+def _caseload_rows(rows: pa.Table) -> list[dict[str, Any]]:
     return list(rows.filter(pc.fill_null(pc.equal(rows["kind"], _CASELOAD), False)).to_pylist())
 
 

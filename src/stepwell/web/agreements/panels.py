@@ -12,7 +12,7 @@ from stepwell import knowledge
 from stepwell.web.accounts import selectors as accounts
 from stepwell.web.agreements import selectors
 from stepwell.web.agreements.clocks import ClockState
-from stepwell.web.agreements.lists import shown_of, waiting_requests
+from stepwell.web.agreements.lists import Tab, shown_of, waiting_requests
 from stepwell.web.agreements.models import Agreement
 from stepwell.web.agreements.pages import AgreementLine
 from stepwell.web.agreements.story import State
@@ -79,7 +79,7 @@ def late_answers(actor: Actor) -> Sequence[Notice]:
     """Requests at their reminders and past their day; nobody is named."""
     if not actor.may(Permission.VIEW_AGREEMENTS):
         return []
-    reminded, ours, theirs = 0, 0, 0
+    reminded, ours, theirs, tab = 0, 0, 0, Tab.THEIRS
     for row in waiting_requests(actor):
         clock = selectors.clock_of(row)
         if clock is None:
@@ -88,6 +88,8 @@ def late_answers(actor: Actor) -> Sequence[Notice]:
         silent = clock.state is ClockState.SILENT
         ours += mine and silent
         theirs += not mine and silent
+        if not mine and silent and row.waits_on in actor.organisations:
+            tab = Tab.OURS  # their own answer to a question comes first
         reminded += mine and clock.state in (ClockState.FIRST_REMINDER, ClockState.SECOND_REMINDER)
     inbox = reverse("agreements:list_agreements")
     found = []
@@ -104,5 +106,5 @@ def late_answers(actor: Actor) -> Sequence[Notice]:
         )
     if theirs:
         words = f"{count(theirs, 'request', 'requests')} of yours for shared care had no answer in time: not a yes, it stays yours."
-        found.append(Notice(words, href=f"{inbox}?tab=theirs", link="See which"))
+        found.append(Notice(words, href=f"{inbox}?tab={tab}", link="See which"))
     return found

@@ -112,7 +112,7 @@ class RequestForm(Form):
     def terms(self) -> Terms:
         """What was typed, readable or not yet filled in."""
         cleaned = self.cleaned_data
-        values = {name: cleaned.get(name) or (None if isinstance(self.fields[name], DateField) else "") for name in _PLAIN}
+        values: dict[str, Any] = {name: cleaned.get(name) or (None if isinstance(self.fields[name], DateField) else "") for name in _PLAIN}
         without = {line.test: " ".join((cleaned.get(WITHOUT + line.test) or "").split()) for line in self.lines if line.on is None}
         return Terms(**values, baseline_without={test: words for test, words in without.items() if words})
 
