@@ -61,7 +61,7 @@ class _AnswerFields(Form):
 
     do = TextareaField(label="What to do", label_size="s", rows=4, error_messages={"required": "Write what to do"})
     medicine = SelectField(label="Medicine", required=False)
-    dose = TextField(label="Dose, in words", required=False, help_text="For example: 5 mg at night for four weeks, then stop")
+    dose = TextField(label="Dose, in words", required=False, help_text="For example: half the dose, at night, for four weeks")
     monitoring = TextField(label="Monitoring", required=False)
     back = TextField(label="Come back when", required=False)
     who = RadiosField(label="Who does it", choices=[], required=False)

@@ -21,6 +21,7 @@ from stepwell.web.core import clock, gate, layout
 from stepwell.web.core.access import OrganisationSubject
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.permissions import Permission
+from stepwell.web.ledger import known
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.forms import refuse
 from stepwell.web.ledger.models import PersonRecord
@@ -119,13 +120,14 @@ def ask(request: HttpRequest, person_id: int) -> HttpResponse:
             return _to(done.question_id, "asked", done)
         except Refused as refusal:
             refuse(form, refusal)
-    presented = [DutyPresenter(each, actor, on, names) for each in open_duties]
+    shown = facts.of_record(person, [DutyPresenter(each, actor, on, names) for each in open_duties], on, about=subject)
     context = {
         "form": form,
         "banner": Banner(person, on),
         "covers": covers,
         "duty": DutyPresenter(duty, actor, on, names) if duty is not None else None,
-        "facts": facts.of_record(person, presented, on, about=subject),
+        "facts": shown,
+        "medicines": [(known.marked(fact.words(on)), fact.substance == subject) for fact in shown.medicines],
         "open": [line for line in _lines_of(actor, person_id, cut) if line.row.is_open],
     }
     return render(request, "advice/ask.jinja", context, status=422 if form.errors else 200)
@@ -414,7 +416,7 @@ def show_desk(request: HttpRequest) -> HttpResponse:
         place=actor.organisation_name,
         unopened=selectors.unopened_at(actor),
     )
-    return render(request, "advice/desk.jinja", {"page": page, "may_run": actor.may(Permission.RUN_ADVICE)})
+    return render(request, "advice/desk.jinja", {"page": page, "may_step_down": actor.may(Permission.VIEW_AGREEMENTS)})
 
 
 def _desk_rows(actor: Actor, rows: Sequence[Question], desks: dict[int, Desk], names: dict[str, str]) -> list[DeskRow]:
