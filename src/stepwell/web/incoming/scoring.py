@@ -22,9 +22,9 @@ class Mark(StrEnum):
 
 WORDS = {
     Mark.SAYS: "Says it",
-    Mark.NOT_KNOWN: "Says it is not known",
+    Mark.NOT_KNOWN: "Says not known",
     Mark.MISSING: "Missing",
-    Mark.NOT_NEEDED: "Not needed here",
+    Mark.NOT_NEEDED: "Not needed",
 }
 _STATES = {
     Mark.SAYS: State.HELD,
