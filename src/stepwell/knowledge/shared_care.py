@@ -114,7 +114,7 @@ def responsibility_of(known: Knowledge, rule: model.Rule) -> Responsibility:
 def lines(known: Knowledge, substance: str, owners: Mapping[str, str]) -> dict[str, str]:
     """Lines of an agreement (`prescribe`, rule ids, `all`) from owners of responsibilities. `all` is the owner of the rest, so that a
     rule that comes later is nobody's surprise; rules with that owner are not repeated."""
-    found = {line.line: owners[key] for key, line in known.responsibilities.items() if line.line}
+    found: dict[str, str] = {line.line: owners[key] for key, line in known.responsibilities.items() if line.line}
     found[ALL] = next(owners[key] for key, line in known.responsibilities.items() if line.rest)
     for rule in rules_about(known, substance):
         owner = owners[responsibility_of(known, rule).responsibility]

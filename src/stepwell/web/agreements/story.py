@@ -6,7 +6,7 @@ asked about; nothing depends on a job having run. Owners follow docs/adr/0009-ag
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -340,7 +340,7 @@ def _on_ended(story: Story, event: Event) -> Story:
     return replace(story, question=None, proposal=None, hand_back=None, segments=segments)
 
 
-_HANDLERS = {
+_HANDLERS: dict[str, Callable[[Story, Event], Story]] = {
     Kind.ADOPTED: _on_adopted,
     Kind.DRAFTED: _on_drafted,
     Kind.REQUESTED: _on_requested,
