@@ -294,7 +294,11 @@ class CandidateLine:
 
     @staticmethod
     def said(findings: Sequence[Finding]) -> str:
-        return "; ".join(f"{finding.label.lower()}: {finding.words}" for finding in findings)
+        """Each in words; those that the same words explain stand together."""
+        labels: dict[str, list[str]] = {}
+        for finding in findings:
+            labels.setdefault(finding.words, []).append(finding.label.lower())
+        return "; ".join(f"{', '.join(own)}: {words}" for words, own in labels.items())
 
 
 TABS = {Verdict.CANDIDATE: "May be ready", Verdict.UNKNOWN: "Cannot tell", Verdict.NOT_NOW: "Not now"}
