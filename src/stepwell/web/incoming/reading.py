@@ -59,7 +59,7 @@ def check(data: bytes) -> None:
 def read(data: bytes) -> Reading:
     """In a process of its own. Refused where the file cannot be read."""
     check(data)
-    command = [sys.executable, "-m", "stepwell.web.incoming.reading"]
+    command = [sys.executable, "-I", "-m", "stepwell.web.incoming.reading"]
     try:
         done = subprocess.run(command, input=data, capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603 - our own module
     except subprocess.TimeoutExpired as error:
