@@ -454,7 +454,7 @@ def _advice(world) -> None:
     join(world, "team manager", "Grace Adeyemi", TRUST, "team manager")
     desk = advice_world.open_desk(world)
     advice_world.open_desk(world, on_duty=None, name="Pharmacist line", role="pharmacist")
-    answered = advice_world.ask(world, desk, "Iris", words="Sedated. At night?", kind="side-effect")
+    answered = advice_world.ask(world, desk, "Iris", words="Sedated. At night?", kind="side-effect", substance="olanzapine")
     given = Answer("5 mg at night", substance="olanzapine", dose="5 mg", monitoring="Weight", back="Sleeps less")
     to_do = [ToDo("Weigh her", TODAY + timedelta(28))]
     advice_services.answer(world.actor("psychiatrist"), answered.pk, given, to_do=to_do, themed=themes.suggested(answered))
