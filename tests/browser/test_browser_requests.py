@@ -24,15 +24,15 @@ def test_one_door_from_the_asker_to_the_service_that_takes_it_on(signed_in_page,
     page = signed_in_page(world.members["gp"], scripts=False)
     page.goto(f"/patients/{ada}")
     follow(page.get_by_role("link", name="Ask a service").last)
-    page.get_by_label("Talking therapy").check()
+    page.get_by_role("radio", name="Talking therapy", exact=True).check()
     page.get_by_label("Crisis: phone first").check()
     page.get_by_label("The question or need").fill("Help with panic on buses")
-    page.get_by_label("Why now").fill("Cannot get to work any more")
+    page.get_by_label("Why now", exact=True).fill("Cannot get to work any more")
     page.get_by_label("What the person wants").fill("“I want to travel again”")
     page.get_by_label("They agreed to this request").check()
     follow(page.get_by_role("button", name="Send the request"))
     assert page.get_by_role("alert").get_by_text("Phone first").is_visible()
-    assert page.get_by_label("Why now").input_value() == "Cannot get to work any more"
+    assert page.get_by_label("Why now", exact=True).input_value() == "Cannot get to work any more"
     screenshots(page, "requests-ask")
     page.get_by_label("Routine").check()
     follow(page.get_by_role("button", name="Send the request"))
@@ -40,7 +40,7 @@ def test_one_door_from_the_asker_to_the_service_that_takes_it_on(signed_in_page,
 
     triage = signed_in_page(world.members["psychiatrist"])
     triage.goto("/requests")
-    follow(triage.get_by_role("link", name="Answer"))
+    follow(triage.get_by_role("link", name="Answer WEEK, Ada"))
     triage.get_by_label("Another service is right: redirect it").check()
     follow(triage.get_by_role("button", name="Send answer"))
     assert triage.get_by_role("alert").get_by_text("nobody is left without one").is_visible()
@@ -54,7 +54,7 @@ def test_one_door_from_the_asker_to_the_service_that_takes_it_on(signed_in_page,
 
     side = signed_in_page(world.members["side worker"])
     side.goto("/requests")
-    follow(side.get_by_role("link", name="Answer"))
+    follow(side.get_by_role("link", name="Answer WEEK, Ada"))
     side.get_by_label("We take this on").check()
     day = TODAY + timedelta(4)
     for part, number in (("Day", day.day), ("Month", day.month), ("Year", day.year)):

@@ -20,7 +20,7 @@ from stepwell.web.service_requests import choices
 from stepwell.web.service_requests.choices import CRISIS
 from stepwell.web.service_requests.directory import Details
 from stepwell.web.service_requests.models import Service
-from stepwell.web.service_requests.pages import CRISIS_WORDS, days_words, service_words
+from stepwell.web.service_requests.pages import CRISIS_WORDS, service_words
 from stepwell.web.service_requests.selectors import unbarred
 from stepwell.web.service_requests.services import Asked
 
@@ -44,8 +44,12 @@ class AskForm(Form):
         label="What is needed?", label_size="s", choices=_named(choices.kinds()), hints=_hints(choices.kinds()),
         error_messages={"required": "Choose what is needed"},
     )  # fmt: skip
-    service = RadiosField(
-        label="Who should get it?", label_size="s", initial=TRIAGE, error_messages={"required": "Choose who should get it"}
+    service = SelectField(
+        label="Who should get it?",
+        label_size="s",
+        initial=TRIAGE,
+        help_text="Leave it to triage when you are not sure.",
+        error_messages={"required": "Choose who should get it"},
     )
     urgency = RadiosField(
         label="How soon?", label_size="s", choices=_named(choices.urgencies()), hints=_hints(choices.urgencies()),
@@ -76,11 +80,9 @@ class AskForm(Form):
     def __init__(self, *args: Any, services: Sequence[Service], triage: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._services = {str(row.pk): row for row in services}
-        first = [(TRIAGE, "I do not know: let triage decide")] if triage else []
-        self.fields["service"].choices = [*first, *((key, service_words(row)) for key, row in self._services.items())]  # type: ignore[attr-defined]
-        self.fields["service"].hints = {key: _takes(row) for key, row in self._services.items()}  # type: ignore[attr-defined]
-        if not triage:
-            self.fields["service"].initial = None
+        first = (TRIAGE, "I do not know: let triage decide") if triage else ("", "Choose a service")
+        named = [(key, f"{service_words(row)}: {_takes(row)}") for key, row in self._services.items()]
+        self.fields["service"].choices = [first, *named]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -110,8 +112,7 @@ class AskForm(Form):
 
 
 def _takes(row: Service) -> str:
-    takes = "; ".join(choices.kind_label(key) for key in unbarred(row.kinds))
-    return f"{takes}. For {row.serves.rstrip('.')}. {days_words(row).capitalize()}."
+    return ", ".join(choices.kind_label(key).lower() for key in unbarred(row.kinds))
 
 
 class TriageForm(Form):

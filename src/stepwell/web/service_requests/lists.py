@@ -146,8 +146,8 @@ def _counted(rows: QuerySet[ServiceRequest], query: Query, codes: list[str], on:
         told = RequestEvent.objects.filter(_redirection(since, query.service, query.to, query.reason), request=OuterRef("pk"))
         return rows.filter(Exists(told))
     stops = Stop.objects.filter(_stopped(query.what or What.RECEIVED, since), request=OuterRef("pk"))
-    if query.service is not None:
-        stops = stops.filter(service=query.service)
+    for name, value in (("service", query.service), ("reason", query.reason)):
+        stops = stops.filter(**{name: value}) if value else stops
     return rows.filter(Exists(stops))
 
 
@@ -217,6 +217,15 @@ class Redirection:
 
 
 @dataclass(frozen=True, slots=True)
+class SentBack:
+    """How many redirected requests one service sent back for one reason."""
+
+    service: int
+    reason: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class AskerCounts:
     """What became of the requests of one organisation; `whole_wait`: from the day they were first asked to being taken on anywhere."""
 
@@ -235,6 +244,7 @@ class Counts:
     ours: list[ServiceCounts]
     asked: list[ServiceCounts]
     redirections: list[Redirection]
+    sent_back: list[SentBack]
     askers: list[AskerCounts]
     redirects: dict[int, int]
     whole_region: bool
@@ -254,7 +264,7 @@ def counts_for(actor: Actor, since: Since, on: date, *, region: bool) -> Counts:
         if region
         else _by_service(Stop.objects.filter(request__in=asked_rows), RequestEvent.objects.filter(request__in=asked_rows), first, None)
     )
-    return Counts(ours, asked, _redirections(rows, first), _askers(rows, first), _repeated(rows, first), region)
+    return Counts(ours, asked, _redirections(rows, first), _sent_back(rows, first), _askers(rows, first), _repeated(rows, first), region)
 
 
 def _by_service(
@@ -286,6 +296,12 @@ def _redirections(rows: QuerySet[ServiceRequest], since: date | None) -> list[Re
     told = RequestEvent.objects.filter(_redirection(since), request__in=rows).values_list("owner_service", "offered_service", "reason")
     found = told.annotate(number=Count("request", distinct=True)).order_by("-number", "owner_service", "offered_service", "reason")
     return [Redirection(service, to, reason, number) for service, to, reason, number in found]
+
+
+def _sent_back(rows: QuerySet[ServiceRequest], since: date | None) -> list[SentBack]:
+    stops = Stop.objects.filter(_stopped(What.SENT_BACK, since), request__in=rows).values_list("service", "reason")
+    found = stops.annotate(number=Count("request", distinct=True)).order_by("-number", "service", "reason")
+    return [SentBack(service, reason, number) for service, reason, number in found]
 
 
 def _askers(rows: QuerySet[ServiceRequest], since: date | None) -> list[AskerCounts]:

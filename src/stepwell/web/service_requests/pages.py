@@ -143,6 +143,11 @@ class Line:
         return clinician.span(self.row.asked_on, self.row.ended_on or self.on)
 
     @property
+    def since(self) -> str:
+        """`first asked today`, `first asked 3 weeks ago`"""
+        return f"first asked {'today' if self.row.asked_on == self.on else self.age + ' ago'}"
+
+    @property
     def asked(self) -> str:
         by = f"{self.row.asked_by.display_name}, " if self.row.asked_by else ""
         return f"{by}{self.names.get(self.row.asked_org, self.row.asked_org)}, {clinician.date(self.row.asked_on)}"
@@ -238,7 +243,7 @@ class EventLine:
         owner, offered = event.owner_service.name, event.offered_service.name if event.offered_service else ""
         outcome = choices.outcomes().get(event.outcome)
         words = {
-            EventKind.ASKED: f"Asked of {owner}" + (", who triage" if event.detail.get("undecided") else ""),
+            EventKind.ASKED: f"Asked of {owner}" + (": triage decides" if event.detail.get("undecided") else ""),
             EventKind.TAKEN_OVER: f"Accepted by {owner}: theirs from now on",
             EventKind.TAKEN_ON: f"Taken on by {owner}: {outcome.in_line if outcome else event.outcome}",
             EventKind.ADVISED: f"Advice by {owner}",
@@ -416,6 +421,22 @@ class CountsPage:
             for row in self.counts.redirections
         ]
 
+    @property
+    def sent_back(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "service": self._service(row.service),
+                "reason": self.reasons.get(row.reason, row.reason),
+                "number": Number(
+                    "Requests",
+                    row.number,
+                    self._href(what=What.SENT_BACK, service=row.service, reason=row.reason),
+                    f"sent back by {self._service(row.service)}",
+                ),
+            }
+            for row in self.counts.sent_back
+        ]
+
     def _redirected(self, row: Redirection) -> str:
         return self._href(what=What.REDIRECTED, service=row.service, to=row.to, reason=row.reason)
 
@@ -424,13 +445,15 @@ class CountsPage:
         rows = []
         for each in self.counts.askers:
             name = self.names.get(each.asker, each.asker)
+            asked = (
+                ("Asked", each.asked, {}, "asked by"),
+                ("Accepted", each.accepted, {"what": What.ACCEPTED}, "accepted, asked by"),
+                ("Waiting now", each.waiting, {"what": What.WAITING}, "waiting, asked by"),
+                ("Bounced", each.bounced, {"redirects": self.bounced_from}, "bounced people, asked by"),
+            )
             numbers = [
-                Number("Asked", each.asked, self._href(asker=each.asker), f"asked by {name}"),
-                Number("Accepted", each.accepted, self._href(asker=each.asker, what=What.ACCEPTED), f"accepted, asked by {name}"),
-                Number("Waiting now", each.waiting, self._href(asker=each.asker, what=What.WAITING), f"waiting, asked by {name}"),
-                Number(
-                    "Bounced", each.bounced, self._href(asker=each.asker, redirects=self.bounced_from), f"bounced people, asked by {name}"
-                ),
+                Number(text, number, self._href(asker=each.asker, **how) if number else "", f"{what} {name}")
+                for text, number, how, what in asked
             ]
             rows.append({"name": name, "numbers": numbers, "wait": each.whole_wait})
         return rows
