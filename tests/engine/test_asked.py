@@ -177,8 +177,9 @@ def test_asked_again_once_it_was_closed_is_a_new_duty_even_on_the_same_day():
     assert kinds == [ChangeKind.OPENED, ChangeKind.MET, ChangeKind.OPENED]
     first, second = sorted(ledger.duties.values(), key=lambda duty: duty.instance)
     assert (first.ended_by, first.is_open, second.is_open) == ("done", False, True)
-    _, kinds = followed((day, (ASK,)), (day, (ASK, done)))
-    assert kinds == [ChangeKind.OPENED, ChangeKind.MET]
+    ledger, kinds = followed((day, (ASK,)), (day, (ASK, done, ASK)))
+    assert kinds == [ChangeKind.OPENED, ChangeKind.SUPERSEDED, ChangeKind.OPENED]
+    assert [(duty.ended_why, duty.is_open) for duty in ledger.duties.values()] == [("It was asked anew", False), (None, True)]
 
 
 def test_taken_back_is_superseded_with_its_words_and_comes_not_back_by_itself():

@@ -213,6 +213,18 @@ def test_it_can_be_settled_in_the_transaction_that_raised_it(world, at_once):
     assert not world.duties("Ada", rule_id=RULE) and trail.writes("duty settled")
 
 
+def test_settled_and_asked_anew_at_once_it_is_another_piece_of_work(world, ask, at_once):
+    ask()
+    services.acknowledge(world.actor("gp"), bloods(world).pk)
+    actor, subject = world.actor("psychiatrist"), selectors.subject_of(world.ids["Ada"])
+    with at_once(), transaction.atomic():
+        services.settle_raised(actor, subject, **KEY, on=TODAY, how="done", why="The level came back")
+        services.raise_duty(actor, subject, **ASK)
+    first, second = world.duties("Ada", rule_id=RULE)
+    assert (first.state, first.ended_why, world.events(first)[-2:]) == ("superseded", "It was asked anew", ["settled", "superseded"])
+    assert (second.state, second.acknowledged_at, second.second_look) == ("open", None, False)
+
+
 def test_another_owner_has_not_seen_it_and_has_not_said_who_does_it(world, ask, move):
     ask()
     gp, nurse = world.actor("gp"), world.actor("nurse")

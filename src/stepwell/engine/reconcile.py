@@ -47,6 +47,7 @@ ENDINGS = frozenset({ChangeKind.MET, ChangeKind.DECLINED, ChangeKind.NOT_APPLICA
 # Why an instance was superseded: only one that the records took away can come back as the same piece of work.
 GONE = "gone"
 LAPSED = "lapsed"
+WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +253,10 @@ def _opening(before: Duty | None, need: Need) -> Change:
 def _changes_of_open(duty: Duty, need: Need | None, tell: WhyGone) -> list[Change]:
     if need is None:
         return [Change(duty.key, duty.instance, ChangeKind.SUPERSEDED, evidence_by=GONE, reason=tell(duty))]
+    if need.kind == ASKED and need.rule_version != duty.need.rule_version:
+        # Settled and asked anew between two evaluations: another piece of work, which carries nothing over.
+        over = Change(duty.key, duty.instance, ChangeKind.SUPERSEDED, evidence_by=WITHDRAWN, reason="It was asked anew")
+        return [over, Change(duty.key, duty.instance + 1, ChangeKind.OPENED, need)] if need.state == "open" else [over]
     if need.state in ("met", "declined"):
         return [_served(duty, need, declined=need.state == "declined")]
     if need.state == "superseded":
