@@ -21,6 +21,7 @@ from stepwell.web.agreements.services import Line, record_agreement
 from stepwell.web.contact.selectors import last_event
 from stepwell.web.contact.services import Item, save_adjustments
 from stepwell.web.core.actor import Actor
+from stepwell.web.demo import asking, letters
 from stepwell.web.ledger import services as ledger
 from stepwell.web.ledger.approvals import approve_pack
 from stepwell.web.ledger.evaluation import reevaluate_waiting, request_evaluation
@@ -56,6 +57,7 @@ def seed_people(as_of: date) -> None:
     plan, demo = demo_plan(), Actor.system("demo")
     seed(demo, plan, from_on=as_of - STAFF_SINCE)
     seed_links(demo, plan["links"], from_on=as_of - STAFF_SINCE)
+    asking.seed(demo)
 
 
 def seed_staff(as_of: date) -> None:
@@ -67,7 +69,7 @@ def seed_staff(as_of: date) -> None:
 def work(as_of: date) -> Count:
     agreements = _agreements(as_of)
     _rotas(as_of)
-    return Count(agreements, _acts(as_of) + _adjustments(as_of))
+    return Count(agreements, _acts(as_of) + _adjustments(as_of) + asking.requests(as_of, staff) + letters.letters(as_of, staff))
 
 
 # Hours a day of a usual week, Monday to Sunday, by who enters them.
