@@ -54,7 +54,7 @@ def fits(rows: Sequence[_T], minutes: int) -> tuple[list[_T], list[_T]]:
 
 def scope(org_code: str, with_orgs: Sequence[str], on: date) -> list[int]:
     """People of the organisation that holds the meeting whom one of those that come knows too; all of them when nobody comes."""
-    own = _related([org_code], on)
+    own = _related(accounts.with_parts([org_code], on), on)
     if not with_orgs:
         return sorted(own)
     return sorted(own & _related([code for other in with_orgs for code in accounts.with_parts([other], on)], on))

@@ -31,13 +31,15 @@ def title_of(meeting: Meeting) -> str:
 
 
 class MeetingLine:
-    """A meeting in a list."""
+    """A meeting in a list. One that is past and not signed off holds its people: it says so."""
 
-    def __init__(self, meeting: Meeting, names: Mapping[str, str]) -> None:
+    def __init__(self, meeting: Meeting, names: Mapping[str, str], on: date) -> None:
         self.id, self.title, self.place = meeting.pk, title_of(meeting), meeting.place
         self.host = names.get(meeting.org_code, meeting.org_code)
         self.others = ", ".join(names.get(code, code) for code in meeting.with_orgs)
         self.state = (str(State(meeting.state).label).lower(), _TONES[State(meeting.state)])
+        if meeting.is_planned and meeting.on < on:
+            self.state = ("past, not signed off", "red")
         self.chair = meeting.chair.display_name
         self.is_planned, self.is_signed = meeting.is_planned, meeting.state == State.SIGNED
 
@@ -109,7 +111,7 @@ class MeetingPage:
         names: Mapping[str, str],
     ) -> None:
         self.meeting, self.id, self.actor, self.on = meeting, meeting.pk, actor, on
-        self.line = MeetingLine(meeting, names)
+        self.line = MeetingLine(meeting, names, on)
         self.hidden, self.actions = hidden, list(actions)
         self.all = [line for line in shown if not line.taken_off]
         self.off = [line for line in shown if line.taken_off]
@@ -165,9 +167,9 @@ class MinutesPage:
         *,
         names: Mapping[str, str],
         signed: tuple[str, Any] | None,
-        actor: Actor,
+        on: date,
     ) -> None:
-        self.line, self.id, self.signed, self.actor = MeetingLine(meeting, names), meeting.pk, signed, actor
+        self.line, self.id, self.signed = MeetingLine(meeting, names, on), meeting.pk, signed
         self.attendance = list(content["attendance"])
         self.talked: list[tuple[Banner, list[tuple[str, str]], list[DecisionLine]]] = []
         self.carried: list[Banner] = []

@@ -66,8 +66,8 @@ def _to(meeting_id: int, said: str) -> HttpResponse:
 def list_meetings(request: HttpRequest) -> HttpResponse:
     actor, names = _holds(request), accounts.organisation_names()
     rows = selectors.meetings_for(actor)
-    planned = [MeetingLine(row, names) for row in reversed(rows) if row.is_planned]
-    over = [MeetingLine(row, names) for row in rows if not row.is_planned]
+    planned = [MeetingLine(row, names, clock.today()) for row in reversed(rows) if row.is_planned]
+    over = [MeetingLine(row, names, clock.today()) for row in rows if not row.is_planned]
     return render(request, "meetings/list.jinja", {"planned": planned, "over": over})
 
 
@@ -150,7 +150,7 @@ def draw_up(request: HttpRequest, meeting_id: int) -> HttpResponse:
 def _meeting_form(
     request: HttpRequest, row: Meeting, form: Form, *, heading: str, button: str, status: int, intro: str = ""
 ) -> HttpResponse:
-    line = MeetingLine(row, accounts.organisation_names())
+    line = MeetingLine(row, accounts.organisation_names(), clock.today())
     context = {"form": form, "line": line, "heading": heading, "button": button, "version": row.revision, "intro": intro}
     return render(request, "meetings/form.jinja", context, status=status)
 
@@ -206,7 +206,7 @@ def add_person(request: HttpRequest, person_id: int) -> HttpResponse:
     gate.open_patient(actor, ledger.subject_of(person_id), what="put on the agenda")
     gate.require(actor, Permission.HOLD_MEETINGS, ledger.subject_of(person_id))
     names = accounts.organisation_names()
-    meetings = [MeetingLine(row, names) for row in selectors.planned_for(actor)]
+    meetings = [MeetingLine(row, names, clock.today()) for row in selectors.planned_for(actor)]
     choices = [(str(line.id), f"{line.title}, {line.host}") for line in meetings]
     initial = {"meeting": choices[0][0]} if choices else {}
     form, status = forms.AddForm(request.POST if request.method == "POST" else None, meetings=choices, initial=initial), 200
@@ -354,7 +354,7 @@ def _minutes(actor: Actor, row: Meeting) -> MinutesPage:
     known = {person.person_id: banner for person, banner in zip(people, banners(people, on), strict=True)}
     duties: dict[tuple[int, str], Duty] = {(duty.person_id, duty.point): duty for duty in selectors.actions_of([row])}
     by = (signed.by.display_name if signed.by else "", signed.at) if signed is not None else None
-    return MinutesPage(row, content, known, restrict.cut_for(actor, people), duties, names=names, signed=by, actor=actor)
+    return MinutesPage(row, content, known, restrict.cut_for(actor, people), duties, names=names, signed=by, on=on)
 
 
 @require_http_methods(FORM_METHODS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,6 +14,7 @@ from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger.models import Duty
 from stepwell.web.ledger.pages import Banner, Pager
 from stepwell.web.ledger.presenters import DutyPresenter
+from stepwell.web.privacy.restrict import NOTHING, Cut
 from stepwell.web.transfers import figures
 from stepwell.web.transfers.candidates import Answer, Candidate, Finding, Verdict
 from stepwell.web.transfers.models import Kind, State, Transfer, TransferEvent
@@ -78,8 +79,8 @@ class ReviewLine:
 
 
 class EventLine:
-    def __init__(self, event: TransferEvent, names: Mapping[str, str]) -> None:
-        self.at, self.why = event.at, event.why
+    def __init__(self, event: TransferEvent, names: Mapping[str, str], told: Callable[[str], str]) -> None:
+        self.at, self.why = event.at, told(event.why)
         self.title = str(Kind(event.kind).label)
         detail = event.detail
         if event.kind == Kind.TRANSFERRED:
@@ -92,7 +93,6 @@ class EventLine:
             entry = figures.checklist().get(detail["item"])
             self.title = f"{entry.label if entry else detail['item']}: {detail['state']}"
         self.missing = "; ".join(detail.get("missing", []))
-        self.plan = detail.get("plan", "")
         role = roles()[event.role].label if event.role in roles() else event.role
         by = event.by.display_name if event.by is not None else "Stepwell"
         self.who = ", ".join(part for part in (by, role, names.get(event.org_code, event.org_code)) if part)
@@ -113,6 +113,8 @@ class TransferPage:
         checks: Sequence[Check] = (),
         events: Sequence[TransferEvent] = (),
         letter: int | None = None,
+        registered: str = "",
+        cut: Cut = NOTHING,
     ) -> None:
         self.row, self.id, self.actor, self.on = row, row.pk, actor, on
         self._names, self.letter = names, letter
@@ -120,8 +122,15 @@ class TransferPage:
         by_point = {duty.point: duty for duty in duties}
         self.reviews = [ReviewLine(each, by_point.get(each["review"]), actor, on, names) for each in row.reviews]
         self.clock, self.checks = clock, list(checks)
-        self.events = [EventLine(event, names) for event in events]
         self.ours, self.theirs = row.from_org in actor.organisations, row.to_org in actor.organisations
+        # The two sides wrote it to each other; a third is not told what is hidden from it.
+        self._cut = NOTHING if self.ours or self.theirs else cut
+        self.events = [EventLine(event, names, self.told) for event in events]
+        self.moved_to = names.get(registered, registered) if row.is_open and registered not in ("", row.to_org) else ""
+
+    def told(self, words: str) -> str:
+        """Free text as this actor may read it."""
+        return "restricted" if self._cut.hidden and self._cut.hidden.tells(words) else words
 
     @property
     def missing(self) -> list[Check]:

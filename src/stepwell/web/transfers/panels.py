@@ -43,6 +43,7 @@ def page_of(
     duties: Sequence[Duty],
     record: PersonRecord,
     events: Sequence[TransferEvent] = (),
+    cut: restrict.Cut = restrict.NOTHING,
 ) -> TransferPage:
     letter = services.letter_of(actor, row)
     return TransferPage(
@@ -55,6 +56,8 @@ def page_of(
         checks=services.checks_of(row, record, on, letter),
         letter=letter.pk if letter is not None else None,
         events=events,
+        registered=record.gp_org,
+        cut=cut,
     )
 
 
@@ -65,9 +68,9 @@ def transfer(actor: Actor, person_id: int, on: date) -> Panel | None:
     if not rows and not may_propose:
         return None
     record = ledger.person(person_id)
-    restrict.cut_for(actor, [record])
+    cut = restrict.cut_for(actor, [record])[person_id]
     names, duties = accounts.organisation_names(), selectors.duties_of(rows)
-    pages = [page_of(row, actor, on, names=names, duties=duties[row.pk], record=record) for row in rows]
+    pages = [page_of(row, actor, on, names=names, duties=duties[row.pk], record=record, cut=cut) for row in rows]
     may_propose = may_propose and not services.specialist_of(actor, person_id)
     if not pages and not may_propose:
         return None

@@ -52,7 +52,8 @@ def ended_for(actor: Actor, on: date, limit: int = 50) -> list[Transfer]:
 
 def _of(actor: Actor, on: date) -> QuerySet[Transfer]:
     side = Q(from_org=actor.organisation) | Q(to_org__in=actor.organisations)
-    return Transfer.objects.filter(side, person_id__in=ledger.visible_ids(actor, on))
+    alive = ledger.visible_to(actor, on).filter(death_date__isnull=True).values("person_id")
+    return Transfer.objects.filter(side, person_id__in=alive)
 
 
 def late_returns(actor: Actor, on: date) -> int:

@@ -106,7 +106,7 @@ def _open(request: HttpRequest, transfer_id: int, what: str) -> tuple[Actor, Tra
 
 def _page(row: Transfer, actor: Actor) -> TransferPage:
     record = ledger.person(row.person_id)
-    restrict.cut_for(actor, [record])
+    cut = restrict.cut_for(actor, [record])[row.person_id]
     return page_of(
         row,
         actor,
@@ -115,6 +115,7 @@ def _page(row: Transfer, actor: Actor) -> TransferPage:
         duties=selectors.duties_of([row])[row.pk],
         record=record,
         events=selectors.events_of(row),
+        cut=cut,
     )
 
 
