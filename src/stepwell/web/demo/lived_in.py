@@ -21,6 +21,7 @@ from stepwell.web.agreements.services import Line, record_agreement
 from stepwell.web.contact.selectors import last_event
 from stepwell.web.contact.services import Item, save_adjustments
 from stepwell.web.core.actor import Actor
+from stepwell.web.demo import advice
 from stepwell.web.demo import asking, letters
 from stepwell.web.ledger import services as ledger
 from stepwell.web.ledger.approvals import approve_pack
@@ -69,7 +70,16 @@ def seed_staff(as_of: date) -> None:
 def work(as_of: date) -> Count:
     agreements = _agreements(as_of)
     _rotas(as_of)
-    return Count(agreements, _acts(as_of) + _adjustments(as_of) + asking.requests(as_of, staff) + letters.letters(as_of, staff))
+    events = _acts(as_of) + _adjustments(as_of) + asking.requests(as_of, staff) + letters.letters(as_of, staff)
+    _advice(as_of)  # last: what it asks for is not answered by the acts above
+    return Count(agreements, events)
+
+
+def _advice(as_of: date) -> None:
+    """Two services with who is on duty, and questions of one practice in every state."""
+    manager, network_manager, psychiatrist = (staff(name, as_of) for name in ("grace.adeyemi", "helen.wu", "lena.hart"))
+    advice.seed_services(manager, network_manager, psychiatrist, as_of)
+    advice.ask_questions(staff("amara.osei", as_of), psychiatrist, as_of)
 
 
 # Hours a day of a usual week, Monday to Sunday, by who enters them.
