@@ -168,6 +168,17 @@ def shown_of(actor: Actor, record: PersonRecord, agreements: Sequence[Agreement]
     return list(cut.shown_agreements(agreements))
 
 
+def of_person(actor: Actor, person_id: int, on: date) -> list[Agreement]:
+    """What goes or went through Stepwell for one person and is not over: drafts of the actor's organisation, open requests, declined
+    ones that were not asked again, and what was agreed. Only what this actor is shown."""
+    own_draft = Q(state=State.DRAFT.value, between_org__in=actor.organisations)
+    found = Agreement.objects.filter(own_draft | ~Q(state=State.DRAFT.value), person_id=person_id, requested=True)
+    events = AgreementEvent.objects.select_related("by").order_by("id")
+    rows = list(found.exclude(to_on__lte=on).order_by("sent_on", "id").prefetch_related("lines", Prefetch("events", queryset=events)))
+    record = PersonRecord.objects.filter(person_id=person_id).first() if rows else None
+    return shown_of(actor, record, rows) if record is not None else []
+
+
 def baseline_sent(agreement: Agreement) -> list[Baseline]:
     """The baseline results as they were sent with the request; none of a draft or of an agreement from paper."""
     sent = [event for event in agreement.events.all() if event.kind == Kind.REQUESTED]

@@ -12,46 +12,44 @@ from stepwell import knowledge
 from stepwell.web.accounts import selectors as accounts
 from stepwell.web.agreements import selectors
 from stepwell.web.agreements.clocks import ClockState
-from stepwell.web.agreements.lists import Tab, shown_of, waiting_requests
-from stepwell.web.agreements.models import Agreement
+from stepwell.web.agreements.lists import Tab, of_person, waiting_requests
 from stepwell.web.agreements.pages import AgreementLine
-from stepwell.web.agreements.story import State
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import count
 from stepwell.web.core.layout import MedicineLine, Notice, Panel
 from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import known
 from stepwell.web.ledger import selectors as ledger
+from stepwell.web.privacy import restrict
 
 SPECIALIST_KINDS = ("trust", "team")
 
 
 def shared_care(actor: Actor, person_id: int, on: date) -> Panel | None:
     """Requests and agreements of one person that went through Stepwell, and the button to ask for shared care."""
-    record = ledger.find_person(person_id)
-    if record is None:
-        return None
-    rows = shown_of(actor, record, _of_person(actor, person_id, on))
-    names = accounts.organisation_names()
+    rows = of_person(actor, person_id, on)
+    names = accounts.organisation_names() if rows else {}
     lines = [AgreementLine(row, actor, on, names) for row in rows]
-    live = {line.agreement.substance for line in lines if line.state_now not in (State.ENDED, State.DECLINED)}
     asks = actor.may(Permission.AGREE_OWNERS) and actor.organisation_kind in SPECIALIST_KINDS
-    medicines = [row["substance"] for row in record.medicines if row["status"] == "current"] if asks else []
-    held = {row.substance for row in selectors.agreements_of(person_id) if row.to_on is None or row.to_on > on}
-    free = [name for name in medicines if name in _requestable() and name not in live | held]
+    free = _free(actor, person_id, on, {line.agreement.substance for line in lines}) if asks else []
     if not lines and not free:
         return None
-    buttons = [
-        (known.medicine(name), f"{reverse('agreements:request_care', args=[person_id])}?{urlencode({'medicine': name})}") for name in free
-    ]
+    here = reverse("agreements:request_care", args=[person_id])
+    buttons = [(known.medicine(name), f"{here}?{urlencode({'medicine': name})}") for name in free]
     return Panel("agreements/panel.jinja", {"lines": lines, "buttons": buttons, "person_id": person_id})
 
 
-def _of_person(actor: Actor, person_id: int, on: date) -> list[Agreement]:
-    """Drafts of the actor's organisation, open requests, and what was agreed through Stepwell and is not over."""
-    agreed = selectors.agreements_of(person_id).filter(requested=True)
-    found = {row.pk: row for row in (*selectors.drafts_of(actor, person_id), *selectors.requests_of(person_id), *agreed)}
-    return [row for row in found.values() if row.to_on is None or row.to_on > on]
+def _free(actor: Actor, person_id: int, on: date, busy: set[str]) -> list[str]:
+    """Medicines taken now of which shared care can be asked for and is neither asked for nor agreed; none that is hidden."""
+    record = ledger.find_person(person_id)
+    if record is None:
+        return []
+    restrict.cut_for(actor, [record])
+    taken = [row["substance"] for row in record.medicines if row["status"] == "current" and row["substance"] in _requestable()]
+    if not taken:
+        return []
+    busy = busy | {row.substance for row in selectors.agreements_of(person_id) if row.to_on is None or row.to_on > on}
+    return [name for name in taken if name not in busy]
 
 
 def _requestable() -> frozenset[str]:
@@ -62,12 +60,10 @@ def _requestable() -> frozenset[str]:
 
 def medicine_lines(actor: Actor, person_id: int, on: date) -> dict[str, list[MedicineLine]]:
     """The state of shared care beside each medicine, with the clock where one runs."""
-    record = ledger.find_person(person_id)
-    if record is None:
-        return {}
-    names = accounts.organisation_names()
+    rows = of_person(actor, person_id, on)
+    names = accounts.organisation_names() if rows else {}
     found: dict[str, list[MedicineLine]] = {}
-    for row in shown_of(actor, record, _of_person(actor, person_id, on)):
+    for row in rows:
         line = AgreementLine(row, actor, on, names)
         text, tone = line.clocks[0] if line.clocks else line.state
         href = reverse("agreements:show_agreement", args=[row.pk])
