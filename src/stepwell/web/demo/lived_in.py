@@ -21,8 +21,7 @@ from stepwell.web.agreements.services import Line, record_agreement
 from stepwell.web.contact.selectors import last_event
 from stepwell.web.contact.services import Item, save_adjustments
 from stepwell.web.core.actor import Actor
-from stepwell.web.demo import advice
-from stepwell.web.demo import asking, letters
+from stepwell.web.demo import advice, asking, letters
 from stepwell.web.ledger import services as ledger
 from stepwell.web.ledger.approvals import approve_pack
 from stepwell.web.ledger.evaluation import reevaluate_waiting, request_evaluation
