@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from stepwell.web.core.formatting import clinician
+from stepwell.web.core.formatting import clinician, count
 from stepwell.web.ledger import known
 from stepwell.web.ledger.models import Duty, PersonRecord
 from stepwell.web.ledger.presenters import DutyPresenter, dose_words
@@ -18,6 +18,7 @@ from stepwell.web.privacy.restrict import Cut
 from stepwell.web.registers import selectors as registers
 
 _TRIED_MOST = 12
+OWN_DUTIES = "asked.service request"  # what requests themselves owe
 
 
 def gather(person: PersonRecord, cut: Cut, duties: Iterable[Duty], on: date) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def gather(person: PersonRecord, cut: Cut, duties: Iterable[Duty], on: date) -> 
             {"key": row.register, "words": known.register_label(row.register), "from": _iso(row.entered_on), "to": _iso(row.left_on)}
             for row in tried[:_TRIED_MOST]
         ],
-        "duties": [{"key": duty.pk} for duty in cut.shown(duties)],
+        "duties": [{"key": duty.pk} for duty in cut.shown(duties) if duty.rule_id != OWN_DUTIES],
     }
 
 
@@ -54,7 +55,7 @@ def _medicine_words(row: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The facts in words for one reader. `duties`: what was open and still is, with whose it is."""
+    """The facts in words for one reader. `duties`: what was open and still is, with whose it is; what is due later as a number."""
 
     as_at: str
     medicines: list[str]
@@ -71,6 +72,11 @@ def shown(facts: Mapping[str, Any], cut: Cut, duties: Iterable[DutyPresenter]) -
     """`duties`: the person's open duties as this reader sees them."""
     as_at = facts.get("as_at")
     wanted = {row["key"] for row in facts.get("duties", [])}
+    still = [duty for duty in duties if duty.id in wanted and duty.is_open]
+    now = [duty for duty in still if duty.is_due or duty.is_nobody]
+    told = [f"{duty.what} ({duty.due_text}): {'you' if duty.is_mine else duty.owner}" for duty in now]
+    if later := len(still) - len(now):
+        told.append(f"{count(later, 'more is', 'more are')} due later")
     return Shown(
         clinician.date(date.fromisoformat(as_at)) if as_at else "",
         [_since(row["words"], row["since"]) for row in facts.get("medicines", []) if not cut.hides_medicine(row["key"])],
@@ -80,11 +86,7 @@ def shown(facts: Mapping[str, Any], cut: Cut, duties: Iterable[DutyPresenter]) -
             for row in facts.get("tried", [])
             if not cut.hidden.hides_register(row["key"])
         ],
-        [
-            f"{duty.what} ({duty.due_text}): {duty.owner if not duty.is_mine else 'you'}"
-            for duty in duties
-            if duty.id in wanted and duty.is_open
-        ],
+        told,
     )
 
 
