@@ -28,6 +28,10 @@ PEOPLE = {
         "alpha 10 mg daily from 2025-03-01 to 2025-12-01 every 28 days",
         "done greek.nobody of alpha, 2026-01-03 on 2025-09-01",
     ],
+    "asked to share until today": [
+        "alpha 10 mg daily from 2024-01-01 every 28 days by trust",
+        "trust asked practice to share alpha from 2026-01-01 to 2026-06-01",
+    ],
     "pregnancy and birth on a day": ["female", "pregnancy on 2026-02-01", "birth on 2026-02-01"],
     "an end that was known": [
         "beta 2 mg daily from 2025-08-30 to 2026-05-07 every 25 days for 25 days",

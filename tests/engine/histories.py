@@ -450,18 +450,6 @@ def _answers(batch: Batch, person_id: int) -> None:
             to_on=batch.maybe_day(),
             label=batch.roll.choose([None, "said so"]),
         )
-    for number in several(2):
-        batch.put(
-            "owner_requests",
-            person_id=person_id,
-            request_id=f"q{number}",
-            substance=batch.roll.choose(batch.pool[:3]),
-            owner_org=batch.roll.choose([PRACTICE, TRUST, OTHER_TRUST, None]),
-            asked_org=PRACTICE,
-            from_on=batch.day(),
-            to_on=batch.maybe_day(),
-            label=batch.roll.choose([None, "asked"]),
-        )
     for _ in several(2):
         value = batch.roll.choose([None, 600, 1_000, 80_000, 45_000])
         batch.put(
@@ -588,6 +576,22 @@ def _asked(batch: Batch, person_id: int) -> None:
             batch.put("recorded_results", person_id=person_id, test=test, effective_on=near, value_milli=700)
 
 
+def _requests(batch: Batch, person_id: int) -> None:
+    """Requests to share a medicine, of which some are over."""
+    for number in range(batch.roll.integer(0, 2)):
+        batch.put(
+            "owner_requests",
+            person_id=person_id,
+            request_id=f"q{number}",
+            substance=batch.roll.choose(batch.pool[:3]),
+            owner_org=batch.roll.choose([PRACTICE, TRUST, OTHER_TRUST, None]),
+            asked_org=PRACTICE,
+            from_on=batch.day(),
+            to_on=batch.maybe_day(),
+            label=batch.roll.choose([None, "asked"]),
+        )
+
+
 def history(dice: Dice, found: Catalogue, people: int, medicines: int = 6) -> tuple[Inputs, date]:
     """Inputs for so many people who share a pool of medicines, and the day to evaluate them on."""
     roll = Roll(dice)
@@ -612,4 +616,6 @@ def history(dice: Dice, found: Catalogue, people: int, medicines: int = 6) -> tu
     # Last, so that what was drawn before it stays as it was.
     for person_id in range(1, people + 1):
         _asked(batch, person_id)
+    for person_id in range(1, people + 1):
+        _requests(batch, person_id)
     return batch.inputs(), batch.as_of
