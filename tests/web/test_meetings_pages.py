@@ -120,3 +120,8 @@ def test_a_stale_attendance_is_refused_and_kept(world, meeting):
     response = world.client("gp").post(f"/meetings/{meeting.pk}/attendance", {"names": "Dr Hart", "version": "1"})
     assert response.status_code == 409 and "Dr Hart" in response.content.decode()
     assert Meeting.objects.get().attendance == "Dr Osei"
+
+
+def test_a_meeting_that_is_past_and_not_signed_off_says_so(world, meeting):
+    world.today = TODAY.replace(day=20)
+    assert "past, not signed off" in read(world, "gp", "/meetings")

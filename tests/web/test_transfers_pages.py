@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from ledger_world import IRIS, PRACTICE, TODAY, TRUST, World
+from stepwell.web.privacy.reach import Hidden
+from stepwell.web.privacy.restrict import Cut
 from stepwell.web.transfers import selectors, services
 from stepwell.web.transfers.models import State, Transfer
+from stepwell.web.transfers.pages import TransferPage
 from web_support import recorded
 
 DAY = {"planned_on": TODAY.isoformat()}
@@ -119,3 +123,26 @@ def test_a_return_without_an_answer_in_time_is_told_on_every_page(world, transfe
     assert late not in read(world, "gp", "/meetings")
     world.today = Transfer.objects.get().return_by.replace(day=20)
     assert all(late in read(world, who, "/meetings") for who in ("gp", "psychiatrist", "manager"))
+
+
+def test_a_third_reader_is_not_told_what_is_hidden_from_it(world, transfer):
+    row = Transfer.objects.get()
+    row.why = "Settled on risperidone"
+    cut = Cut(Hidden(substances=frozenset({"risperidone"})), 1)
+    party = world.actor("gp")
+    third = replace(party, organisation="QX1", covered=())
+    told = {
+        actor.organisation: TransferPage(row, actor=actor, on=TODAY, names={}, duties=[], clock=None, cut=cut).told(row.why)
+        for actor in (party, third)
+    }
+    assert told == {PRACTICE: "Settled on risperidone", "QX1": "restricted"}
+
+
+def test_somebody_who_moved_practice_is_told_to_both_sides(world, transfer):
+    row = Transfer.objects.get()
+    page = TransferPage(
+        row, actor=world.actor("gp"), on=TODAY, names={"B82002": "Hillcrest"}, duties=[], clock=None, registered="B82002"
+    )  # fmt: skip
+    assert page.moved_to == "Hillcrest"
+    row.state = State.TAKEN_BACK
+    assert not TransferPage(row, actor=world.actor("gp"), on=TODAY, names={}, duties=[], clock=None, registered="B82002").moved_to
