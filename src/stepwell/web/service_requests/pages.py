@@ -445,7 +445,7 @@ class CountsPage:
         rows = []
         for each in self.counts.askers:
             name = self.names.get(each.asker, each.asker)
-            asked = (
+            asked: tuple[tuple[str, int, dict[str, Any], str], ...] = (
                 ("Asked", each.asked, {}, "asked by"),
                 ("Accepted", each.accepted, {"what": What.ACCEPTED}, "accepted, asked by"),
                 ("Waiting now", each.waiting, {"what": What.WAITING}, "waiting, asked by"),
