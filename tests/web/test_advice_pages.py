@@ -10,7 +10,7 @@ from django.urls import reverse
 
 import web_support
 from advice_world import Still, advice_duties, advice_world, ask, open_desk
-from ledger_world import PRACTICE, TODAY
+from ledger_world import PRACTICE, TODAY, TRUST
 from stepwell.web.advice import selectors, services
 from stepwell.web.advice.services import Answer
 from stepwell.web.core.gate import AccessRefused
@@ -196,6 +196,10 @@ def test_passing_on_in_pages(world, desk, question):
     ).replace("to Psychiatrist of the day, Northside CMHT", "")
     response = client.post(address, {"seen": selectors.version_of(question.pk), "service": line.id, "words": "Formulation"})
     assert response.status_code == 302
+    nurse, own = world.client("nurse"), reverse("advice:show_question", args=[question.pk])
+    assert "passed to Pharmacist line, Northvale PCN, not taken yet" in text(nurse.get(own)) and "something new" in text(nurse.get(own))
+    assert nurse.post(reverse("advice:read", args=[question.pk]), {"seen": seen_of(nurse, question)}).status_code == 302
+    assert "something new" not in text(nurse.get(own)) and advice_duties(world)["answer"][0] == TRUST
     pharmacist = world.client("pharmacist")
     said = text(pharmacist.get("/desk"))
     assert "passed to you by Northside CMHT" in said

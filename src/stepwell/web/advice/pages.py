@@ -235,7 +235,8 @@ class QuestionPage:
         self.may_refuse_pass = self.is_desk and waits and row.passed_to_id is not None
         may_ask = self.actor.may(Permission.ASK_ADVICE)
         self.may_add = self.may_withdraw = self.is_asker and may_ask and row.is_open
-        self.may_read = line.is_new and not row.is_open and (self.is_desk or (self.is_asker and may_ask))
+        # At the desk an open question is news until it is answered; those who asked may have read that it was passed on.
+        self.may_read = line.is_new and ((self.is_desk and not row.is_open) or (self.is_asker and may_ask))
         self.may_sort = self.is_desk and ours and row.state == QuestionState.ANSWERED
 
     @property
