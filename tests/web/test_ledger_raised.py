@@ -375,7 +375,7 @@ def test_what_is_asked_about_a_sensitive_medicine_is_hidden_with_it(world, ask):
 def test_the_duty_page_shows_what_raised_it_and_leads_there(world, ask):
     ask()
     page = text(world.client("gp").get(f"/duties/{bloods(world).pk}"))
-    assert '<a class="sw-button" href="/worklist">Do it where it was asked: Advice of 01-Jun-2026</a>' in page
+    assert '<a class="sw-button" href="/worklist">Do it where it was asked</a> <span class="sw-quiet">Advice of 01-Jun-2026</span>' in page
     assert "It was taken too early after the last dose (Dr Lena Hart, Northside CMHT, 01-Jun-2026)" in page
     assert "None: somebody asked for it (advice)" in page
     assert "Where it comes from" not in page and "needs local approval" not in page and "/library/rule/" not in page
