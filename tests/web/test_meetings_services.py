@@ -90,6 +90,8 @@ def test_a_person_is_put_on_by_hand_with_the_reason_and_taken_off_with_one(world
     services.take_off(world.actor("gp"), item.pk, why="Seen today")
     assert services.draw_up(world.actor("gp"), meeting.pk) == 0
     assert selectors.line_of(item).taken_off.why == "Seen today"
+    with pytest.raises(Refused, match="put them on again"):
+        services.no_action(world.actor("gp"), item.pk, because="Seen today")
     services.add_person(world.actor("gp"), meeting.pk, world.ids["Cy"], why="Not seen after all")
     assert selectors.line_of(item).waits
 

@@ -177,6 +177,7 @@ def decide(
     if due_on < clock.today():
         raise Refused("The day by which it is done cannot be past.")
     with _item(actor, item_id, Permission.ACT_ON_DUTY, seen=seen) as line:
+        _check_on_agenda(line)
         meeting = line.item.meeting
         if owner_org not in dict(owners_of(line.item.person_id, meeting)):
             raise Refused("Choose an organisation that knows this person.")
@@ -202,7 +203,13 @@ def no_action(actor: Actor, item_id: int, *, because: str, seen: int | None = No
     """Talked about, and nothing to do: because."""
     words = needs_words(because, "Say why nothing is to be done.")
     with _item(actor, item_id, Permission.ACT_ON_DUTY, seen=seen) as line:
+        _check_on_agenda(line)
         return _of_item(line.item, ItemKind.NO_ACTION, actor, why=words)
+
+
+def _check_on_agenda(line: Line) -> None:
+    if line.taken_off is not None:
+        raise Refused(f"This person was taken off the agenda ({line.taken_off.why}): put them on again first.")
 
 
 def take_back(actor: Actor, event_id: int, *, why: str) -> Written:
