@@ -11,6 +11,7 @@ import pytest
 from agreement import disagreement, first_difference
 from builders import small_knowledge
 from catalogues import catalogue
+from edges import approved
 from edges import batch as edges
 from faults import FAULTS
 from histories import SeededDice, history
@@ -59,7 +60,7 @@ def test_under_hypothesis(batch):
 @pytest.fixture(scope="module")
 def nasty():
     """Batches on which a fault has to show, with what the plain-Python engine says of them."""
-    found = [edges()]
+    found = [edges(), approved()]
     found += [history(SeededDice(seed), catalogue(tables()), 200, 8) for seed in (1, 2) for tables in (small_knowledge, wide_knowledge)]
     found += [history(SeededDice(seed), catalogue(random_knowledge(SeededDice(seed))), 60, 8) for seed in range(8)]
     return [(batch, reference.evaluate(*batch)) for batch in found]
