@@ -122,6 +122,9 @@ def product_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """The settings tests may rely on, whatever the shell's environment says. Only for tests that use Django."""
     if not {"db", "transactional_db", "client", "live_server", "rf"} & set(request.fixturenames):
         return None
+    from django.core.cache import cache
+
+    cache.clear()
     settings = request.getfixturevalue("settings")
     settings.VAR = tmp_path
     settings.STORE = str(tmp_path / "store")
