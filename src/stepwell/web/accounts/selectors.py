@@ -92,7 +92,7 @@ def network_of(codes: Collection[str], on: date) -> set[str]:
     return found
 
 
-NAMES = "organisation names"
+NAMES = "organisation-names"
 NAMES_FOR = 60  # seconds until another process's new name is seen here
 
 
