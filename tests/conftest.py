@@ -7,6 +7,7 @@ The product's own `var`, store and secret key are never touched.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -112,7 +113,11 @@ def _flush_past_triggers() -> None:
             if self.connection.vendor == "postgresql":
                 cursor.execute("SET session_replication_role = replica")
                 try:
-                    flush(self, statements)
+                    # A handful of rows in a few of a hundred tables: quicker deleted than a hundred tables are truncated.
+                    tables = re.findall(r'"(\w+)"', " ".join(statements))
+                    cursor.execute(" UNION ALL ".join(f"(SELECT '{table}' FROM \"{table}\" LIMIT 1)" for table in tables))
+                    for (table,) in cursor.fetchall():
+                        cursor.execute(f'DELETE FROM "{table}"')
                 finally:
                     cursor.execute("SET session_replication_role = origin")
                 return
