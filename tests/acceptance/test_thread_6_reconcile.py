@@ -205,7 +205,7 @@ courses = st.sampled_from(
 histories = st.lists(st.tuples(courses, sentences, st.sampled_from(["assign", "nothing"])), min_size=2, max_size=4)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories)
 def test_no_history_of_records_loses_an_arrangement(world, story):
     """Records change at will between evaluations. An arrangement ends only by an answer, by evidence, or by its rule."""

@@ -104,6 +104,7 @@ PEOPLE = {
         "letter 2 settles review as superseded on 2026-06-01",
         "level 0.7 on 2026-05-01",
     ],
+    "a result on the day its point lapses": ["alpha 10 mg daily from 2025-03-01 every 28 days", "level 0.5 on 2025-12-01"],
 }
 RULES = [
     *WIDE_RULES,
@@ -122,6 +123,19 @@ BANDS = [
     {"rule_id": "weight.loss", "test": "weight", "measure": "rise percent", "high_milli": -334, "high_closed": True},
     {"rule_id": "level.still", "test": "level", "measure": "rise within", "within_days": 30, "high_milli": 100, "high_closed": True},
 ]
+
+
+def approved() -> tuple[Inputs, date]:
+    """Two people of a practice that approved the pack in March: one was overdue then, the other was not."""
+    known = wide_knowledge(
+        rules=[*WIDE_RULES, rule("greek.spread", set_name="greek", per="class", test="repeat")],
+        points=[*WIDE_POINTS, point("greek.spread", "ongoing", 1, "ongoing", every_months=12, spread=True)],
+    )
+    people = {
+        "overdue when it began": ["beta 2 mg daily from 2025-01-01 every 28 days", "pack approved on 2026-03-01"],
+        "not yet due when it began": ["beta 2 mg daily from 2025-09-01 every 28 days"],
+    }
+    return worked([WorkedPatient(name, lines) for name, lines in people.items()], known, AS_OF)[0], AS_OF
 
 
 def batch() -> tuple[Inputs, date]:

@@ -12,4 +12,3 @@ os.environ["JDK_JAVA_OPTIONS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 # Spark is held equal to these where whole populations are compared; a run takes it half a minute, however few the people.
 QUICK = ("duckdb", "reference")
 ON_SPARK = [pytest.mark.xdist_group("spark"), pytest.mark.slow]
-EVERY_ENGINE = (*QUICK, pytest.param("spark", marks=ON_SPARK))

@@ -1,6 +1,6 @@
 """The SQL engine and the plain-Python engine give equal tables, on nasty histories under real and under random rules.
 
-`STEPWELL_AGREE_BATCHES` asks for more batches than the 60 of an ordinary run.
+`STEPWELL_AGREE_BATCHES` asks for more batches than the 42 of an ordinary run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from wide import wide_knowledge
 from stepwell import knowledge
 from stepwell.engine.inputs import Inputs
 
-BATCHES = int(os.environ.get("STEPWELL_AGREE_BATCHES", "60"))
+BATCHES = int(os.environ.get("STEPWELL_AGREE_BATCHES", "42"))
 AGREE = settings(
     derandomize="STEPWELL_AGREE_BATCHES" not in os.environ,
     deadline=None,

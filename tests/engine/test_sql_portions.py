@@ -14,15 +14,15 @@ from stepwell.engine.contract import TABLES
 from stepwell.records.store import Store
 
 AS_OF = date(2026, 6, 1)
-PEOPLE = 90
+PEOPLE = 40
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Nine practices of ten; the last person is also known to another of them."""
+    """Four practices of ten; the last person is also known to another of them."""
     made = population.make(tmp_path_factory.mktemp("portions") / "store", PEOPLE, knowledge.load(), AS_OF, list_size=10)
     links = made.table("links").to_pylist()
-    joined = [{**row, "person_id": 90} if row["subject_id"] == 5 else row for row in links]
+    joined = [{**row, "person_id": PEOPLE} if row["subject_id"] == 5 else row for row in links]
     schema = made.table("links").schema
     with made.importing() as writing:
         writing.put_links(pa.Table.from_pylist(joined, schema=schema))
@@ -48,7 +48,7 @@ def test_portions_give_what_all_at_once_gives(store: Store, size: int, monkeypat
 
 def test_a_portion_reads_the_files_of_its_people(store: Store) -> None:
     first = next(portions.portions(store, 10))
-    # Persons 1 to 11 without 5, whose records are now those of person 90.
+    # Persons 1 to 11 without 5, whose records are now those of the last.
     assert {path.split("observations.")[1].split(".")[0] for path in first.files["observations"]} == {"B00000", "B00001"}
 
 

@@ -1,4 +1,4 @@
-"""Every spec holds on every engine, and the pages of the guide are what the specs give."""
+"""Every spec holds on both quick engines (Spark is held equal to them), and the pages of the guide are what the specs give."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import date
 
 import msgspec
 import pytest
-from spark_machine import EVERY_ENGINE
+from spark_machine import QUICK
 
 from stepwell import knowledge
 from stepwell.engine import specs
@@ -16,7 +16,7 @@ KNOWLEDGE = knowledge.load().tables()
 SPECS = specs.load()
 
 
-@pytest.mark.parametrize("engine", EVERY_ENGINE)
+@pytest.mark.parametrize("engine", QUICK)
 def test_every_worked_patient_is_owed_what_the_spec_says(engine):
     assert specs.check(SPECS, KNOWLEDGE, engine) == []
 

@@ -348,7 +348,7 @@ def _assert_one_owner(person: int) -> None:
 
 
 @pytest.mark.parametrize("supplier", ["", " by trust"])
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.sampled_from(STEPS), min_size=4, max_size=9))
 def test_at_every_moment_a_duty_has_one_owner(world, supplier, steps):
     """Of the practice's medicine, and of one that nobody owns."""

@@ -68,7 +68,7 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate the store, or these people of it.
 
-    `auto` takes the plain-Python engine for a few named people and DuckDB for more: their answers are equal, and for one
+    `auto` takes the plain-Python engine for a few people and DuckDB for more: their answers are equal, and for one
     person preparing fifty stages takes DuckDB longer than Python needs for everything (docs/adr).
 
     `workflow` holds workflow tables that stand in for the store's (for these people, when people are named).
@@ -84,7 +84,8 @@ def evaluate(
     wanted = tuple(TABLES) if outputs is None else tuple(outputs)
     if unknown := set(wanted) - set(TABLES):
         raise ValueError(f"no table {', '.join(sorted(unknown))}: there are {', '.join(TABLES)}")
-    few = person_ids is not None and len(person_ids) <= runner.FUSED_PEOPLE
+    people = sum(part.rows for part in store.manifest.parts if part.table == "links") if person_ids is None else len(person_ids)
+    few = people <= runner.FUSED_PEOPLE
     if engine == "auto":
         engine = "reference" if few else "duckdb"
     stand_ins = dict(workflow or {})
@@ -120,7 +121,8 @@ def _everybody(
     from stepwell.engine import portions, runner
     from stepwell.engine.contract import TABLES
 
-    workers = portions.side_by_side()
+    cut = list(portions.portions(store))
+    workers = min(portions.side_by_side(), max(1, len(cut)))
     threads = max(1, portions.processors() // workers)
 
     def run_one(portion: portions.Portion) -> dict[str, pa.Table]:
@@ -130,7 +132,8 @@ def _everybody(
 
     found: dict[str, list[pa.Table]] = {name: [TABLES[name].arrow_schema().empty_table()] for name in wanted}
     with ThreadPoolExecutor(workers, thread_name_prefix="portion") as pool:
-        for tables in pool.map(run_one, portions.portions(store)):
+        # A thread of its own would load the knowledge again: what is all of it one portion runs here, in the session that is kept.
+        for tables in (map if len(cut) == 1 else pool.map)(run_one, cut):
             for name in wanted:
                 found[name].append(tables[name])
     return {name: pa.concat_tables(parts) for name, parts in found.items()}

@@ -16,7 +16,7 @@ from stepwell.knowledge.pack import Finding, read
 
 __all__ = ["DATA", "Finding", "Knowledge", "findings", "load"]
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).resolve().parent / "data"
 
 
 def findings(path: Path | None = None) -> list[Finding]:
@@ -26,7 +26,8 @@ def findings(path: Path | None = None) -> list[Finding]:
 
 def load(path: Path | None = None) -> Knowledge:
     """The pack at `path`, or the one that ships. Raises Refused when it has a fault; `stepwell knowledge check` tells all of them."""
-    return _load((path or DATA).resolve())
+    # Asked thousands of times for a page: the way to the pack that ships is not looked up each time.
+    return _load(DATA if path is None else path.resolve())
 
 
 @lru_cache(maxsize=4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import date
 
+from django.core.cache import cache
 from django.db.models import Q, QuerySet
 
 from stepwell.web.accounts.models import Membership, Organisation, OrganisationKind, PartOf, User
@@ -102,9 +103,22 @@ def network_of(codes: Collection[str], on: date) -> set[str]:
     return found
 
 
+NAMES = "organisation-names"
+NAMES_FOR = 60  # seconds until another process's new name is seen here
+
+
 def organisation_names() -> dict[str, str]:
-    """Name by code, for pages that show owners."""
-    return dict(Organisation.objects.values_list("code", "name"))
+    """Name by code, for pages that show owners: asked several times for every page, changed once in a year."""
+    names: dict[str, str] | None = cache.get(NAMES)
+    if names is None:
+        names = dict(Organisation.objects.values_list("code", "name"))
+        cache.set(NAMES, names, NAMES_FOR)
+    return names
+
+
+def forget_names(**_: object) -> None:
+    """An organisation was written: its name is read anew."""
+    cache.delete(NAMES)
 
 
 def colleagues(actor: Actor, on: date) -> list[Membership]:

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Concat
 
 from stepwell.web.accounts import selectors as accounts
 from stepwell.web.core import access, clock
@@ -117,7 +118,9 @@ def search_people(actor: Actor, search: Search) -> list[PersonRecord]:
 
 
 def _by_name(found: QuerySet[PersonRecord]) -> list[PersonRecord]:
-    return list(found.order_by("search_name", "birth_date", "person_id")[: SEARCH_LIMIT + 1])
+    # Not by the bare column: PostgreSQL would walk its index through a whole region until it has met enough names that fit.
+    by_name = Concat("search_name", Value(""))
+    return list(found.order_by(by_name, "birth_date", "person_id")[: SEARCH_LIMIT + 1])
 
 
 def organisations_near(person_ids: Collection[int], on: date) -> dict[int, set[str]]:

@@ -14,7 +14,7 @@ from django.db.models.expressions import OrderBy
 
 from stepwell.engine.reconcile import ASKED
 from stepwell.web.core.actor import Actor
-from stepwell.web.ledger import known
+from stepwell.web.ledger import kept, known
 from stepwell.web.ledger.models import Duty, DutyState, PersonRecord
 from stepwell.web.ledger.selectors import NOBODY, visible_ids
 from stepwell.web.privacy import restrict
@@ -175,22 +175,33 @@ def counts_for(actor: Actor, query: Query, on: date) -> dict[Tab, int]:
 
 def page_for(actor: Actor, query: Query, on: date) -> Page:
     """One page of the list, the people in order, each with their duties of this tab."""
-    counts = counts_for(actor, query, on)
-    total = counts[query.tab]
+    found = kept.listing(actor, replace(query, page=1), on, lambda: _listing(actor, query, on))
+    total = found.counts[query.tab]
     last = max(1, -(-total // query.size))
     query = replace(query, page=min(max(query.page, 1), last))
-    duties = duties_for(actor, query, on)
-    facts = {"closed": Max("closed_as_of")} if query.tab is Tab.DONE else {"first_due": Min("due_on"), "points": Max("person__points")}
-    people = duties.order_by().values("person_id").annotate(**facts)
     start = (query.page - 1) * query.size
-    ids = [row["person_id"] for row in people.order_by(*_order(query))[start : start + query.size]]
-    records = PersonRecord.objects.in_bulk(ids)
-    restrict.cut_for(actor, list(records.values()))  # takes what is sensitive out of what the rows show
-    rows = {person_id: Row(records[person_id]) for person_id in ids}
+    duties = duties_for(actor, query, on)
+    beyond = start >= kept.PEOPLE
+    ids = list(_people(duties, query)[start : start + query.size]) if beyond else found.people[start : start + query.size]
+    shown: dict[int, list[Duty]] = {}
     for duty in duties.filter(person_id__in=ids).select_related("assigned_to", "offer").order_by("-priority", "due_on", "title", "subject"):
-        rows[duty.person_id].duties.append(duty)
+        shown.setdefault(duty.person_id, []).append(duty)
+    records = PersonRecord.objects.in_bulk(list(shown))
+    restrict.cut_for(actor, list(records.values()))  # takes what is sensitive out of what the rows show
+    rows = [Row(records[person_id], shown[person_id]) for person_id in ids if person_id in shown]
+    return Page(query, found.counts, rows, total, found.deferred)
+
+
+def _listing(actor: Actor, query: Query, on: date) -> kept.Listing:
+    people = list(_people(duties_for(actor, query, on), query)[: kept.PEOPLE])
     deferred = 0 if query.deferred else count_people(duties_for(actor, replace(query, deferred=True), on).filter(shown_from__gt=on))
-    return Page(query, counts, list(rows.values()), total, deferred)
+    return kept.Listing(counts_for(actor, query, on), people, deferred)
+
+
+def _people(duties: QuerySet[Duty], query: Query) -> QuerySet[Duty, int]:
+    """Keys of the people of these duties, in the order of the list."""
+    facts = {"closed": Max("closed_as_of")} if query.tab is Tab.DONE else {"first_due": Min("due_on"), "points": Max("person__points")}
+    return duties.order_by().values("person_id").annotate(**facts).order_by(*_order(query)).values_list("person_id", flat=True)
 
 
 def _order(query: Query) -> tuple[str | OrderBy, ...]:
