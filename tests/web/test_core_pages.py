@@ -168,6 +168,17 @@ def test_navigation_shows_what_the_role_may_open(network, monkeypatch):
     assert layout.home_for(network.actor("gp")) == "/"
 
 
+def test_pages_of_a_group_stand_together_under_its_name_and_a_single_one_stands_alone(network, monkeypatch):
+    monkeypatch.setattr(layout, "_navigation", {})
+    layout.add_navigation(layout.NavItem("Staff", "core:health", None, order=80, group="Manage"))
+    layout.add_navigation(layout.NavItem("Later", "core:home", None, order=20))
+    layout.add_navigation(layout.NavItem("Audit", "privacy:show_audit", Permission.VIEW_WORKLIST, order=10, group="Manage"))
+    menus = layout.menu_for(network.actor("gp"))
+    assert [(menu.text, [item.text for item in menu.items]) for menu in menus] == [("Manage", ["Audit", "Staff"]), ("Later", ["Later"])]
+    assert menus[0].holds("privacy:show_audit") and not menus[0].holds("core:home")
+    assert [menu.text for menu in layout.menu_for(network.actor("commissioner"))] == ["Later", "Staff"]
+
+
 def test_every_page_tells_how_old_its_data_is(signed_in, monkeypatch):
     from datetime import UTC, date, datetime
 

@@ -12,9 +12,9 @@ class AccountsConfig(AppConfig):
 
         from stepwell.web.accounts.models import Organisation
         from stepwell.web.accounts.selectors import forget_names
-        from stepwell.web.core.layout import NavItem, add_navigation
+        from stepwell.web.core.layout import MANAGE, NavItem, add_navigation
         from stepwell.web.core.permissions import Permission
 
         for written in (post_save, post_delete):
             written.connect(forget_names, sender=Organisation, dispatch_uid="organisation names")
-        add_navigation(NavItem("Staff", "accounts:list_staff", Permission.MANAGE_STAFF, order=80))
+        add_navigation(NavItem("Staff", "accounts:list_staff", Permission.MANAGE_STAFF, order=80, group=MANAGE))

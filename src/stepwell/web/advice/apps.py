@@ -11,13 +11,13 @@ class AdviceConfig(AppConfig):
 
     def ready(self) -> None:
         from stepwell.web.advice import panels, selectors
-        from stepwell.web.core.layout import NavItem, add_duty_links, add_navigation, add_notice, add_patient_panel
+        from stepwell.web.core.layout import BETWEEN, MANAGE, NavItem, add_duty_links, add_navigation, add_notice, add_patient_panel
         from stepwell.web.core.permissions import Permission
         from stepwell.web.ledger.apply import add_reach
 
         add_navigation(NavItem("Duty desk", "advice:show_desk", Permission.ANSWER_ADVICE, order=14))
-        add_navigation(NavItem("Advice", "advice:list_asked", Permission.ASK_ADVICE, order=15))
-        add_navigation(NavItem("Advice services", "advice:list_services", Permission.RUN_ADVICE, order=16))
+        add_navigation(NavItem("Advice", "advice:list_asked", Permission.ASK_ADVICE, order=15, group=BETWEEN))
+        add_navigation(NavItem("Advice services", "advice:list_services", Permission.RUN_ADVICE, order=75, group=MANAGE))
         add_patient_panel(panels.of_person, order=5)
         add_duty_links(panels.about_duty)
         add_notice(panels.notices)

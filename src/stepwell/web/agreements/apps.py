@@ -10,11 +10,13 @@ class AgreementsConfig(AppConfig):
 
     def ready(self) -> None:
         from stepwell.web.agreements import panels
-        from stepwell.web.core.layout import NavItem, add_medicine_lines, add_navigation, add_notice, add_patient_panel
+        from stepwell.web.core.layout import BETWEEN, NavItem, add_medicine_lines, add_navigation, add_notice, add_patient_panel
         from stepwell.web.core.permissions import Permission
 
-        add_navigation(NavItem("Shared care", "agreements:list_agreements", Permission.VIEW_AGREEMENTS, order=33))
-        add_navigation(NavItem("Shared care numbers", "agreements:show_numbers", Permission.VIEW_INTERFACE_NUMBERS, order=61))
+        add_navigation(NavItem("Shared care", "agreements:list_agreements", Permission.VIEW_AGREEMENTS, order=33, group=BETWEEN))
+        add_navigation(
+            NavItem("Shared care numbers", "agreements:show_numbers", Permission.VIEW_INTERFACE_NUMBERS, order=61, group=BETWEEN)
+        )
         add_patient_panel(panels.shared_care, order=5)
         add_medicine_lines(panels.medicine_lines)
         add_notice(panels.late_answers)

@@ -30,12 +30,29 @@ from stepwell.web.core.permissions import Permission
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
-    """`permission` None shows it to everyone who is signed in; the lowest `order` is the home page."""
+    """`permission` None shows it to everyone who is signed in; the lowest `order` is the home page. Those of one `group` stand
+    together under its name, where an actor may open more than one of them."""
 
     text: str
     url_name: str
     permission: Permission | None = None
     order: int = 50
+    group: str = ""
+
+
+BETWEEN = "Between services"
+MANAGE = "Manage"
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """One thing in the main navigation: a page, or the name of a group with its pages."""
+
+    text: str
+    items: tuple[NavItem, ...]
+
+    def holds(self, url_name: str) -> bool:
+        return any(item.url_name == url_name for item in self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +204,17 @@ def navigation_for(actor: Actor | None) -> list[NavItem]:
     return sorted(allowed, key=lambda item: (item.order, item.text))
 
 
+def menu_for(actor: Actor | None) -> list[Menu]:
+    """What the actor may open, in order; a group stands where its first page would."""
+    items = navigation_for(actor)
+    groups = {item.group: tuple(other for other in items if other.group == item.group) for item in items if item.group}
+    found: dict[str, Menu] = {}
+    for item in items:
+        menu = Menu(item.group, groups[item.group]) if len(groups.get(item.group, ())) > 1 else Menu(item.text, (item,))
+        found.setdefault(menu.text, menu)
+    return list(found.values())
+
+
 def home_for(actor: Actor | None) -> str | None:
     """Address of the first page this actor may open."""
     items = navigation_for(actor)
@@ -199,7 +227,7 @@ def context(request: HttpRequest) -> Mapping[str, Any]:
     match = getattr(request, "resolver_match", None)
     return {
         "actor": actor,
-        "navigation": navigation_for(actor),
+        "navigation": menu_for(actor),
         "current_view": match.view_name if match else "",
         "stamp": _stamp_for(actor),
         "notices": _notices_for(actor),

@@ -10,9 +10,9 @@ class MeetingsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from stepwell.web.core.layout import NavItem, add_navigation, add_patient_panel
+        from stepwell.web.core.layout import BETWEEN, NavItem, add_navigation, add_patient_panel
         from stepwell.web.core.permissions import Permission
         from stepwell.web.meetings import panels
 
-        add_navigation(NavItem("Meetings", "meetings:list_meetings", Permission.HOLD_MEETINGS, order=36))
+        add_navigation(NavItem("Meetings", "meetings:list_meetings", Permission.HOLD_MEETINGS, order=36, group=BETWEEN))
         add_patient_panel(panels.meetings, order=40)

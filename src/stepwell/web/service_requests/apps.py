@@ -10,13 +10,15 @@ class ServiceRequestsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from stepwell.web.core.layout import NavItem, add_duty_links, add_navigation, add_patient_panel
+        from stepwell.web.core.layout import BETWEEN, NavItem, add_duty_links, add_navigation, add_patient_panel
         from stepwell.web.core.permissions import Permission
         from stepwell.web.ledger.apply import add_reach
         from stepwell.web.service_requests import panels, selectors
 
-        add_navigation(NavItem("Requests", "service_requests:list_requests", Permission.VIEW_WORKLIST, order=32))
-        add_navigation(NavItem("Requests by number", "service_requests:show_region", Permission.VIEW_INTERFACE_NUMBERS, order=33))
+        add_navigation(NavItem("Requests", "service_requests:list_requests", Permission.VIEW_WORKLIST, order=32, group=BETWEEN))
+        add_navigation(
+            NavItem("Requests by number", "service_requests:show_region", Permission.VIEW_INTERFACE_NUMBERS, order=33, group=BETWEEN)
+        )
         add_patient_panel(panels.panel, order=25)
         add_duty_links(panels.duty_links)
         add_reach(selectors.reach)
