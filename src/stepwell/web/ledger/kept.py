@@ -1,7 +1,8 @@
 """What a list counted, kept between two looks at it while nothing has happened to anybody who is on it.
 
 Over a region a list is counted in a tenth of a second and looked at every few: it is counted again as soon as a duty of somebody
-the reader may open has a new event, and after half a minute in any case (a relationship or a mark may have changed without one).
+the reader may open has a new event, records are evaluated anew or an entry is marked as sensitive, and after two minutes in any case
+(a relationship may have changed without any of them).
 Only numbers and keys are kept, under the organisations and the role they were counted for; what a page shows is read anew.
 """
 
@@ -17,13 +18,14 @@ from django.core.cache import cache
 
 from stepwell.web.core import clock
 from stepwell.web.core.actor import Actor
-from stepwell.web.ledger.models import DutyEvent
+from stepwell.web.ledger.models import DutyEvent, Evaluation
 from stepwell.web.ledger.selectors import visible_ids
+from stepwell.web.privacy import selectors as privacy
 
 if TYPE_CHECKING:
     from stepwell.web.ledger.worklist import Query
 
-KEPT_FOR = timedelta(seconds=30)
+KEPT_FOR = timedelta(minutes=2)
 # An event is written a moment before it can be read: what is so young may not have been counted.
 UNSEEN = timedelta(seconds=10)
 # How many people a list names by key; those beyond are looked up when somebody turns so many pages.
@@ -62,7 +64,8 @@ def listing(actor: Actor, query: Query, on: date, count: Callable[[], Listing]) 
 
 def _key(actor: Actor, query: Query, on: date) -> str:
     reader = (actor.user_id, actor.organisation, sorted(actor.organisations), sorted(actor.covered), actor.role)
-    return "worklist:" + hashlib.sha256(repr((reader, astuple(query), on)).encode()).hexdigest()
+    run = Evaluation.objects.order_by("-pk").values_list("pk", "finished_at").first()
+    return "worklist:" + hashlib.sha256(repr((reader, astuple(query), on, run, privacy.latest_mark())).encode()).hexdigest()
 
 
 def _moved(actor: Actor, on: date, held: _Held, new: _Held) -> bool:

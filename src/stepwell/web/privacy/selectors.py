@@ -152,6 +152,11 @@ def hidden_marks(actor: Actor) -> QuerySet[SensitiveMark]:
     return rows.exclude(organisations__contains=f"|{actor.organisation}|") if actor.may(Permission.SEE_SENSITIVE) else rows
 
 
+def latest_mark() -> int:
+    """Key of the last mark that was set or taken off; another one whenever what is hidden may have changed."""
+    return SensitiveMark.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
 def mark_rows(person_id: int) -> Sequence[SensitiveMark]:
     """Every event about this person's entries, the newest first."""
     return list(SensitiveMark.objects.filter(person_id=person_id).select_related("by", "undone_by").order_by("-id"))
