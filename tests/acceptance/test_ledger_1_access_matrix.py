@@ -46,7 +46,8 @@ from stepwell.web.service_requests.models import Service, ServiceRequest, Stop
 from stepwell.web.team.models import TeamEvent
 from stepwell.web.transfers.models import Transfer
 
-pytestmark = pytest.mark.django_db
+# One world for all: its tests stay on one worker.
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("matrix")]
 
 # What is declared
 

@@ -13,6 +13,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from datetime import time
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,12 @@ def a_row(model: type[models.Model]) -> models.Model:
             values[field.attname] = timezone.now()
         elif isinstance(field, models.DateField):
             values[field.attname] = timezone.localdate()
+        elif isinstance(field, models.TimeField):
+            values[field.attname] = time(9)
         elif isinstance(field, models.CharField | models.TextField):
-            values[field.attname] = "x"
+            values[field.attname] = field.choices[0][0] if field.choices else "x"
+        elif isinstance(field, models.BinaryField):
+            values[field.attname] = b"x"
         elif isinstance(field, models.BooleanField):
             values[field.attname] = False
         elif isinstance(field, models.JSONField):
@@ -61,7 +66,7 @@ def columns(model: type[models.Model]) -> tuple[str, str, str]:
     """The table, its key, a column that is not the key."""
     key = model._meta.pk
     other = next(field for field in model._meta.concrete_fields if field is not key)
-    return model._meta.db_table, key.column, other.column
+    return model._meta.db_table, key.column, connection.ops.quote_name(other.column)
 
 
 def attempts(row: models.Model) -> dict[str, object]:
@@ -70,7 +75,7 @@ def attempts(row: models.Model) -> dict[str, object]:
     table, key, column = columns(model)
     field = next(each for each in model._meta.concrete_fields if each is not model._meta.pk)
     of_it = model._default_manager.filter(pk=row.pk)
-    names = ", ".join(each.column for each in model._meta.concrete_fields)
+    names = ", ".join(connection.ops.quote_name(each.column) for each in model._meta.concrete_fields)
 
     def sql(statement: str):
         def run() -> None:

@@ -24,6 +24,9 @@ from stepwell.records.synthetic.population import Made
 from stepwell.records.synthetic.storing import store_sink
 from stepwell.records.synthetic.world import make_world
 
+# Made once: its tests stay on one worker.
+pytestmark = pytest.mark.xdist_group("truth")
+
 AS_OF, SEED, PEOPLE = date(2026, 6, 1), 11, 5000
 KNOWLEDGE = knowledge.load()
 GUIDE = Path("docs/guide/truth.md")

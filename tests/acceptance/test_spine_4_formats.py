@@ -31,6 +31,9 @@ from stepwell.records.synthetic.world import make_world
 from stepwell.records.synthetic.writers import emis, fhir, gpconnect, tpp
 from stepwell.records.synthetic.writers.carried import FORMATS, LOST, carried
 
+# Made once: its tests stay on one worker.
+pytestmark = pytest.mark.xdist_group("formats")
+
 AS_OF, SEED, PEOPLE = date(2026, 6, 1), 11, 500
 TRUST = "RZ9"
 WRITERS = {"fhir": fhir.write, "gpconnect": gpconnect.write, "emis": emis.write, "tpp": tpp.write}

@@ -24,6 +24,9 @@ from pathlib import Path
 
 import pytest
 
+# Made once: its tests stay on one worker.
+pytestmark = pytest.mark.xdist_group("demo")
+
 PATIENTS = "160"
 AS_OF = "2026-06-01"
 SERVER_SECONDS = 40

@@ -29,6 +29,9 @@ from stepwell.records.importers import run_import
 from stepwell.records.store import Store
 from stepwell.records.synthetic.network import generate
 
+# Made once: its tests stay on one worker.
+pytestmark = pytest.mark.xdist_group("faults")
+
 AS_OF = date(2026, 6, 1)
 PEOPLE = 2000
 

@@ -19,6 +19,9 @@ from stepwell.records.synthetic.dice import Dice, running_sum, spread_over
 from stepwell.records.synthetic.network import organisations
 from stepwell.records.synthetic.world import make_world
 
+# Made once: its tests stay on one worker.
+pytestmark = pytest.mark.xdist_group("calibration")
+
 AS_OF = date(2026, 6, 1)
 TARGETS = catalogue().targets
 
