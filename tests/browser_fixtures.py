@@ -142,15 +142,17 @@ def axe() -> Callable[..., None]:
 
 @pytest.fixture
 def screenshots() -> Callable[[Any, str], None]:
-    """`screenshots(page, "worklist")` writes var/screenshots/worklist-1280.png and -390.png, and asserts that nothing
-    scrolls sideways at either width."""
+    """`screenshots(page, "worklist")` asserts that nothing scrolls sideways at either width, and with STEPWELL_SCREENSHOTS=1 writes
+    var/screenshots/worklist-1280.png and -390.png for people to look at."""
+    wanted = os.environ.get("STEPWELL_SCREENSHOTS", "") == "1"
 
     def take(page: Any, name: str) -> None:
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         before = page.viewport_size
         for width in (WIDE, NARROW):
             page.set_viewport_size({"width": width, "height": 900})
-            page.screenshot(path=str(SCREENSHOTS / f"{name}-{width}.png"), full_page=True)
+            if wanted:
+                SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+                page.screenshot(path=str(SCREENSHOTS / f"{name}-{width}.png"), full_page=True)
             wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wider <= 0, f"{page.url} scrolls sideways by {wider} px at {width} px"
         page.set_viewport_size(before)

@@ -36,14 +36,26 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL only what touches the database runs: everything else has run already and would tell nothing new."""
+    """On PostgreSQL runs what a database can do differently: the acceptance lines that touch it, and the verbs, events, locks,
+    searches and audit of every area. Pages are drawn from the same reads; they have run already. STEPWELL_TEST_EVERYTHING=1 runs all
+    that touches the database."""
     if chosen_database() == POSTGRES:
-        touches = [
-            item for item in items if {"db", "transactional_db", "live_server", "django_db_setup"} & set(getattr(item, "fixturenames", ()))
-        ]
-        touches += [item for item in items if item not in touches and item.get_closest_marker("django_db")]
-        config.hook.pytest_deselected(items=[item for item in items if item not in touches])
-        items[:] = touches
+        everything = os.environ.get("STEPWELL_TEST_EVERYTHING", "") == "1"
+        again = {item for item in items if _touches_database(item) and (everything or ON_BOTH.search(item.path.as_posix()))}
+        config.hook.pytest_deselected(items=[item for item in items if item not in again])
+        items[:] = [item for item in items if item in again]
+
+
+ON_BOTH = re.compile(
+    r"/acceptance/|/test_(accounts_at_once|advice_services|agreements_asking|agreements_running|audit_\w+|core_limits|ledger_handovers|ledger_kept"
+    r"|ledger_raised|ledger_search|ledger_services|letters_exchange|meetings_services|operations_backup|privacy_audit|requests_at_once"
+    r"|requests_evaluated|requests_flow|transfers_services)\.py$"
+)
+
+
+def _touches_database(item: pytest.Item) -> bool:
+    used = {"db", "transactional_db", "live_server", "django_db_setup"} & set(getattr(item, "fixturenames", ()))
+    return bool(used) or item.get_closest_marker("django_db") is not None
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +78,7 @@ def _do_not_wait_for_the_disk(url: str) -> None:
     import psycopg
 
     with psycopg.connect(url, autocommit=True) as connection:
-        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+        for name in ("synchronous_commit",):
             connection.execute(f"ALTER SYSTEM SET {name} = off")  # type: ignore[call-overload]
         connection.execute("SELECT pg_reload_conf()")
 

@@ -9,7 +9,9 @@ views. Run again with STEPWELL_TEST_DATABASE=postgres for the other database.
 from __future__ import annotations
 
 import logging
+import os
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -668,6 +670,14 @@ PERSON = {name: each for name, each in ADDRESSES.items() if each.about == "perso
 OTHERS = {name: each for name, each in ADDRESSES.items() if each.about != "person" and name in named_addresses()}
 
 
+def tried(name: str, who: str) -> Iterator[str]:
+    """Every relationship on SQLite. On PostgreSQL, where the whole table takes eight minutes, each page and role meets a quarter of
+    them, in turn, so that every relationship is met by every role; STEPWELL_TEST_EVERYTHING=1 tries the whole table there too."""
+    whole = connection.vendor == "sqlite" or os.environ.get("STEPWELL_TEST_EVERYTHING", "") == "1"
+    turn = zlib.crc32(f"{name} {who}".encode())
+    return (relationship for place, relationship in enumerate(RELATIONSHIPS) if whole or (place + turn) % 4 == 0)
+
+
 def allowed(status: int) -> bool:
     """Shown, redirected after it was done, or a form shown again with what is wrong in it."""
     return status < 400 or status in (409, 422)
@@ -679,7 +689,7 @@ def test_every_patient_page_for_every_role_and_relationship(matrix, log_lines):
         for name, each in PERSON.items():
             if each.get is None:
                 continue
-            for relationship in RELATIONSHIPS:
+            for relationship in tried(name, who):
                 with drawn(relationship):
                     response = client.get(matrix.address(name, relationship))
                 wanted = matrix.reaches(who, relationship, each.get)
@@ -702,7 +712,7 @@ def test_every_change_is_refused_before_it_writes(matrix, log_lines):
         for name, each in PERSON.items():
             if each.post is None:
                 continue
-            for relationship in RELATIONSHIPS:
+            for relationship in tried(name, who):
                 if matrix.reaches(who, relationship, each.post):
                     continue
                 address, body = matrix.address(name, relationship), matrix.body(name, relationship)

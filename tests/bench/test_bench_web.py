@@ -37,7 +37,7 @@ def data() -> Iterator[Path]:
 
 @pytest.mark.slow
 def test_a_ledger_is_filled_served_worked_with_and_taken_again(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["bench", "web", "--patients", "60", "--duties", "1000", "--users", "4", "--seconds", "4", "--think", "0.2"]
+    words = ["bench", "web", "--patients", "60", "--duties", "1000", "--users", "4", "--seconds", "3", "--think", "0.2"]
     words += ["--data", str(data), "--json"]
     assert main(words) == 0
     first: dict[str, Any] = json.loads(capsys.readouterr().out)
@@ -49,7 +49,7 @@ def test_a_ledger_is_filled_served_worked_with_and_taken_again(data: Path, capsy
     assert first["pages"]["n"] > 10 and 0 < first["pages"]["p50_ms"] <= first["pages"]["p95_ms"] <= first["pages"]["p99_ms"]
     assert first["machine"]["cores"] <= 2 and first["database"]["jit"] == "off"
     # The second run finds the ledger of the first.
-    assert main([*words, "--seconds", "2"]) == 0
+    assert main([*words, "--seconds", "1"]) == 0
     again: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert again["fill_seconds"] == first["fill_seconds"] and again["duties"] == first["duties"]
 

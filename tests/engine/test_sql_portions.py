@@ -30,7 +30,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return made.refresh()
 
 
-@pytest.mark.parametrize("size", [1, 7, 10, 1000])
+@pytest.mark.parametrize("size", [3, 10, 1000])
 def test_portions_give_what_all_at_once_gives(store: Store, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     pack = knowledge.load()
     monkeypatch.setattr(portions, "PORTION", 10_000)

@@ -291,7 +291,7 @@ def test_values_over_several_lines(tmp_path: Path, bring: Bring, store: Store) -
 DAMAGE = st.sampled_from(["byte", "cut", "delete", "insert", "quote", "comma", "line", "twice", "end"])
 
 
-@settings(max_examples=24, deadline=None)
+@settings(max_examples=16, deadline=None)
 @given(st.sampled_from(["emis", "tpp"]), st.lists(DAMAGE, min_size=1, max_size=6), st.integers(0, 2**32))
 def test_every_row_of_a_damaged_extract_is_accounted_for(
     tmp_path_factory: pytest.TempPathFactory, kind: str, damages: list[str], seed: int
