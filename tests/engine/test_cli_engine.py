@@ -143,8 +143,6 @@ def test_explain_in_words_names_what_matters(first: Path, store: Path, capsys: p
     assert words.count("OVERDUE") == sum(duty["state"] == "overdue" for duty in found["duties"])
 
 
-@pytest.mark.parametrize("what", ["engine", "patient"])
-def test_bench_reports_what_it_measured(what: str, store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = told(capsys, "bench", what, "--store", str(store), "--people", "3")
-    assert found["patients"] > 0 and found["seconds"] > 0 and found["peak_mb"] > 0 and found["rows"]
-    assert (what == "patient") == ("p95_ms" in found)
+def test_bench_measures_a_store_that_is_there(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = told(capsys, "bench", "patient", "--store", str(store), "--people", "3")
+    assert found["patients"] > 0 and found["seconds"] > 0 and found["peak_mb"] > 0 and found["rows"] and "p95_ms" in found
