@@ -103,22 +103,32 @@ def network_of(codes: Collection[str], on: date) -> set[str]:
     return found
 
 
-NAMES = "organisation-names"
-NAMES_FOR = 60  # seconds until another process's new name is seen here
+KNOWN = "organisations"
+KNOWN_FOR = 60  # seconds until another process's new name is seen here
 
 
 def organisation_names() -> dict[str, str]:
-    """Name by code, for pages that show owners: asked several times for every page, changed once in a year."""
-    names: dict[str, str] | None = cache.get(NAMES)
-    if names is None:
-        names = dict(Organisation.objects.values_list("code", "name"))
-        cache.set(NAMES, names, NAMES_FOR)
-    return names
+    """Name by code, for pages that show owners."""
+    return {code: name for code, (name, _) in _known().items()}
 
 
-def forget_names(**_: object) -> None:
-    """An organisation was written: its name is read anew."""
-    cache.delete(NAMES)
+def organisation_nations() -> dict[str, str]:
+    """Nation by code, for the clocks of working days."""
+    return {code: nation for code, (_, nation) in _known().items()}
+
+
+def _known() -> dict[str, tuple[str, str]]:
+    """Name and nation by code: asked several times for every page, changed once in a year."""
+    known: dict[str, tuple[str, str]] | None = cache.get(KNOWN)
+    if known is None:
+        known = {code: (name, nation) for code, name, nation in Organisation.objects.values_list("code", "name", "nation")}
+        cache.set(KNOWN, known, KNOWN_FOR)
+    return known
+
+
+def forget_organisations(**_: object) -> None:
+    """An organisation was written: it is read anew."""
+    cache.delete(KNOWN)
 
 
 def colleagues(actor: Actor, on: date) -> list[Membership]:

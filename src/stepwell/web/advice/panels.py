@@ -31,7 +31,7 @@ def of_person(actor: Actor, person_id: int, on: date) -> Panel | None:
     may_ask = actor.may(Permission.ASK_ADVICE)
     if not rows and not may_ask:
         return None
-    desks, now = rota.desks(), clock.moment()
+    desks, now = rota.desks(selectors.services_of(shown)) if shown else {}, clock.moment()
     names = accounts.organisation_names()
     lines = [QuestionLine(row, actor, now, desks, names) for row in shown]
     values = {

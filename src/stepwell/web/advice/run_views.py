@@ -253,7 +253,7 @@ def show_theme(request: HttpRequest, theme_id: int) -> HttpResponse:
         actor, action=_permission(actor), what="questions of an advice theme",
         person_ids=list(dict.fromkeys(row.person_id for row in named)), result_count=len(rows),
     )  # fmt: skip
-    presented = lines(rows, actor, clock.moment(), rota.desks(), accounts.organisation_names())
+    presented = lines(rows, actor, clock.moment(), rota.desks(selectors.services_of(rows)), accounts.organisation_names())
     page = ThemePage(theme, desk, presented, {row.pk for row in named}, since=since, names=accounts.organisation_names())
     context = {"page": page, "form": form if form.errors else None, "became": became, "sorting": sorting, "seen": seen}
     return render(request, "advice/theme.jinja", context | {"said": _said(request)}, status=status)

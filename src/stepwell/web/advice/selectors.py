@@ -66,6 +66,11 @@ def shown(rows: Iterable[Question], actor: Actor, cut: Cut) -> list[Question]:
     return [row for row in rows if {row.asked_org, row.answering_org} & own or not _hidden(row, cut)]
 
 
+def services_of(rows: Iterable[Question]) -> set[int]:
+    """The services that lines about these questions name: the one that answers, and the one it is passed to."""
+    return {key for row in rows for key in (row.service_id, row.passed_to_id) if key is not None}
+
+
 def _hidden(row: Question, cut: Cut) -> bool:
     return (bool(row.substance) and cut.hides_medicine(row.substance)) or (row.duty is not None and cut.hides(row.duty))
 

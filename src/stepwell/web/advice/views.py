@@ -135,7 +135,7 @@ def ask(request: HttpRequest, person_id: int) -> HttpResponse:
 
 def _lines_of(actor: Actor, person_id: int, cut: Cut) -> list[QuestionLine]:
     rows = selectors.shown(selectors.for_person(person_id), actor, cut)
-    return lines(rows, actor, clock.moment(), rota.desks(), accounts.organisation_names())
+    return lines(rows, actor, clock.moment(), rota.desks(selectors.services_of(rows)), accounts.organisation_names())
 
 
 # One question

@@ -13,8 +13,7 @@ def nation_of(org_code: str) -> str:
     """A key of `NATIONS`: what the organisation has set, England for one that Stepwell does not know."""
     from stepwell.web.accounts import selectors as accounts
 
-    found = accounts.organisation(org_code)
-    return found.nation if found is not None else DEFAULT
+    return accounts.organisation_nations().get(org_code, DEFAULT)
 
 
 def calendar_of(org_code: str) -> Calendar:
