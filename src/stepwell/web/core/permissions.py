@@ -38,6 +38,10 @@ class Permission(StrEnum):
     VIEW_INTERFACE_NUMBERS = "view interface numbers"
     WRITE_LETTERS = "write letters"
     FILE_LETTERS = "file letters"
+    REVIEW_MEDICINES = "review medicines"
+    PLAN_REDUCTION = "plan reductions"
+    SUPPORT_REDUCTION = "support reductions"
+    VIEW_OUTCOMES = "view outcomes"
 
     @property
     def words(self) -> str:
@@ -78,4 +82,8 @@ _WORDS = {
     Permission.VIEW_INTERFACE_NUMBERS: "see the numbers of the interface by organisation",
     Permission.WRITE_LETTERS: "write letters",
     Permission.FILE_LETTERS: "file letters that came from outside",
+    Permission.REVIEW_MEDICINES: "review medicines",
+    Permission.PLAN_REDUCTION: "plan how a medicine is reduced",
+    Permission.SUPPORT_REDUCTION: "support people who reduce a medicine",
+    Permission.VIEW_OUTCOMES: "see the outcomes of reviews and reductions",
 }
