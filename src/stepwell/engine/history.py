@@ -22,7 +22,7 @@ from stepwell.engine.reference.people import identify
 from stepwell.engine.reference.results import results_of
 from stepwell.engine.reference.stays import with_stays
 from stepwell.engine.reference.supply import Event, events_of, read_elsewhere, read_issues
-from stepwell.engine.reference.world import ANSWERS, CLINICAL, Case, Known, cases
+from stepwell.engine.reference.world import CLINICAL, Case, Known, cases
 
 if TYPE_CHECKING:
     from stepwell.knowledge import Knowledge
