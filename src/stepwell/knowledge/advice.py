@@ -22,6 +22,15 @@ def at(entry: Entry, path: tuple[str | int, ...], message: str) -> Finding:
         next(
             name
             for name in (
+                "taper_rule",
+                "guard",
+                "support",
+                "service",
+                "outcome",
+                "review_part",
+                "review_kind",
+                "scale",
+                "product",
                 "protocol",
                 "responsibility",
                 "decline_reason",

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from stepwell.knowledge import letters, model, shared_care
+from stepwell.knowledge import letters, model, reviewing, shared_care, tapering
 from stepwell.knowledge.loads import PER_UNIT, load_rows, patch_row
 from stepwell.knowledge.model import Length, length, milli, scaled
 from stepwell.knowledge.pack import Raw
@@ -48,6 +48,16 @@ class Knowledge:
     decline_reasons: Mapping[str, shared_care.DeclineReason]
     letter_headings: Mapping[str, letters.LetterHeading]
     letter_kinds: Mapping[str, letters.LetterKind]
+    taper_products: Mapping[str, tapering.TaperProduct]
+    taper_rules: Mapping[str, tapering.TaperRule]
+    taper_guards: Mapping[str, tapering.TaperGuard]
+    occupancies: Mapping[str, tapering.Occupancy]
+    taper_support: Mapping[str, tapering.TaperSupport]
+    withdrawal_scales: Mapping[str, tapering.WithdrawalScale]
+    taper_services: Mapping[str, tapering.TaperService]
+    taper_outcomes: Mapping[str, tapering.TaperOutcome]
+    review_parts: Mapping[str, reviewing.ReviewPart]
+    review_kinds: Mapping[str, reviewing.ReviewKind]
     members: Mapping[str, frozenset[str]]
     _tables: Mapping[str, pa.Table]
 
@@ -68,6 +78,10 @@ class Knowledge:
         rule = self.rules[rule_id]
         own = next((row.basis for row in rule.points if row.point == point and row.basis), None)
         return (own.source, own.mark) if own else (rule.source, rule.mark)
+
+    def taper_rule_of(self, medicine: str) -> tapering.TaperRule | None:
+        """How this medicine is reduced, as it stands for it; None where Stepwell does not plan its reduction."""
+        return tapering.rule_of(self, medicine)
 
     def needs_approval(self, approvals: list[tuple[str, str, str]], org_code: str) -> bool:
         """True while `org_code` has not approved this very pack and version. `approvals`: (org_code, pack, version)."""
@@ -172,6 +186,16 @@ def compiled(raw: Raw) -> Knowledge:
         decline_reasons=sections["decline_reasons"],
         letter_headings=sections["letter_headings"],
         letter_kinds=sections["letter_kinds"],
+        taper_products=sections["taper_products"],
+        taper_rules=sections["taper_rules"],
+        taper_guards=sections["taper_guards"],
+        occupancies=sections["occupancies"],
+        taper_support=sections["taper_support"],
+        withdrawal_scales=sections["withdrawal_scales"],
+        taper_services=sections["taper_services"],
+        taper_outcomes=sections["taper_outcomes"],
+        review_parts=sections["review_parts"],
+        review_kinds=sections["review_kinds"],
         members=members,
         _tables=tables,
     )

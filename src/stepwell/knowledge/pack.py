@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import yaml
 
-from stepwell.knowledge import letters, model, shared_care
+from stepwell.knowledge import letters, model, reviewing, shared_care, tapering
 from stepwell.knowledge.build import NAME_COLUMNS, PRODUCT_COLUMNS
 
 MARKS = "V (read in the cited text), S (secondary text), K (common knowledge, not yet checked), C or D (calculated), P (proposal)"
@@ -44,6 +44,16 @@ SECTIONS: dict[str, tuple[str, type, str]] = {
     "letter-headings.yaml": ("letter_headings", letters.LetterHeading, "heading"),
     "letter-kinds.yaml": ("letter_kinds", letters.LetterKind, "letter"),
     "decline-reasons.yaml": ("decline_reasons", shared_care.DeclineReason, "decline_reason"),
+    "taper-products.yaml": ("taper_products", tapering.TaperProduct, "product"),
+    "taper-rules.yaml": ("taper_rules", tapering.TaperRule, "taper_rule"),
+    "taper-guards.yaml": ("taper_guards", tapering.TaperGuard, "guard"),
+    "taper-occupancy.yaml": ("occupancies", tapering.Occupancy, "medicine"),
+    "taper-support.yaml": ("taper_support", tapering.TaperSupport, "support"),
+    "withdrawal-scales.yaml": ("withdrawal_scales", tapering.WithdrawalScale, "scale"),
+    "taper-services.yaml": ("taper_services", tapering.TaperService, "service"),
+    "taper-outcomes.yaml": ("taper_outcomes", tapering.TaperOutcome, "outcome"),
+    "review-parts.yaml": ("review_parts", reviewing.ReviewPart, "review_part"),
+    "review-kinds.yaml": ("review_kinds", reviewing.ReviewKind, "review_kind"),
     "medicines": ("medicines", model.Medicine, "medicine"),
     "rules": ("rules", model.Rule, "rule"),
 }
