@@ -1,0 +1,147 @@
+"""Reads of reductions: of a person, of one plan, of an organisation. Everything here is uncut; pages cut it for their reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from django.db.models import QuerySet
+
+from stepwell.clinical.tapering.model import Plan, Request, Step
+from stepwell.web.core import clock
+from stepwell.web.core.actor import Actor
+from stepwell.web.ledger import selectors as ledger
+from stepwell.web.privacy.restrict import Cut
+from stepwell.web.tapers import said, story
+from stepwell.web.tapers.models import OPEN_STATES, RUNNING_STATES, Act, CheckIn, PlanState, PlanVersion, TaperEvent, TaperPlan
+from stepwell.web.tapers.story import Story
+
+LISTED = (PlanState.AGREED, *RUNNING_STATES, PlanState.PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where somebody is on a day. `step`: of the version in force, on which its calendar stands; `dose_ug`: what is taken by the plan;
+    `since`: from when; `still`: the calendar stands still until somebody goes on; `next`: the change that comes next, None when there
+    is none or the plan is over; `begun`: it has started."""
+
+    plan: Plan
+    step: Step
+    dose_ug: int
+    since: date
+    days: int
+    still: bool
+    begun: bool
+    next: Step | None
+
+
+# One plan
+
+
+def plan_row(plan_id: int) -> TaperPlan | None:
+    return TaperPlan.objects.select_related("person", "clinician").filter(pk=plan_id).first()
+
+
+def plans_of(person_id: int) -> list[TaperPlan]:
+    """Every plan of a person but those entered in error: open ones first, then the newest. Cut for its reader with `shown`."""
+    rows = TaperPlan.objects.select_related("person", "clinician").filter(person_id=person_id).exclude(state=PlanState.IN_ERROR)
+    return sorted(rows, key=lambda row: (not row.is_open, -row.proposed_on.toordinal(), -row.pk))
+
+
+def open_plan(person_id: int, substance: str) -> TaperPlan | None:
+    found = TaperPlan.objects.select_related("person", "clinician").filter(person_id=person_id, substance=substance)
+    return found.filter(state__in=OPEN_STATES).first()
+
+
+def shown(rows: Iterable[TaperPlan], actor: Actor, cut: Cut) -> list[TaperPlan]:
+    """Without plans about a medicine that this actor is not shown, unless their own organisation leads it."""
+    own = set(actor.organisations)
+    return [row for row in rows if row.org_code in own or not cut.hides_medicine(row.substance)]
+
+
+def versions_of(plan_id: int) -> list[PlanVersion]:
+    """Every version, the oldest first, undone ones too."""
+    return list(PlanVersion.objects.filter(taper_id=plan_id).select_related("by").order_by("number"))
+
+
+def version_row(row: TaperPlan) -> PlanVersion:
+    """The version in force."""
+    return PlanVersion.objects.select_related("by").get(taper_id=row.pk, number=row.version)
+
+
+def version_of(row: TaperPlan) -> Plan:
+    """The plan in force."""
+    return said.plan_of(version_row(row).plan)
+
+
+def request_of(row: TaperPlan) -> Request:
+    """What was asked for when the plan in force was first made."""
+    return said.request_of(version_row(row).request)
+
+
+def words_of(row: TaperPlan) -> said.PlanWords:
+    return said.PlanWords.of(version_row(row).words)
+
+
+def events_of(plan_id: int) -> list[TaperEvent]:
+    """Everything that was done, the oldest first."""
+    return list(TaperEvent.objects.filter(taper_id=plan_id).select_related("by", "undoes").order_by("id"))
+
+
+def events_after(plan_id: int, revision: int) -> list[TaperEvent]:
+    """What was written since a page had seen so many events."""
+    return list(TaperEvent.objects.filter(taper_id=plan_id).select_related("by").order_by("id")[revision:])
+
+
+def check_ins_of(plan_id: int) -> list[CheckIn]:
+    """Check-ins that count, the oldest first."""
+    undone = TaperEvent.objects.filter(taper_id=plan_id, undoes__isnull=False, undoes__act=Act.CHECKED).select_related("undoes")
+    gone = {event.undoes.detail["check_in"] for event in undone if event.undoes is not None}
+    rows = CheckIn.objects.filter(taper_id=plan_id).select_related("by").order_by("on", "id")
+    return [row for row in rows if row.pk not in gone]
+
+
+def story_of(plan_id: int) -> Story:
+    return story.tell(TaperEvent.objects.filter(taper_id=plan_id).order_by("id"))
+
+
+def plans_in(told: Story, versions: Sequence[PlanVersion]) -> dict[int, Plan]:
+    """Of these versions the plans that the story speaks of, by number."""
+    wanted = {told.version, *(stretch.version for stretch in told.stretches)}
+    return {version.number: said.plan_of(version.plan) for version in versions if version.number in wanted}
+
+
+def doses_of(row: TaperPlan, on: date | None = None) -> tuple[tuple[date, int], ...]:
+    """What was to be taken from which day on, until `on` (today)."""
+    told = story_of(row.pk)
+    return story.doses(told, plans_in(told, versions_of(row.pk)), on or clock.today())
+
+
+def standing(row: TaperPlan, on: date | None = None) -> Standing:
+    """Where the person is on a day (today)."""
+    told = story_of(row.pk)
+    return standing_of(told, plans_in(told, versions_of(row.pk)), on or clock.today())
+
+
+def standing_of(told: Story, plans: dict[int, Plan], on: date) -> Standing:
+    plan = plans[told.version]
+    changes = story.doses(told, plans, on)
+    begun = bool(changes)
+    still = told.is_still or not begun
+    stands_on = told.stretches[-1].on if begun and still else on
+    step = story.step_on(plan, stands_on) if begun else plan.steps[0]
+    dose = changes[-1][1] if begun else plan.steps[0].built.dose_ug
+    since = changes[-1][0] if begun else plan.steps[0].on
+    over = told.ended_on is not None
+    following = None if over else next((each for each in plan.steps if each.number > step.number), None)
+    return Standing(plan, step, dose, since, max((on - since).days, 0), still, begun, following)
+
+
+# People who are reducing
+
+
+def reducing(actor: Actor) -> QuerySet[TaperPlan]:
+    """Plans that run, wait to start or are paused at the actor's organisations, of people they may open."""
+    found = TaperPlan.objects.select_related("person", "clinician").filter(org_code__in=actor.organisations, state__in=LISTED)
+    return found.filter(person_id__in=ledger.visible_ids(actor, clock.today())).order_by("person__search_name", "person_id", "pk")
