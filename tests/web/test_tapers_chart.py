@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import pytest
 
 from stepwell.clinical.tapering.model import Built, Mode, Plan, Rule, Step
-from stepwell.web.tapers.chart import Lived, amount, calendar, changes, chart_svg, dose_on, length, months_of, told
+from stepwell.web.tapers.chart import amount, calendar, changes, chart_svg, dose_on, length, months_of, told
 
 RULE = Rule(words="one tenth of the present dose", source=("CKSBZ",), mark="V")
 START = date(2026, 11, 23)
@@ -35,7 +35,7 @@ def plan(doses, *, days=14, start=START, unit="mg", occupancy=None) -> Plan:
 
 STOP = plan([20_000, 18_000, 16_000, 14_000, 12_000, 10_000, 5_000, 0])
 # Lived: down twice, up once, and now where the plan begins again.
-LIVED = [Lived(date(2026, 9, 28), 20_000), Lived(date(2026, 10, 12), 16_000), Lived(date(2026, 10, 26), 18_000, "up")]
+LIVED = [(date(2026, 9, 28), 20_000), (date(2026, 10, 12), 16_000), (date(2026, 10, 26), 18_000)]
 
 
 def path(svg: str, kind: str) -> str:

@@ -32,13 +32,8 @@ _TAIL = 0.04
 _NICE = (1, 2, 5, 10)
 
 
-@dataclass(frozen=True, slots=True)
-class Lived:
-    """A dose that was really taken from a day on: what the solid line is drawn of. `kind` as of a step (down, up, hold …)."""
-
-    on: date
-    dose_ug: int
-    kind: str = "down"
+# A dose that was really meant to be taken, and from which day on: what the solid line is drawn of.
+Lived = tuple[date, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +109,9 @@ def told(plan: Plan, *, done: Sequence[Lived] = (), today: date | None = None) -
         f"to {amount(last.built.dose_ug, plan.unit)}, reached on {clinician.date(last.on)} after {length((last.on - first.on).days)}."
     ]
     if done:
-        ups = sum(each.kind == "up" for each in done)
+        ups = sum(later > earlier for (_, earlier), (_, later) in pairwise(done))
         found.append(
-            f"Since {clinician.date(done[0].on)}, then {a_day(done[0].dose_ug, plan.unit)}"
+            f"Since {clinician.date(done[0][0])}, then {a_day(done[0][1], plan.unit)}"
             + (f"; it went up {_times(ups)} on the way." if ups else ".")
         )
     if today is not None:
@@ -137,7 +132,7 @@ def _times(number: int) -> str:
 def _now(plan: Plan, done: Sequence[Lived], today: date) -> int | None:
     found = dose_on(plan, today)
     if found is None:
-        found = next((each.dose_ug for each in reversed(done) if each.on <= today), None)
+        found = next((dose_ug for on, dose_ug in reversed(done) if on <= today), None)
     return found
 
 
@@ -150,11 +145,11 @@ class _Drawing:
     def __init__(self, plan: Plan, done: Sequence[Lived], today: date | None, size: Size) -> None:
         self.plan, self.size, self.today = plan, size, today
         self.lived, self.to_come = _parts(plan, done, today)
-        days = [step.on for step in plan.steps] + [each.on for each in done] + ([today] if today else [])
+        days = [step.on for step in plan.steps] + [on for on, _ in done] + ([today] if today else [])
         self.start = min(days)
         span = max((max(days) - self.start).days, DAYS_OF_A_WEEK)
         self.end = max(days) + timedelta(max(2, round(span * _TAIL)))
-        self.top_ug, self.every_ug = _scale(max([step.built.dose_ug for step in plan.steps] + [each.dose_ug for each in done] + [1]))
+        self.top_ug, self.every_ug = _scale(max([step.built.dose_ug for step in plan.steps] + [dose_ug for _, dose_ug in done] + [1]))
         self.left, self.right = size.left, size.width - size.right
         self.top, self.bottom = size.top, size.height - size.bottom
 
@@ -192,7 +187,7 @@ class _Drawing:
 
 def _parts(plan: Plan, done: Sequence[Lived], today: date | None) -> tuple[list[tuple[date, int]], list[tuple[date, int]]]:
     """What was taken, and what is to come from the last of it on: days with doses."""
-    lived = [(each.on, each.dose_ug) for each in sorted(done, key=lambda each: each.on) if today is None or each.on <= today]
+    lived = [(on, dose_ug) for on, dose_ug in sorted(done) if today is None or on <= today]
     for step in plan.steps:
         if today is not None and step.on <= today and (not lived or step.on > lived[-1][0]):
             lived.append((step.on, step.built.dose_ug))
@@ -217,7 +212,7 @@ def chart_svg(
 ) -> Markup:  # fmt: skip
     """The plan as steps of dose against time, an SVG with a title and a description.
 
-    done: what was taken, oldest first; drawn as a solid line up to `today`, as are steps of the plan until then. What is to come is
+    done: what was taken from which day on, oldest first; drawn as a solid line up to `today`, as are steps of the plan until then. What is to come is
     dotted. Modelled occupancy is a second, thin line with its own axis where the plan has it. Every change that is to come is a
     group of class `sw-taper-point` with `data-step`, `data-ug`: what the studio's script lets a person move.
     """
