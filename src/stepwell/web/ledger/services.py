@@ -121,8 +121,13 @@ def not_applicable(
     return _answer(actor, duty_id, "not applicable", on=clock.today(), why=words, until=until, ends_when=fact, revision=revision)
 
 
-def done_with_review(actor: Actor, duty_id: int, *, on: date, why: str, revision: int | None = None) -> Written:
-    """Done without a figure: a review, a process, or something only an answer can close. `why` says what came of it."""
+def done_with_review(
+    actor: Actor, duty_id: int, *, on: date, why: str, revision: int | None = None, evaluate: bool = True
+) -> Written:  # fmt: skip
+    """Done without a figure: a review, a process, or something only an answer can close. `why` says what came of it.
+
+    `evaluate` False: it is part of a larger write, whose transaction is still open; whoever commits that evaluates the person after it.
+    """
     words = needs_words(why, "Say what was done and what came of it.")
     not_in_future(on)
     duty = selectors.duty_row(duty_id)
@@ -130,12 +135,12 @@ def done_with_review(actor: Actor, duty_id: int, *, on: date, why: str, revision
         raise Refused("Choose what was done: the knowledge base lists options for this duty.")
     test = known.test(duty.test) if duty is not None and duty.test else None
     if test is None:
-        return _answer(actor, duty_id, "done", on=on, why=words, revision=revision)
+        return _answer(actor, duty_id, "done", on=on, why=words, revision=revision, evaluate=evaluate)
     if test.unit is not None:
         raise Refused(f"{test.label} needs its value: use Record result.")
     with acting_on(actor, duty_id, Permission.RECORD_RESULT, revision=revision, own_only=False) as locked:
         _put_result(actor, locked.person_id, ResultEntry(test.test, None, on), why=words)
-    return evaluated(locked.person_id)
+    return evaluated(locked.person_id) if evaluate else Written(locked.person_id, up_to_date=False)
 
 
 def done_with_options(
@@ -152,7 +157,7 @@ def done_with_options(
 
 def _answer(
     actor: Actor, duty_id: int, kind: str, *, on: date, why: str, until: date | None = None, ends_when: str = "",
-    extra: Mapping[str, Any] | None = None, revision: int | None = None,
+    extra: Mapping[str, Any] | None = None, revision: int | None = None, evaluate: bool = True,
 ) -> Written:  # fmt: skip
     not_in_future(on)
     with acting_on(actor, duty_id, Permission.ACT_ON_DUTY, revision=revision) as duty:
@@ -182,7 +187,7 @@ def _answer(
             ends_when=ends_when,
         )
         request_evaluation(duty.person_id)
-    return evaluated(duty.person_id)
+    return evaluated(duty.person_id) if evaluate else Written(duty.person_id, up_to_date=False)
 
 
 def record_results(
@@ -311,8 +316,9 @@ UNDOABLE = (
 )  # fmt: skip
 
 
-def undo(actor: Actor, event_id: int, *, why: str, revision: int | None = None) -> Written:
-    """Take back what one's own organisation did. The event stays; another says that it was undone, and why."""
+def undo(actor: Actor, event_id: int, *, why: str, revision: int | None = None, evaluate: bool = True) -> Written:
+    """Take back what one's own organisation did. The event stays; another says that it was undone, and why. `evaluate`: as of
+    `done_with_review`."""
     words = needs_words(why, "Say why it is undone.")
     found = DutyEvent.objects.select_related("duty").filter(pk=event_id, kind__in=UNDOABLE).first()
     if found is None:
@@ -338,7 +344,7 @@ def undo(actor: Actor, event_id: int, *, why: str, revision: int | None = None) 
             derive(duty)
         if engine_reads:
             request_evaluation(duty.person_id)
-    return evaluated(duty.person_id) if engine_reads else Written(duty.person_id)
+    return evaluated(duty.person_id) if engine_reads and evaluate else Written(duty.person_id, up_to_date=not engine_reads)
 
 
 def _undo_needs(event: DutyEvent) -> tuple[Permission, ...]:
