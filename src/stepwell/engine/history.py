@@ -153,13 +153,15 @@ class Now:
 @dataclass(frozen=True, slots=True)
 class ClinicalHistory:
     """One person on a day, as the record has it; everything in order of date. `problems_kept`: a practice keeps a problem list, so that a
-    condition that is not on it is known not to be recorded; without one nothing is known."""
+    condition that is not on it is known not to be recorded; without one nothing is known. `registered_on`: start of the registration at
+    their practice, where it is known."""
 
     person_id: int
     on: date
     birth_date: date | None = None
     sex: str = "unknown"
     followed: bool = False
+    registered_on: date | None = None
     problems_kept: bool = False
     courses: tuple[CourseOf, ...] = ()
     medicines: tuple[Now, ...] = ()
@@ -234,6 +236,7 @@ def _told(case: Case, known: Known) -> ClinicalHistory:
         birth_date=person.birth_date,
         sex=person.sex or "unknown",
         followed=person.followed,
+        registered_on=person.registered_on,
         problems_kept=any(known.is_practice(row["source"]) for row in case.rows["conditions"]),
         courses=tuple(sorted(told, key=lambda course: (course.started_on, course.substance))),
         medicines=tuple(_now(medicine) for medicine in medicines.values()),
