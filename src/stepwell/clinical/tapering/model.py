@@ -65,6 +65,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     requested_ug: Ug
     built: Built
     rule: Rule
+    percent_down: int = 0
     occupancy_permille: int | None = None
 
     @property
@@ -79,7 +80,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     None: not known, which is never read as fine: a guard that needs it asks.
 
     loads: what adds up over all medicines, by key of the knowledge base (`oral-morphine`, `diazepam-equivalent`, `antipsychotic-maximum`),
-    in thousandths of its unit. takes: other medicines taken, by key. months: of the present course.
+    in thousandths of its unit. takes: other medicines taken, by key. months: of the present course. answered: flags that a person was
+    asked about; what was answered yes stands in `conditions` too.
     """
 
     age: int | None = None
@@ -90,14 +92,19 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     takes: frozenset[str] = frozenset()
     long_acting_injection: bool = False
     indication: str = ""
+    answered: frozenset[str] = frozenset()
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody asks for. None: as the knowledge base proposes for this medicine.
 
-    rate_percent: of the present dose (proportional) or of the first dose (linear), a step. step_ug: an absolute step instead. points: number of
-    steps of a hyperbolic plan. products: keys that may be used, None all. nation: whose bank holidays are not started on.
+    rate_percent: of the present dose (proportional) or of the first dose (linear), a step. step_ug: an absolute step instead.
+    points: number of steps of a hyperbolic plan. products: keys that may be used, None all. nation: whose bank holidays are not started on.
     overrides: a person's own dose for a step by number (drag a step); holds: further days by number of step.
+
+    first_ug: the dose the whole reduction began from, where this goes on with an earlier plan; first_days: days of the first step, 0 when
+    the next one is due; first_kind: what the first step is (start, hold, up). mixed: products that release differently may stand
+    in one dose.
     """
 
     medicine: str
@@ -114,6 +121,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     history: History = History()
     overrides: dict[int, Ug] = {}
     holds: dict[int, int] = {}
+    first_ug: int | None = None
+    first_days: int | None = None
+    first_kind: str = "start"
+    mixed: bool = False
 
 
 class Warned(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +136,8 @@ class Warned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole reduction. The first step is the present dose; the last ends at `to_ug`. `pack`: name and version of the knowledge base."""
+    """A whole reduction. The first step is the present dose; the last ends at `to_ug`. `pack`: name and version of the knowledge base;
+    `request`: what it was made from, with what the knowledge base proposed filled in."""
 
     medicine: str
     mode: Mode
@@ -137,11 +149,48 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     bound: Rule
     warnings: tuple[Warned, ...] = ()
     pack: str = ""
+    request: Request | None = None
 
     @property
     def ends_on(self) -> date:
         """The day of the last step."""
         return self.steps[-1].on
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Where somebody is on a day: what is taken by the plan, since when. before_ug: the dose before that one, None: as the plan has it."""
+
+    on: date
+    dose_ug: Ug
+    since: date
+    before_ug: int | None = None
+
+
+class ChangeKind(StrEnum):
+    """What can be done with a plan on its way. None of them is a failure."""
+
+    HOLD = "hold"
+    STEP_BACK = "step back"
+    RESUME = "resume"
+    SLOWER = "slower"
+    SMALLER = "smaller"
+    OTHER_END = "other end"
+    MOVE_STEP = "move step"
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of a plan. days: of a hold, or the new days of a step when slower (None: the next longer that is offered, twice as long
+    after the longest). rate_percent or step_ug: when smaller (None: half). to_ug: the other end. number with dose_ug or on: the step moved
+    and its new dose or day."""
+
+    kind: ChangeKind
+    days: int | None = None
+    rate_percent: float | None = None
+    step_ug: int | None = None
+    to_ug: int | None = None
+    number: int | None = None
+    dose_ug: int | None = None
+    on: date | None = None
 
 
 class Instead(msgspec.Struct, frozen=True, kw_only=True):
