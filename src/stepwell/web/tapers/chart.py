@@ -212,9 +212,9 @@ def chart_svg(
 ) -> Markup:  # fmt: skip
     """The plan as steps of dose against time, an SVG with a title and a description.
 
-    done: what was taken from which day on, oldest first; drawn as a solid line up to `today`, as are steps of the plan until then. What is to come is
-    dotted. Modelled occupancy is a second, thin line with its own axis where the plan has it. Every change that is to come is a
-    group of class `sw-taper-point` with `data-step`, `data-ug`: what the studio's script lets a person move.
+    done: what was taken from which day on, oldest first; drawn as a solid line up to `today`, as are steps of the plan until then.
+    What is to come is dotted. Modelled occupancy is a second, thin line with its own axis where the plan has it. Every change that is
+    to come is a group of class `sw-taper-point` with `data-step`, `data-ug`: what the studio's script lets a person move.
     """
     size = LARGE if large else NARROW if narrow else WIDE
     drawing = _Drawing(plan, done, today, size)
