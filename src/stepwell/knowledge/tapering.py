@@ -24,7 +24,7 @@ TaperForm = Literal[
 ]  # fmt: skip
 Parts = Literal[1, 2, 4]
 TaperMode = Literal["product steps", "linear", "proportional", "hyperbolic"]
-Unit = Literal["percent", "mg", "micrograms/hour", "days", "months", "score", "people"]
+Unit = Literal["percent", "mg", "micrograms/hour", "days", "months", "score", "people", "items", "steps"]
 Of = Literal["present", "first"]
 Action = Literal["refuse", "warn", "ask"]
 SupportPart = Literal[
@@ -145,7 +145,7 @@ class BoundException(model.Sourced, frozen=True, kw_only=True):
 
 class Bound(model._Struct, frozen=True, kw_only=True):
     """What no step may exceed (ruling 24): the largest of these. `end`: the largest dose from which the last step may go to nothing;
-    `end_of_first`: the same as percent of the first dose; with `end_smallest` also from the smallest dose that can be built."""
+    `end_of_first`: the same as percent of the first dose; with `end_smallest` also from the smallest dose that the plan's products make."""
 
     words: model.Text
     of_present: Figure
@@ -207,13 +207,22 @@ class TaperPart(model._Struct, frozen=True, kw_only=True):
     notes: tuple[NoteWords, ...] = ()
 
 
+class NoProducts(model._Struct, frozen=True, kw_only=True):
+    """Medicines of the class that no product is known of: their reduction is not planned, and this is why."""
+
+    medicines: Annotated[tuple[model.Key, ...], msgspec.Meta(min_length=1)]
+    because: model.Text
+
+
 class TaperRule(model._Struct, frozen=True, kw_only=True):
     """How the medicines of `set` are reduced.
 
-    rates: percent steps (proportional: of the present dose, linear: of the first). steps: absolute steps a form offers, the first is the
-    default. minimum_days: a whole plan is never shorter. smallest_step: no step is made smaller. stop_directly: the dose at or below
-    which the medicine may be stopped at once. points: steps of a hyperbolic plan when nobody says. alternate_days: whether a dose every
-    other day is ever proposed. `medicine` is "" of a class and the medicine's key in what `rule_of` gives.
+    rates: percent steps (proportional: of the present dose, linear: of the first). steps: absolute steps that a form offers; where there
+    are any, a linear plan takes the first of them and not a percentage. Product steps go down `published` or `bands` where there are any,
+    else down the doses that whole products make, at the default rate of the present dose. minimum_days: a whole plan is never shorter.
+    smallest_step: no step is made smaller. stop_directly: the dose at or below which the medicine may be stopped at once. points: steps
+    of a hyperbolic plan when nobody says. alternate_days: whether a dose every other day is ever proposed. `medicine` is "" of a class
+    and the medicine's key in what `rule_of` gives.
     """
 
     taper_rule: model.Key
@@ -236,6 +245,7 @@ class TaperRule(model._Struct, frozen=True, kw_only=True):
     switch_to: SwitchTo | None = None
     notes: tuple[NoteWords, ...] = ()
     parts: tuple[TaperPart, ...] = ()
+    no_products: tuple[NoProducts, ...] = ()
     medicine: str = ""
 
     @property
