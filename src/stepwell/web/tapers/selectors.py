@@ -8,6 +8,7 @@ from datetime import date
 
 from django.db.models import QuerySet
 
+from stepwell.clinical.tapering import model
 from stepwell.clinical.tapering.model import Plan, Request, Step
 from stepwell.web.core import clock
 from stepwell.web.core.actor import Actor
@@ -24,7 +25,7 @@ LISTED = (PlanState.AGREED, *RUNNING_STATES, PlanState.PAUSED)
 class Standing:
     """Where somebody is on a day. `step`: of the version in force, on which its calendar stands; `dose_ug`: what is taken by the plan;
     `since`: from when; `still`: the calendar stands still until somebody goes on; `next`: the change that comes next, None when there
-    is none or the plan is over; `begun`: it has started."""
+    is none or the plan is over; `begun`: it has started; `before_ug`: the higher dose that was taken before this one."""
 
     plan: Plan
     step: Step
@@ -34,6 +35,13 @@ class Standing:
     still: bool
     begun: bool
     next: Step | None
+    before_ug: int | None
+    on: date
+
+    @property
+    def told(self) -> model.Standing:
+        """The same for the arithmetic that plans on from here."""
+        return model.Standing(on=self.on, dose_ug=self.dose_ug, since=self.since, before_ug=self.before_ug)
 
 
 # One plan
@@ -81,7 +89,10 @@ def request_of(row: TaperPlan) -> Request:
 
 
 def words_of(row: TaperPlan) -> said.PlanWords:
-    return said.PlanWords.of(version_row(row).words)
+    """What was said, the latest of each: when the version in force was made, and when it was agreed."""
+    made = said.PlanWords.of(version_row(row).words)
+    agreed = TaperEvent.objects.filter(taper_id=row.pk, act=Act.AGREED, undone_by__isnull=True).order_by("-id").first()
+    return said.PlanWords.of(agreed.detail.get("words", {})).filled_from(made) if agreed is not None else made
 
 
 def events_of(plan_id: int) -> list[TaperEvent]:
@@ -135,7 +146,8 @@ def standing_of(told: Story, plans: dict[int, Plan], on: date) -> Standing:
     since = changes[-1][0] if begun else plan.steps[0].on
     over = told.ended_on is not None
     following = None if over else next((each for each in plan.steps if each.number > step.number), None)
-    return Standing(plan, step, dose, since, max((on - since).days, 0), still, begun, following)
+    before = next((each for _, each in reversed(changes) if each > dose), None)
+    return Standing(plan, step, dose, since, max((on - since).days, 0), still, begun, following, before, on)
 
 
 # People who are reducing

@@ -29,6 +29,7 @@ class Told(Protocol):
 # What an act makes of a plan; those that are not named leave its state as it is.
 _STATE_AFTER = {
     Act.PROPOSED: PlanState.PROPOSED,
+    Act.REVISED: PlanState.PROPOSED,
     Act.AGREED: PlanState.AGREED,
     Act.STARTED: PlanState.REDUCING,
     Act.HELD: PlanState.HOLDING,

@@ -1,0 +1,239 @@
+"""The duties of a reduction: agree what was proposed, check in at each step and after stopping, order strengths and quantities, review a
+hold that goes on. They follow the plan: every act moves, settles or raises what the plan as it now stands asks for.
+
+Their titles name no medicine: a duty is shown to whoever may open the person, also where the medicine was marked sensitive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from django.db import transaction
+from django.urls import reverse
+
+from stepwell.errors import Refused
+from stepwell.web.core import clock
+from stepwell.web.core.access import PatientSubject
+from stepwell.web.core.actor import Actor
+from stepwell.web.core.formatting import clinician, count
+from stepwell.web.core.nations import calendar_of
+from stepwell.web.ledger import selectors as ledger
+from stepwell.web.ledger import services as ledger_services
+from stepwell.web.ledger.acts import lock_person
+from stepwell.web.ledger.models import AskedKind
+from stepwell.web.ledger.raised import latest
+from stepwell.web.tapers import selectors, support
+from stepwell.web.tapers.choices import choices
+from stepwell.web.tapers.models import RUNNING_STATES, PlanState, TaperPlan
+from stepwell.web.tapers.story import Story
+
+SOURCE = "reduction"
+ANSWER, BEGIN, CHECK_IN, AFTERWARDS, SUPPLY, REVIEW = "answer", "begin", "check in", "afterwards", "supply", "review"
+POINTS = (ANSWER, BEGIN, CHECK_IN, AFTERWARDS, SUPPLY, REVIEW)
+_STILL = (PlanState.HOLDING, PlanState.STEPPED_UP, PlanState.PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A duty that the plan asks for now. `to_check_in`: it is done on the check-in page, else on the plan's."""
+
+    point: str
+    title: str
+    due_on: date
+    why: str
+    opens_on: date | None = None
+    escalates: bool = False
+    to_check_in: bool = False
+
+
+def follow(actor: Actor, subject: PatientSubject, row: TaperPlan, why: str = "", *, how: str = "done", today: date | None = None) -> None:
+    """Bring the duties of a plan in line with it, inside the caller's transaction. `why` closes what is asked no longer."""
+    on = today or clock.today()
+    wanted = {each.point: each for each in _wanted(row, on)}
+    for point in POINTS:
+        if point in wanted:
+            _raise(actor, subject, row, wanted[point])
+        else:
+            words = why or "the plan does not ask for it any more"
+            ledger_services.settle_raised(
+                actor, subject, source=SOURCE, source_id=str(row.pk), point=point, on=on, how=how, why=words
+            )  # fmt: skip
+
+
+def answered(actor: Actor, subject: PatientSubject, row: TaperPlan, point: str, why: str) -> None:
+    """What was asked under a point was done today; `follow` then raises the next."""
+    ledger_services.settle_raised(
+        actor, subject, source=SOURCE, source_id=str(row.pk), point=point, on=clock.today(), how="done", why=why
+    )  # fmt: skip
+
+
+def _raise(actor: Actor, subject: PatientSubject, row: TaperPlan, wanted: Wanted) -> None:
+    before = latest(row.person_id, SOURCE, str(row.pk), wanted.point)
+    # Somebody has closed it for this very day on the ledger: it is not asked again until the plan names another day.
+    if before is not None and before.kind == AskedKind.ASKED and before.due_on == wanted.due_on and before.owner_org == row.org_code:
+        return
+    page = "tapers:check_in" if wanted.to_check_in else "tapers:show_plan"
+    ledger_services.raise_duty(
+        actor,
+        subject,
+        source=SOURCE,
+        source_id=str(row.pk),
+        point=wanted.point,
+        points=choices().points[wanted.point],
+        title=wanted.title,
+        owner_org=row.org_code,
+        owner_role=row.check_role,
+        due_on=wanted.due_on,
+        opens_on=wanted.opens_on,
+        escalates_on=wanted.due_on + timedelta(days=1) if wanted.escalates else None,
+        why=wanted.why,
+        source_label="plan to reduce a medicine",
+        action_url=reverse(page, args=[row.pk]),
+    )
+
+
+def _wanted(row: TaperPlan, on: date) -> Iterator[Wanted]:
+    told = selectors.story_of(row.pk)
+    plans = selectors.plans_in(told, selectors.versions_of(row.pk))
+    standing = selectors.standing_of(told, plans, on)
+    match told.state:
+        case PlanState.PROPOSED:
+            first = standing.plan.steps[0].on
+            yield Wanted(ANSWER, "Agree a reduction that was proposed, or say no", first, f"it would begin on {clinician.date(first)}")
+        case PlanState.AGREED:
+            first = standing.plan.steps[0].on
+            yield Wanted(
+                BEGIN, "Check in as a reduction begins", first, f"it was agreed to begin on {clinician.date(first)}", to_check_in=True
+            )
+            yield from _supply(row, standing, told)
+        case state if state in RUNNING_STATES:
+            yield _check_in(row, told, standing)
+            yield from _supply(row, standing, told)
+            yield from _review(row, told)
+        case PlanState.PAUSED:
+            yield from _review(row, told)
+        case PlanState.STOPPED:
+            yield from _afterwards(row, told)
+
+
+# Check-ins
+
+
+def check_in_days(row: TaperPlan, told: Story, standing: selectors.Standing) -> list[tuple[date, str]]:
+    """Days on which the plan as it stands asks for a check-in, with why, the first first: the days of contact after each change of dose,
+    the day of each step, the end of a hold."""
+    contact = support.contact(row.substance, "step")
+    days: dict[date, str] = {}
+    if told.until is not None and told.is_still:
+        days[told.until] = "the hold that was agreed ends"
+    for number, step in enumerate(standing.plan.steps):
+        following = standing.plan.steps[number + 1] if number + 1 < len(standing.plan.steps) else None
+        if step.number > 1 or step.kind == "up":
+            for after in contact.days:
+                day = step.on + timedelta(days=after)
+                if following is None or day < following.on:
+                    days.setdefault(day, f"{count(after, 'day')} after a change of dose")
+        if following is not None:
+            down = following.built.dose_ug < step.built.dose_ug
+            days.setdefault(following.on, "the next step down: only if this dose is all right" if down else "the dose changes")
+    return sorted(days.items())
+
+
+def _check_in(row: TaperPlan, told: Story, standing: selectors.Standing) -> Wanted:
+    last = last_check_in(row)
+    begun = told.started_on or told.since
+    since = told.stretches[-1].on if told.stretches else begun
+    days = check_in_days(row, told, standing)
+    done_until = max(since, _served(days, last)) if last is not None else since
+    due, why = next(((day, why) for day, why in days if day > done_until), (None, ""))
+    if due is None:
+        # The calendar has come to its end and nobody has said so yet.
+        due, why = standing.plan.ends_on, "the last step of the plan: how is it, and is this the end?"
+        due = max(due, done_until)
+    return Wanted(CHECK_IN, "Check in with a person who is reducing", due, why, escalates=True, to_check_in=True)
+
+
+def _served(days: list[tuple[date, str]], last: date) -> date:
+    """Until which day a check-in serves: one a little before the day it was due is not asked again."""
+    nearest = min((day for day, _ in days), key=lambda day: (abs(day - last), day), default=last)
+    return max(last, nearest)
+
+
+def last_check_in(row: TaperPlan) -> date | None:
+    found = selectors.check_ins_of(row.pk)
+    return found[-1].on if found else None
+
+
+def _afterwards(row: TaperPlan, told: Story) -> Iterator[Wanted]:
+    """After stopping, contact goes on: symptoms may come late."""
+    if told.ended_on is None or told.started_on is None:
+        return
+    last = last_check_in(row)
+    done_until = max(last, told.ended_on) if last is not None else told.ended_on
+    for after in support.contact(row.substance, "stop").days:
+        day = told.ended_on + timedelta(days=after)
+        if day > done_until:
+            why = f"{count(after, 'day')} after stopping"
+            yield Wanted(AFTERWARDS, "Check in with a person who has stopped a medicine", day, why, opens_on=day, to_check_in=True)
+            return
+
+
+# Supply and review
+
+
+def _supply(row: TaperPlan, standing: selectors.Standing, told: Story) -> Iterator[Wanted]:
+    """The next change of dose has its strengths and quantities ordered in time; what is taken now too, while it has not begun."""
+    step = standing.next if standing.begun else standing.step
+    if step is None or (told.is_still and told.state == PlanState.PAUSED):
+        return
+    if not step.built.items:
+        return
+    due = calendar_of(row.org_code).add(step.on, -choices().order_working_days)
+    yield Wanted(SUPPLY, "Order strengths and quantities for the next step", due, f"the dose changes on {clinician.date(step.on)}")
+
+
+def _review(row: TaperPlan, told: Story) -> Iterator[Wanted]:
+    """Somebody who holds or pauses is looked at again by the knowledge base's number of days."""
+    longest = support.longest_hold(row.substance)
+    if longest is None or longest.figure is None or told.state not in (PlanState.HOLDING, PlanState.PAUSED):
+        return
+    last = last_check_in(row)
+    since = max(still_since(told), last) if last is not None else still_since(told)
+    due = since + timedelta(days=longest.figure.whole)
+    if told.state == PlanState.HOLDING and told.until is not None and told.until <= due:
+        return
+    words = f"holding since {clinician.date(still_since(told))}" if told.state == PlanState.HOLDING else (
+        f"paused since {clinician.date(still_since(told))}"
+    )  # fmt: skip
+    yield Wanted(REVIEW, "Review a reduction that stands still", due, words, opens_on=due)
+
+
+def still_since(told: Story) -> date:
+    """Since when the calendar stands still without a break."""
+    since = told.since
+    for stretch in reversed(told.stretches):
+        if not stretch.still:
+            break
+        since = stretch.on
+    return since
+
+
+# What time does
+
+
+def let_time_pass(on: date | None = None) -> int:
+    """Bring the duties of every plan in line with the day: a check-in that was closed on the ledger is followed by the next. Gives how
+    many plans were looked at."""
+    actor, today = Actor.system("clock"), on or clock.today()
+    states = (*RUNNING_STATES, PlanState.AGREED, PlanState.PAUSED, PlanState.STOPPED)
+    ids = list(TaperPlan.objects.filter(state__in=states).order_by("id").values_list("pk", "person_id"))
+    for plan_id, person_id in ids:
+        with transaction.atomic():
+            lock_person(person_id)
+            try:
+                follow(actor, ledger.subject_of(person_id), TaperPlan.objects.get(pk=plan_id), today=today)
+            except Refused:
+                continue
+    return len(ids)

@@ -1,0 +1,68 @@
+"""What a plan answers on the ledger: an agreed plan answers the duty to offer one, a plan that ended as stopped answers who supplies.
+
+The duties stay the ledger's; here they are only answered, with the plan as evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stepwell.errors import Refused
+from stepwell.web.core import clock
+from stepwell.web.core.actor import Actor
+from stepwell.web.core.formatting import clinician
+from stepwell.web.core.gate import AccessRefused
+from stepwell.web.ledger import known
+from stepwell.web.ledger import selectors as ledger
+from stepwell.web.ledger import services as ledger_services
+from stepwell.web.ledger.models import Duty
+from stepwell.web.tapers.models import TaperPlan
+
+# The test of the knowledge base that an offer to reduce serves.
+OFFER = "taper-offer"
+SUPPLY = "supply"
+
+
+def offers_about(person_id: int, substance: str) -> list[Duty]:
+    """Open duties to offer a reduction of this medicine. Empty where the same answer would serve one about another class as well: that
+    one must not be closed unasked."""
+    subjects = {substance, *known.subjects_of(substance)}
+    every = [duty for duty in ledger.open_duties_of(person_id) if duty.test == OFFER]
+    return every if all(duty.subject in subjects for duty in every) else []
+
+
+def close_offers(actor: Actor, row: TaperPlan, *, why: str) -> list[int]:
+    """Answer them, within the caller's transaction; gives the keys of the events, so that undoing takes them back."""
+    found = []
+    for duty in offers_about(row.person_id, row.substance)[:1]:
+        try:
+            ledger_services.done_with_review(actor, duty.pk, on=clock.today(), why=why, evaluate=False)
+        except (Refused, AccessRefused):
+            continue
+        event = duty.events.order_by("-id").first()
+        if event is not None:
+            found.append(event.pk)
+    return found
+
+
+def reopen(actor: Actor, events: Sequence[int], *, why: str) -> None:
+    for event in events:
+        try:
+            ledger_services.undo(actor, event, why=why, evaluate=False)
+        except Refused:
+            continue
+
+
+def answer_supply(actor: Actor, row: TaperPlan) -> int:
+    """Open duties that ask who supplies a medicine which a plan has stopped are answered by the plan; gives how many."""
+    answered = 0
+    for duty in ledger.open_duties_of(row.person_id):
+        if duty.kind != SUPPLY or duty.subject != row.substance or row.ended_on is None:
+            continue
+        why = f"stopped on {clinician.date(row.ended_on)} at the end of an agreed reduction"
+        try:
+            ledger_services.done_with_review(actor, duty.pk, on=clock.today(), why=why, evaluate=False)
+        except (Refused, AccessRefused):
+            continue
+        answered += 1
+    return answered
