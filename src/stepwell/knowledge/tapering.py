@@ -143,6 +143,16 @@ class BoundException(model.Sourced, frozen=True, kw_only=True):
     words: model.Text
 
 
+class Pace(model.Sourced, frozen=True, kw_only=True):
+    """A step of more than `percent` (of the dose the bound speaks of) needs `days` days between steps; or a course shorter than
+    `months_under` months; or one of `conditions` held or flagged."""
+
+    percent: Annotated[float, msgspec.Meta(ge=0, lt=100)]
+    days: Annotated[int, msgspec.Meta(ge=1)]
+    months_under: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    conditions: tuple[model.Key, ...] = ()
+
+
 class Bound(model._Struct, frozen=True, kw_only=True):
     """What no step may exceed (ruling 24): the largest of these. `end`: the largest dose from which the last step may go to nothing;
     `end_of_first`: the same as percent of the first dose; with `end_smallest` also from the smallest dose that the plan's products make."""
@@ -155,6 +165,7 @@ class Bound(model._Struct, frozen=True, kw_only=True):
     end_of_first: Figure | None = None
     end_smallest: model.Flag | None = None
     exceptions: tuple[BoundException, ...] = ()
+    paces: tuple[Pace, ...] = ()
 
 
 class Slowdown(model.Sourced, frozen=True, kw_only=True):
@@ -262,12 +273,12 @@ class TaperRule(model._Struct, frozen=True, kw_only=True):
 class Occupancy(model.Sourced, frozen=True, kw_only=True):
     """A published curve: at dose d the share of the target taken is `max_percent` x d / (`half_mg` + d). Only where both are published.
 
-    studied_mg: the largest dose studied, 0 unknown: beyond it the curve is not used. An estimate, and shown as one.
+    region: of the brain, where the table says it. studied_mg: the largest dose studied, 0 unknown: beyond it the curve is not used. An estimate, and shown as one.
     """
 
     medicine: model.Key
     target: model.Text
-    region: model.Text
+    region: str = ""
     max_percent: Annotated[float, msgspec.Meta(gt=0)]
     half_mg: Annotated[float, msgspec.Meta(gt=0)]
     studied_mg: Annotated[float, msgspec.Meta(ge=0)] = 0
@@ -291,7 +302,7 @@ class GuardLoad(model._Struct, frozen=True, kw_only=True):
 class TaperGuard(model.Sourced, frozen=True, kw_only=True):
     """What forbids or slows a reduction here. It holds when the medicine is of `classes` (keys of taper rules; empty: of all) or among
     `medicines`, and any one of these does: a condition held, a flag answered yes, a load above its line, another medicine taken of a set
-    in `with_sets`, a long-acting injection, an indication, a plan that would stop at once (`abrupt`), or `always`.
+    in `with_sets`, a long-acting injection, an age below, a plan that would stop at once (`abrupt`), or `always`.
 
     action: refuse (with `route`), warn, or ask. unknown: what happens while a needed answer is missing: ask, or nothing.
     lifted_by: the flag whose yes turns a refusal into a warning ("agreed with the specialist").
@@ -306,6 +317,7 @@ class TaperGuard(model.Sourced, frozen=True, kw_only=True):
     loads: tuple[GuardLoad, ...] = ()
     with_sets: tuple[model.Key, ...] = ()
     injection: bool = False
+    age_under: Annotated[int, msgspec.Meta(ge=1)] | None = None
     abrupt: bool = False
     always: bool = False
     action: Action
@@ -353,7 +365,7 @@ class ScaleBand(model.Sourced, frozen=True, kw_only=True):
 
 class WithdrawalScale(model.Sourced, frozen=True, kw_only=True):
     """A scale of withdrawal. `enter`: rating (the words are Stepwell's own), items (item text is free and held elsewhere), score (the text
-    is not free: only the total is entered). `items` is how many the scale has."""
+    is not free: only the total is entered). `items` is how many the scale has. rise: how much more asks for timing and kind."""
 
     scale: model.Key
     label: model.Text
@@ -364,6 +376,7 @@ class WithdrawalScale(model.Sourced, frozen=True, kw_only=True):
     bands: tuple[ScaleBand, ...] = ()
     enter: Literal["rating", "items", "score"]
     licence: model.Text
+    rise: Figure | None = None
     question: str = ""
     plain: str = ""
 
