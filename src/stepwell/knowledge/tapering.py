@@ -28,8 +28,8 @@ Unit = Literal["percent", "mg", "micrograms/hour", "days", "months", "score", "p
 Of = Literal["present", "first"]
 Action = Literal["refuse", "warn", "ask"]
 SupportPart = Literal[
-    "rule", "hold", "step-back", "contact", "expect", "contrast", "safety-net", "early-sign", "comfort", "plain", "which-first", "brief",
-    "wording",
+    "rule", "hold", "step-back", "contact", "expect", "symptom", "contrast", "safety-net", "early-sign", "comfort", "which-first",
+    "brief", "wording",
 ]  # fmt: skip
 
 UG = 1000  # micrograms in a milligram
@@ -273,7 +273,8 @@ class TaperRule(model._Struct, frozen=True, kw_only=True):
 class Occupancy(model.Sourced, frozen=True, kw_only=True):
     """A published curve: at dose d the share of the target taken is `max_percent` x d / (`half_mg` + d). Only where both are published.
 
-    region: of the brain, where the table says it. studied_mg: the largest dose studied, 0 unknown: beyond it the curve is not used. An estimate, and shown as one.
+    region: of the brain, where the table says it. studied_mg: the largest dose studied, 0 unknown: beyond it the curve is not used. An
+    estimate, and shown as one.
     """
 
     medicine: model.Key
@@ -336,8 +337,9 @@ class TaperGuard(model.Sourced, frozen=True, kw_only=True):
 class TaperSupport(model.Sourced, frozen=True, kw_only=True):
     """Something said or counted while a medicine is reduced. `classes` (keys of taper rules): empty means all.
 
-    Of part `contrast`: `withdrawal` and `relapse` are the two sides. Of `safety-net`: `call` is whom to call. Of `contact`: `days` after a
-    step (`after` step) or after stopping (`after` stop). Of `hold`, `step-back` and `brief`: `figure`. plain: the same for the person.
+    Of part `expect`: what it is like, in sentences; of `symptom`: one thing that may be noticed, to pick. Of `contrast`: `withdrawal` and
+    `relapse` are the two sides. Of `safety-net`: `call` is whom to call. Of `contact`: `days` after a step (`after` step) or after
+    stopping (`after` stop). Of `hold`, `step-back` and `brief`: `figure`. plain: the same for the person.
     """
 
     support: model.Key
