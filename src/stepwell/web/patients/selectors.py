@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -30,3 +30,15 @@ def trends_for(person: PersonRecord, cut: Cut, on: date, tests: Collection[str] 
     taken = [row["substance"] for row in person.medicines]
     page = TrendsPage(history, sex=person.sex, taken=taken, duties=[], on=on, years=TREND_YEARS)
     return sorted(page.trends, key=lambda trend: trend.key not in tests)
+
+
+def asks_of(test: str, value_milli: int, *, sex: str, taken: Callable[[], Collection[str]]) -> list[tuple[str, str]]:
+    """What a value asks for by the bands that the medicines taken bring, as the trends page reads them: (title, source and mark).
+    `taken` is asked only where there are bands at all."""
+    from stepwell.web.patients.trends import bands
+
+    found = [band for band in bands(test) if band.sex in ("", sex) and band.holds(value_milli)]
+    if not found:
+        return []
+    own = set(taken())
+    return list(dict.fromkeys((band.title, band.basis) for band in found if band.members & own))

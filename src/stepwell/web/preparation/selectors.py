@@ -11,13 +11,18 @@ is not, the page says `HIDDEN_REASON` and whom to ask, never the reason itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from stepwell import knowledge
 from stepwell.clinical.tapering.model import History
 from stepwell.engine.history import ClinicalHistory, history
+from stepwell.web.core.actor import Actor
 from stepwell.web.ledger import known, known_loads, workflow
 from stepwell.web.ledger.evaluation import open_store
+from stepwell.web.preparation import bench
+from stepwell.web.preparation.models import AnswerSheet
+from stepwell.web.preparation.questions import Line, lines
 from stepwell.web.privacy.restrict import Cut
 
 # Said in the place of a refusal whose reason its reader is not shown.
@@ -28,7 +33,10 @@ DEPOTS = "antipsychotic-depot"
 # Loads of `History` are thousandths of the load's unit.
 THOUSANDTHS = 1000
 
-__all__ = ["HIDDEN_REASON", "ClinicalHistory", "clinical_history", "history_of", "shown_history"]
+__all__ = [
+    "HIDDEN_REASON", "ClinicalHistory", "answer_lines", "answered", "answers_of", "clinical_history", "cut_history", "history_from",
+    "history_of", "next_on_list", "sheet_row", "shown_history",
+]  # fmt: skip
 
 
 def clinical_history(person_id: int, on: date) -> ClinicalHistory:
@@ -84,3 +92,44 @@ def _loads(told: ClinicalHistory) -> dict[str, int]:
         else:
             found[row.load] = row.value * THOUSANDTHS // known_loads.loads()[row.load].scale
     return found
+
+
+# Answered beforehand
+
+
+def answers_of(person_id: int, since: date | None = None) -> list[AnswerSheet]:
+    """What a person answered before a review, the newest first; what was replaced or entered in error is not among them. `since`: the
+    first day of answers that still count. Words of a sheet are cut for their reader with `answer_lines`."""
+    found = AnswerSheet.objects.filter(person_id=person_id, corrected_by__isnull=True).exclude(answers={})
+    if since is not None:
+        found = found.filter(answered_on__gte=since)
+    return list(found.select_related("by").order_by("-answered_on", "-pk"))
+
+
+def sheet_row(sheet_id: int) -> AnswerSheet | None:
+    return AnswerSheet.objects.select_related("by").filter(pk=sheet_id).first()
+
+
+def answer_lines(sheet: AnswerSheet, cut: Cut) -> Sequence[Line]:
+    """Question and answer in words, without what would tell of an entry that the reader is not shown."""
+    return lines(sheet.answers, sheet.asked, cut.hidden.tells)
+
+
+def answered(person_id: int, part: str, since: date | None = None) -> tuple[list[str], str]:
+    """Keys that were chosen of one list of the review (`concerns`, `adherence`, `matters`) and the words beside them, of the newest sheet
+    that answers it: defaults for a review. Uncut: a form shows words only through `answer_lines`."""
+    for sheet in answers_of(person_id, since):
+        if (given := sheet.answers.get(part)) is not None:
+            return list(given["chosen"]), str(given["words"])
+    return [], ""
+
+
+# The list of a day
+
+
+def next_on_list(actor: Actor, person_id: int, on: date) -> int | None:
+    """Who comes after somebody on the actor's list of today, and still waits: where to go once their review is closed."""
+    listed = bench.list_of(actor, on)
+    place = listed.place_of(person_id) or 0
+    after = [entry for entry in listed.entries[place:] if not entry.done]
+    return after[0].person_id if after else None
