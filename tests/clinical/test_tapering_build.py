@@ -114,16 +114,17 @@ PRODUCTS = st.lists(
 )
 
 
-def ways(product: TaperProduct, most_ug: int) -> list[tuple[int, int, int, int]]:
-    """(micrograms times 1000, items, divided off label, count) of all that can be taken of one product."""
+def ways(product: TaperProduct, most_ug: int) -> list[tuple[int, int, int, int, int]]:
+    """(micrograms times 1000, items, divided off label, count, divided) of all that can be taken of one product."""
     if is_liquid(product):
         one = product.strength_ug * product.measure_ul
-        return [(n * one, -(-n * product.measure_ul // MEASURE_UL), 0, n) for n in range(most_ug * 1000 // one + 1)]
+        return [(n * one, -(-n * product.measure_ul // MEASURE_UL), 0, n, 0) for n in range(most_ug * 1000 // one + 1)]
     piece, found = QUARTERS // divisible(product), []
     for quarters in range(0, most_ug * QUARTERS // product.strength_ug + 1, piece):
         whole, rest = divmod(quarters, QUARTERS)
         pieces = {0: 0, 1: 1, 2: 1, 3: 2}[rest]
-        found.append((product.strength_ug * quarters * 1000 // QUARTERS, whole + pieces, int(bool(rest) and product.off_label), quarters))
+        off = int(bool(rest) and product.off_label)
+        found.append((product.strength_ug * quarters * 1000 // QUARTERS, whole + pieces, off, quarters, int(bool(rest))))
     return found
 
 
@@ -143,6 +144,7 @@ def brute(dose_ug: int, products: Sequence[TaperProduct], low: int, high: int, a
                 sum(way[1] for way in taking),
                 sum(bool(way[3]) for way in taking),
                 sum(way[2] for way in taking),
+                sum(way[4] for way in taking),
                 error,
                 -amount,
             )
@@ -161,16 +163,16 @@ def test_the_search_is_exact(products: list[TaperProduct], dose: int, low: int, 
         assert built is None and expected is None
         return
     by_key = {each.product: each for each in products}
-    items, off = 0, 0
+    items = off = divided = 0
     for item in built.items:
         product = by_key[item.product]
         count = item.quarters or item.microlitres // product.measure_ul
         way = next(way for way in ways(product, high_ug) if way[3] == count)
-        items, off = items + way[1], off + way[2]
+        items, off, divided = items + way[1], off + way[2], divided + way[4]
     error = abs(built.dose_ug - dose_ug) * 1000
     beyond = 0 if error <= alike * 1000 else error
-    assert (beyond, items, len(built.items), off, error, -built.dose_ug * 1000) == expected[:6]
+    assert (beyond, items, len(built.items), off, divided, error, -built.dose_ug * 1000) == expected[:7]
     if len({release(each) for each in products}) == 1:
         counts = {item.product: item.quarters or item.microlitres // by_key[item.product].measure_ul for item in built.items}
         ordered = sorted(products, key=lambda each: (is_liquid(each), -each.strength_ug, each.product))
-        assert tuple(-counts.get(each.product, 0) for each in ordered) == expected[7]
+        assert tuple(-counts.get(each.product, 0) for each in ordered) == expected[8]

@@ -5,12 +5,12 @@ score line allows; of liquids multiples of the smallest volume that can be measu
 
 1. the least error, where errors up to `alike_ug` count as none,
 2. the fewest items (a tablet, a piece of one, a measure of up to 5 ml, a patch),
-3. the fewest different products, 4. the fewest products divided outside their text, 5. the least error without that allowance
-   (of two equally far away the higher dose), 6. the most of the largest strengths.
+3. the fewest different products, 4. the fewest products divided outside their text, 5. the fewest divided at all, 6. the least error
+   without that allowance (of two equally far away the higher dose), 7. the most of the largest strengths.
 
 Dynamic programming over the greatest common measure of all that can be taken: a table a product tells for every amount the
 cheapest way to make it from this product and smaller ones, so the search is exact and all steps of a plan share it. Costs are
-whole numbers whose digits are the ranks 2 to 4. Whole numbers only: micrograms, quarters, microlitres.
+whole numbers whose digits are the ranks 2 to 5. Whole numbers only: micrograms, quarters, microlitres.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LIQUIDS = frozenset({"oral liquid", "oral drops"})
 # What one draw of an oral syringe or one spoon holds: a convention for counting items, not a dose.
 MEASURE_UL = 5000
 
-_ITEM, _PRODUCT, _OFF_LABEL = 1_000_000, 1_000, 1
+_ITEM, _PRODUCT, _OFF_LABEL, _DIVIDED = 1_000_000_000, 1_000_000, 1_000, 1
 _NEVER = np.int64(2**62)
 
 
@@ -48,17 +48,15 @@ class _Kind(NamedTuple):
         for part in range(1, self.parts):
             # Three quarters are a half and a quarter.
             items = 2 if (self.parts, part) == (QUARTERS, QUARTERS - 1) else 1
-            yield self.one * part // self.parts, QUARTERS * part // self.parts, items * _ITEM + self.off_label * _OFF_LABEL
+            yield self.one * part // self.parts, QUARTERS * part // self.parts, items * _ITEM + self.off_label * _OFF_LABEL + _DIVIDED
 
 
 def release(product: TaperProduct) -> str:
-    """How a product lets its medicine go; what differs in it is not mixed in one dose: immediate, modified, gastro-resistant, patch."""
+    """How a product lets its medicine go; what differs in it is not mixed in one dose: `immediate`, the form of one that releases slowly or
+    late (tablets and capsules may differ in hours), patches with the days they are worn."""
     if product.form == PATCH:
-        return PATCH
-    for kind in ("modified", "gastro-resistant"):
-        if product.form.startswith(kind):
-            return kind
-    return "immediate"
+        return f"{PATCH}, {product.wear_days} days"
+    return product.form if product.form.startswith(("modified-release", "gastro-resistant")) else "immediate"
 
 
 def by_release(products: Iterable[TaperProduct]) -> dict[str, tuple[TaperProduct, ...]]:
@@ -197,16 +195,15 @@ def build(
     if dose_ug == 0:
         return Built(items=(), dose_ug=0)
     groups = by_release(products)
-    patches = groups.pop(PATCH, ())
-    if mixed and len(groups) > 1:
-        groups["mixed"] = tuple(product for group in groups.values() for product in group)
+    if mixed:
+        groups["mixed"] = tuple(product for product in products if product.form != PATCH)
     best: tuple[tuple[int, ...], _Tables, int] | None = None
     largest = max((product.strength_ug for product in products), default=0)
     most = dose_ug + largest if at_most_ug is None else at_most_ug
     low, high = max(1, at_least_ug), most
     if permitted_ug is not None:
         low, high = max(low, dose_ug - permitted_ug), min(high, dose_ug + permitted_ug)
-    for group in (*groups.values(), patches):
+    for group in groups.values():
         found = _best(group, dose_ug, low, high, alike_ug)
         if found is not None and (best is None or found[0] < best[0]):
             best = found

@@ -102,9 +102,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     points: number of steps of a hyperbolic plan. products: keys that may be used, None all. nation: whose bank holidays are not started on.
     overrides: a person's own dose for a step by number (drag a step); holds: further days by number of step.
 
-    first_ug: the dose the whole reduction began from, where this goes on with an earlier plan; first_days: days of the first step, 0 when
-    the next one is due; first_kind: what the first step is (start, hold, up). mixed: products that release differently may stand
-    in one dose.
+    first_ug: the dose the whole reduction began from, where this goes on with an earlier plan, and steps_before the steps down made in
+    it; first_days: days of the first step, 0 when the next one is due; first_kind: what the first step is (start, hold, up).
+    mixed: products that release differently may stand in one dose.
     """
 
     medicine: str
@@ -122,6 +122,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     overrides: dict[int, Ug] = {}
     holds: dict[int, int] = {}
     first_ug: int | None = None
+    steps_before: int = 0
     first_days: int | None = None
     first_kind: str = "start"
     mixed: bool = False
