@@ -8,3 +8,12 @@ class TapersConfig(AppConfig):
     label = "tapers"
     verbose_name = "Tapers"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from stepwell.web.core.layout import NavItem, add_medicine_lines, add_navigation, add_patient_panel
+        from stepwell.web.core.permissions import Permission
+        from stepwell.web.tapers import panels
+
+        add_navigation(NavItem("Reducing", "tapers:list_reducing", Permission.SUPPORT_REDUCTION, order=18))
+        add_patient_panel(panels.of_person, order=8)
+        add_medicine_lines(panels.medicine_lines)

@@ -159,6 +159,21 @@ def doing(
             request_evaluation(row.person_id)
 
 
+@contextmanager
+def checking_in_alone(plan_id: int) -> Iterator[Doing]:
+    """The same for what the person themselves writes about their own plan; whoever opens it has made sure that it is they."""
+    found = selectors.plan_row(plan_id)
+    if found is None:
+        raise Refused("There is no such plan.")
+    actor = Actor.system("own page")
+    with transaction.atomic():
+        lock_person(found.person_id)
+        row = TaperPlan.objects.select_for_update().get(pk=plan_id)
+        check_state(row, Act.CHECKED)
+        yield Doing(actor, row, selectors.story_of(plan_id), clock.today(), ledger.subject_of(found.person_id))
+        request_evaluation(row.person_id)
+
+
 def finished(now: Doing) -> Done:
     """After the commit: the person's duties brought up to date."""
     return Done(now.row.pk, now.row.person_id, reevaluate(now.row.person_id))
@@ -199,5 +214,6 @@ def latest_act(now: Doing) -> TaperEvent | None:
 
 
 __all__ = [
-    "OPEN_STATES", "Changed", "Doing", "Done", "check_alone", "check_state", "doing", "finished", "latest_act", "told_in_line", "words_of",
+    "LONGEST_WORDS", "OPEN_STATES", "Changed", "Doing", "Done", "check_alone", "check_state", "checking_in_alone", "doing", "finished",
+    "latest_act", "told_in_line", "words_of",
 ]  # fmt: skip

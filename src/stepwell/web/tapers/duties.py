@@ -31,8 +31,9 @@ from stepwell.web.tapers.story import Story
 
 SOURCE = "reduction"
 ANSWER, BEGIN, CHECK_IN, AFTERWARDS, SUPPLY, REVIEW = "answer", "begin", "check in", "afterwards", "supply", "review"
+CALL, READ = "call", "read"
+# Those that follow the plan; a call and a check-in to read are owed because of a check-in.
 POINTS = (ANSWER, BEGIN, CHECK_IN, AFTERWARDS, SUPPLY, REVIEW)
-_STILL = (PlanState.HOLDING, PlanState.STEPPED_UP, PlanState.PAUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,25 @@ def answered(actor: Actor, subject: PatientSubject, row: TaperPlan, point: str, 
     """What was asked under a point was done today; `follow` then raises the next."""
     ledger_services.settle_raised(
         actor, subject, source=SOURCE, source_id=str(row.pk), point=point, on=clock.today(), how="done", why=why
+    )  # fmt: skip
+
+
+def owe_call(actor: Actor, subject: PatientSubject, row: TaperPlan, why: str) -> None:
+    """Somebody who knows the plan rings the person today."""
+    _owe_today(actor, subject, row, point=CALL, title="Ring a person whose reduction is hard to bear, today", why=why)
+
+
+def owe_reading(actor: Actor, subject: PatientSubject, row: TaperPlan, why: str) -> None:
+    """What the person wrote is read today, and answered by a check-in with them."""
+    _owe_today(actor, subject, row, point=READ, title="Read a person's own check-in and speak with them", why=why)
+
+
+def _owe_today(actor: Actor, subject: PatientSubject, row: TaperPlan, *, point: str, title: str, why: str) -> None:
+    today = clock.today()
+    ledger_services.raise_duty(
+        actor, subject, source=SOURCE, source_id=str(row.pk), point=point, points=choices().points[point], title=title,
+        owner_org=row.org_code, owner_role=row.check_role, due_on=today, escalates_on=today + timedelta(days=1), why=why,
+        source_label="plan to reduce a medicine", action_url=reverse("tapers:check_in", args=[row.pk]),
     )  # fmt: skip
 
 
@@ -104,9 +124,7 @@ def _wanted(row: TaperPlan, on: date) -> Iterator[Wanted]:
             yield Wanted(ANSWER, "Agree a reduction that was proposed, or say no", first, f"it would begin on {clinician.date(first)}")
         case PlanState.AGREED:
             first = standing.plan.steps[0].on
-            yield Wanted(
-                BEGIN, "Check in as a reduction begins", first, f"it was agreed to begin on {clinician.date(first)}", to_check_in=True
-            )
+            yield Wanted(BEGIN, "Say that a reduction has begun, or when", first, f"it was agreed to begin on {clinician.date(first)}")
             yield from _supply(row, standing, told)
         case state if state in RUNNING_STATES:
             yield _check_in(row, told, standing)
@@ -116,6 +134,15 @@ def _wanted(row: TaperPlan, on: date) -> Iterator[Wanted]:
             yield from _review(row, told)
         case PlanState.STOPPED:
             yield from _afterwards(row, told)
+
+
+def next_check_in(row: TaperPlan, on: date) -> date | None:
+    """The day on which the next check-in is due, or the reduction begins; None where none is asked for."""
+    points = (CHECK_IN, AFTERWARDS, BEGIN)
+    try:
+        return min((each.due_on for each in _wanted(row, on) if each.point in points), default=None)
+    except Refused:
+        return None
 
 
 # Check-ins

@@ -34,7 +34,7 @@ from stepwell.web.tapers.story import Story
 
 __all__ = [
     "Changed", "Done", "PlanWords", "act", "agree", "decline", "enter_in_error", "hold", "leave", "may_do", "name_clinician", "pause",
-    "plateau", "propose", "reach_end", "resume", "start", "step_back", "undo",
+    "plateau", "propose", "reach_end", "require_act", "resume", "start", "step_back", "undo",
 ]  # fmt: skip
 
 STAFF, PERSON = "staff", "person"
@@ -58,6 +58,12 @@ def may_do(actor: Actor, row: TaperPlan, act_: Act) -> bool:
     except Refused:
         return False
     return actor.may(permission_of(act_, row.state))
+
+
+def require_act(now: Doing, act_: Act) -> None:
+    """An act as part of another: the plan's state and the actor allow it."""
+    check_state(now.row, act_)
+    require(now.actor, permission_of(act_, now.row.state), now.subject)
 
 
 # A new plan
@@ -271,11 +277,11 @@ def decline(actor: Actor, plan_id: int, *, why: str, revision: int | None = None
     """The person does not want it, or not any more. What was reached stays reached."""
     words = words_of(why, "Say what the person said.")
     with doing(actor, plan_id, Act.DECLINED, _PLAN, revision=revision) as now:
-        _end(now, Act.DECLINED, words, now.today, outcome=_by_dose(now, same="no-change"))
+        _end(now, Act.DECLINED, words, now.today, outcome=_by_dose(now, same="no change"))
     return finished(now)
 
 
-def leave(actor: Actor, plan_id: int, *, why: str, outcome: str = "not-known", revision: int | None = None) -> Done:
+def leave(actor: Actor, plan_id: int, *, why: str, outcome: str = "not known", revision: int | None = None) -> Done:
     """The plan is not followed here any longer: the person moved, the medicine was switched, somebody else took over. `outcome`: a key
     of the knowledge base; not known is said as it is."""
     words = words_of(why, "Say why it is not followed here any longer.")

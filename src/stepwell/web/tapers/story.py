@@ -59,7 +59,7 @@ MAY_IN: Mapping[Act, tuple[PlanState, ...]] = {
     Act.DECLINED: OPEN_STATES,
     Act.LEFT: (PlanState.AGREED, *RUNNING_STATES, PlanState.PAUSED),
     Act.NAMED: ACTIVE_STATES,
-    Act.CHECKED: (PlanState.AGREED, *RUNNING_STATES, PlanState.PAUSED, PlanState.STOPPED, PlanState.STABLE, PlanState.PLATEAU),
+    Act.CHECKED: (*RUNNING_STATES, PlanState.PAUSED, PlanState.STOPPED, PlanState.STABLE, PlanState.PLATEAU),
     Act.IN_ERROR: tuple(state for state in PlanState if state != PlanState.IN_ERROR),
 }
 # The calendar stands still from these acts on.

@@ -74,5 +74,15 @@ def read_rating(substance: str, rating: int) -> Read:
     return Read("", "", scale.source, scale.mark)
 
 
+def symptoms(substance: str) -> list[TaperSupport]:
+    """What people may notice, to pick from."""
+    return of_part("symptom", substance)
+
+
+def contrasts(substance: str) -> list[TaperSupport]:
+    """What sets withdrawal and relapse apart: entries with both sides."""
+    return [each for each in of_part("contrast", substance) if each.withdrawal and each.relapse]
+
+
 def outcomes() -> list[TaperOutcome]:
     return list(knowledge.load().taper_outcomes.values())
