@@ -19,12 +19,15 @@ from stepwell.knowledge import evidence, model
 from stepwell.knowledge.compile import Knowledge
 from stepwell.knowledge.evidence import Account, Evidence, Row
 from stepwell.knowledge.model import exact, length
+from stepwell.knowledge.tapering import UG, Figure, TaperProduct
 
 MARKS = {"V", "S", "K", "C", "D", "P"}
 NO_FIGURE = {"", "-", "none"}
 _NUMBER = re.compile(r"(?<![\w.*])\d+(?:\.\d+)?")
 _BRACKET = re.compile(r"\([^)]*\)")
 _TOLERANCE = 1e-6
+PERCENT = 100
+WEEK = 7
 ANY_CODE = "medicine bnf any"  # the code of some medicine of the pack, whatever the row calls it
 
 # fields whose numbers are not what the engine counts with
@@ -43,7 +46,19 @@ KINDS = {
     "interaction": "interactions",
     "parameter": "parameters",
     "priority": "priority",
+    "product": "taper_products",
+    "taper-rule": "taper_rules",
+    "guard": "taper_guards",
+    "occupancy": "occupancies",
+    "support": "taper_support",
+    "scale": "withdrawal_scales",
+    "service": "taper_services",
+    "outcome": "taper_outcomes",
+    "review-part": "review_parts",
+    "review-kind": "review_kinds",
 }
+# kinds whose own figures a table can name in `columns` ("product strength")
+OWN_FIGURES = ("product", "occupancy")
 
 
 class Difference(NamedTuple):
@@ -135,6 +150,7 @@ def _table(known: Knowledge, table: Evidence, by_row: Mapping[tuple[str, str], A
             continue
         entries = [found for written in (account.entries if account else ()) if (found := entry(known, written)) is not None]
         yield from _columns(known, table, row, account)
+        yield from _own(table, row, account, entries)
         yield from _numbers(table, row, entries)
     if about.rows == "table" and not about.columns and not about.kept:
         yield Difference(table.name, "", "nothing says what became of this table: 'rows: accounting', 'columns' or 'kept' in evidence.yaml")
@@ -160,12 +176,14 @@ def _figures(one: Any) -> set[float]:
             numbers.add(float(written))
         if re.fullmatch(r"-?(\d+ months?)?( ?\d+ days?)?", text) and text:
             span = length(text)
-            numbers |= {abs(span.days) / 7} if span.days and not span.months else set()
+            numbers |= {abs(span.days) / WEEK} if span.days and not span.months else set()
     return numbers
 
 
 def _leaves(value: Any) -> Iterator[str]:
     """Every value inside an entry as text, defaults included, source ids not."""
+    if isinstance(value, Figure) and value.unit == "days":
+        yield f"{value.value / WEEK:g}"
     if isinstance(value, msgspec.Struct):
         for name in value.__struct_fields__:
             if name not in NOT_FIGURES:
@@ -227,8 +245,12 @@ def _columns(known: Knowledge, table: Evidence, row: Row, account: Account | Non
     if not table.about.columns:
         return
     medicine = medicine_of(known, table, row, account)
-    kinds = table.about.columns
-    if medicine is None and all(kind.split(" ")[0] in ("medicine", "set", "load") and kind != ANY_CODE for kind in kinds.values()):
+    kinds = {column: kind for column, kind in table.about.columns.items() if kind.split(" ")[0] not in OWN_FIGURES}
+    if (
+        medicine is None
+        and kinds
+        and all(kind.split(" ")[0] in ("medicine", "set", "load") and kind != ANY_CODE for kind in kinds.values())
+    ):
         if not all(row.figures[column].strip() in NO_FIGURE for column in kinds):
             yield Difference(table.name, row.key, "no such medicine in the pack: name it in accounting.csv ('medicine ...'), or say why")
         return
@@ -257,6 +279,40 @@ def _fault(known: Knowledge, row: Row, kind: str, written: str, medicine: model.
         figure = None if part is None else next((value for value in (part.points, part.equals, part.factor) if value is not None), None)
         return _compared(written, figure)
     return _compared(written, MEDICINE_FIGURES[kind](medicine))
+
+
+def _strength(product: TaperProduct) -> float:
+    """As the tables write it: milligrams, of patches micrograms an hour."""
+    return product.strength_ug if product.form == "patch" else product.strength_ug / UG
+
+
+# What a column may be compared with, of the one entry of the kind that accounting.csv names.
+ENTRY_FIGURES: Mapping[str, Callable[[Any], float]] = {
+    "product strength": _strength,
+    "occupancy maximum": lambda curve: curve.max_percent,
+    "occupancy half": lambda curve: curve.half_mg,
+    "occupancy studied": lambda curve: curve.studied_mg,
+}
+# First word of a column about dividing → into how many parts.
+DIVISIBLE = {"half": 2, "quarter": 4}
+
+
+def _own(table: Evidence, row: Row, account: Account | None, entries: Sequence[Any]) -> Iterator[Difference]:
+    """Columns that are a figure of the entry itself: a product's strength and parts, a curve's constants. A share is held as percent."""
+    written = dict(zip(account.entries if account else (), entries, strict=False))
+    for column, kind in table.about.columns.items():
+        own = [value for name, value in written.items() if name.split(" ")[0] == kind.split(" ")[0] and kind.split(" ")[0] in OWN_FIGURES]
+        for value in own:
+            text = row.figures[column].strip()
+            if kind == "product parts":
+                parts = DIVISIBLE.get(text.split(" ")[0], 1)
+                fault = "" if parts == value.parts else f"the pack divides it into {value.parts}"
+            else:
+                ours = ENTRY_FIGURES[kind](value)
+                share = kind == "occupancy maximum" and float(text) <= 1
+                fault = _compared(text, ours / PERCENT if share else ours)
+            if fault:
+                yield Difference(table.name, row.key, f"{column} is '{text}' but {fault}")
 
 
 def _codes(written: str) -> set[str]:
