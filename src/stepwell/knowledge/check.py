@@ -5,7 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from stepwell.knowledge import check_groups, check_letters, check_loads, check_minutes, check_rules, check_shared_care, model
+from stepwell.knowledge import (
+    check_groups,
+    check_letters,
+    check_loads,
+    check_minutes,
+    check_reviewing,
+    check_rules,
+    check_shared_care,
+    check_tapering,
+    model,
+)
 from stepwell.knowledge.advice import at, near
 from stepwell.knowledge.build import UNIT_WORDS
 from stepwell.knowledge.compile import codes_of, expand_sets
@@ -69,6 +79,15 @@ def check(raw: Raw) -> list[Finding]:
         check_shared_care.responsibilities,
         check_shared_care.decline_reasons,
         check_letters.letters,
+        check_tapering.products,
+        check_tapering.rules,
+        check_tapering.guards,
+        check_tapering.occupancies,
+        check_tapering.support,
+        check_tapering.scales,
+        check_tapering.services,
+        check_reviewing.parts,
+        check_reviewing.kinds,
         _products,
     ):
         found += part(raw)
