@@ -67,6 +67,8 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.usersessions",
+    # For its copy of htmx alone: fragments of pages that work without it.
+    "django_htmx",
     *compat.TASK_APPS,
     *(f"stepwell.web.{area}" for area in areas()),
 ]

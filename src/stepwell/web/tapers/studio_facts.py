@@ -19,6 +19,8 @@ from stepwell.knowledge.tapering import TaperProduct, TaperRule, products_of, ru
 from stepwell.web.core.formatting import clinician
 from stepwell.web.ledger import known
 from stepwell.web.ledger.presenters import dose_words
+from stepwell.web.privacy.restrict import Cut
+from stepwell.web.reviews import selectors as reviews
 from stepwell.web.tapers.chart import PATCHES, a_day
 
 MG = "mg"
@@ -29,7 +31,7 @@ _ASK_ESTIMATED = "The record only lets the dose be estimated, from quantity and 
 _ASK_REQUIRED = "It is taken when required. Ask what is really taken each day; a use that goes up and down is made steady first."
 _ASK_LAPSED = "Its supply has ended by the record. Ask whether it is still taken, and how much each day."
 _ASK_PATCH = "The record does not tell which patches are worn together. Ask, and type the micrograms per hour."
-_SHOWN = 6
+_SHOWN, _REVIEWS = 6, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,3 +141,19 @@ def _ended(course: CourseOf) -> str:
 
 def reducible(medicines: Iterable[Taken]) -> list[Taken]:
     return [each for each in medicines if each.may_plan]
+
+
+# What matters to the person
+
+
+def matters(person_id: int, cut: Cut) -> list[tuple[str, date]]:
+    """What matters to them by the newest review that says so, with its day; words are kept back where anything is hidden."""
+    found = []
+    for review in reviews.reviews_of(person_id)[:_REVIEWS]:
+        entries = knowledge.load().review_parts
+        chosen = [entries[key].label for key in review.content.get("matters", ()) if key in entries]
+        own = "" if cut.hidden else str(review.content.get("matters-words", ""))
+        words = "; ".join(part for part in (*chosen, own) if part)
+        if words:
+            found.append((words, review.held_on))
+    return found[:1]

@@ -4,10 +4,11 @@
     request = asked.request("diazepam", history)       # for `tapering.propose`
     asked.query()                                      # the same address again, in one order
 
-Parameters: dose, to (mg; of patches micrograms an hour), end (stop or stay), mode, rate (`10%` or an amount), every (days), start (ISO),
-use (product keys, once `picked` says that they were chosen), d<n> and h<n> (a person's own dose at step n; days that step n is held
-longer), q-<flag> (yes or no), and move (`3-up`, `3-down`, `3-smaller`, `3-hold`, `3-plain`), which changes one step and is gone from
-the fields of the page that comes.
+Parameters: dose, to (mg; of patches micrograms an hour), end (stop or stay), mode, was (the mode the page was drawn with), rate (`10%` or
+an amount), every (days), start (ISO), use (product keys, once `picked` says that they were chosen), d<n> and h<n> (a person's own dose
+at step n; days that step n is held longer), points (steps of a hyperbolic plan), mixed (products that release differently in one dose),
+q-<flag> (yes or no), and move (`3-up`, `3-down`, `3-smaller`, `3-hold`, `3-plain`), which changes one step and is gone from the fields
+of the page that comes.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Protocol
 from urllib.parse import urlencode
+
+from django.http import QueryDict
+from msgspec import structs
 
 from stepwell.clinical.tapering.model import History, Mode, Plan, Request
 from stepwell.web.core.formatting import thousandths
@@ -29,20 +32,12 @@ YES, NO = "yes", "no"
 LARGEST_UG = 100_000_000  # what a box takes: a slip of the keyboard, not a bound on doses
 LONGEST_DAYS = 366
 MOST_STEPS = 400
+_OWN_DOSES = (Mode.PRODUCT_STEPS, Mode.HYPERBOLIC)
 _FARTHEST = timedelta(366)
 _STEP = re.compile(r"^([dh])(\d{1,3})$")
 _MOVE = re.compile(r"^(\d{1,3})-(up|down|smaller|hold|plain)$")
 _RATE = re.compile(r"^(\d{1,3}(?:\.\d{1,2})?)%$")
 _AMOUNT = re.compile(r"^(\d{1,6}(?:\.\d{1,4})?)(?:\s*(mg|microgram(?:s)?|mcg))?$", re.IGNORECASE)
-
-
-class Values(Protocol):
-    """A query as Django reads it."""
-
-    def get(self, key: str, default: str = "", /) -> str | None: ...
-    def getlist(self, key: str, /) -> list[str]: ...
-    def __iter__(self): ...  # type: ignore[no-untyped-def]
-    def __contains__(self, key: object, /) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +64,8 @@ class Asked:
     overrides: Mapping[int, int] = field(default_factory=dict)
     holds: Mapping[int, int] = field(default_factory=dict)
     answers: Mapping[str, str] = field(default_factory=dict)
+    points: int | None = None
+    mixed: bool = False
     move: tuple[int, str] | None = None
     dose_typed: bool = False
     wrong: tuple[Wrong, ...] = ()
@@ -77,19 +74,24 @@ class Asked:
         """For the arithmetic. Raises ValueError while the dose or the day is not known."""
         if self.dose_ug is None or self.start_on is None:
             raise ValueError("a plan needs the present dose and the day it starts")
-        yes = {flag for flag, answer in self.answers.items() if answer == YES}
         return Request(
             medicine=medicine, dose_ug=self.dose_ug, to_ug=self.to_ug, mode=self.mode, start_on=self.start_on,
             interval_days=self.interval_days, rate_percent=self.rate_percent, step_ug=self.step_ug, products=self.products, nation=nation,
-            history=_with(history, yes), overrides=dict(self.overrides), holds=dict(self.holds),
+            history=self.asked_of(history), overrides=dict(self.overrides), holds=dict(self.holds), points=self.points, mixed=self.mixed,
         )  # fmt: skip
+
+    def asked_of(self, history: History) -> History:
+        """What the record knows, with what the person said when they were asked."""
+        yes = {flag for flag, answer in self.answers.items() if answer == YES}
+        return structs.replace(history, conditions=history.conditions | yes, answered=history.answered | set(self.answers))
 
     def like(self, request: Request) -> Asked:
         """The fields as a request has them: for the buttons beside a refusal, which ask for another plan."""
         return replace(
             self, dose_ug=request.dose_ug, to_ug=request.to_ug, mode=request.mode, rate_percent=request.rate_percent,
             step_ug=request.step_ug, interval_days=request.interval_days, start_on=request.start_on, products=request.products,
-            overrides=dict(request.overrides), holds=dict(request.holds), move=None, wrong=(), dose_typed=True,
+            overrides=dict(request.overrides), holds=dict(request.holds), points=request.points, mixed=request.mixed,
+            move=None, wrong=(), dose_typed=True,
         )  # fmt: skip
 
     def moved(self, plan: Plan, by_ug: int) -> Asked:
@@ -121,6 +123,10 @@ class Asked:
             said.append(("mode", self.mode.value))
         if self.rate:
             said.append(("rate", self.rate))
+        if self.points is not None:
+            said.append(("points", str(self.points)))
+        if self.mixed:
+            said.append(("mixed", "1"))
         if self.interval_days is not None:
             said.append(("every", str(self.interval_days)))
         if self.start_on is not None:
@@ -138,12 +144,6 @@ class Asked:
         if self.step_ug is not None:
             return typed(self.step_ug, self.unit)
         return "" if self.rate_percent is None else f"{_plain(self.rate_percent)}%"
-
-
-def _with(history: History, flags: set[str]) -> History:
-    from msgspec.structs import replace as changed
-
-    return changed(history, conditions=history.conditions | flags) if flags else history
 
 
 def _without(steps: Mapping[int, int], number: int) -> dict[int, int]:
@@ -175,9 +175,11 @@ def amount_of(text: str, unit: str) -> int | None:
     return int(dose_ug) if dose_ug == int(dose_ug) and dose_ug <= LARGEST_UG else None
 
 
-def read(values: Values, *, unit: str, dose_ug: int | None, start_on: date, today: date) -> Asked:
-    """What a query asks for. `dose_ug`: the dose of the record, used when no other is typed; `start_on`: the day proposed. What cannot be
-    read is told in `wrong`, and then as if it had not been said."""
+def read(
+    values: QueryDict, *, unit: str, dose_ug: int | None, start_on: date, today: date, usual: frozenset[str] = frozenset()
+) -> Asked:  # fmt: skip
+    """What a query asks for. `dose_ug`: the dose of the record, used when no other is typed; `start_on`: the day proposed; `usual`: the
+    products that are used when nobody chooses. What cannot be read is told in `wrong`, and then as if it had not been said."""
     wrong: list[Wrong] = []
 
     def one(name: str) -> str:
@@ -206,21 +208,29 @@ def read(values: Values, *, unit: str, dose_ug: int | None, start_on: date, toda
         to_ug = 0
     if one("end") == "stay" and not to_ug and not any(each.field == "to" for each in wrong):
         wrong.append(Wrong("to", "Type the dose to stay at, or choose to stop"))
-    overrides, holds = _steps(values, unit, wrong)
-    rate_percent, step_ug = _rate(one("rate"), unit, wrong)
+    mode = _mode(one("mode"))
+    overrides, holds = steps_of(values, unit, wrong)
+    rate_percent, step_ug = part_or_amount(one("rate"), unit, wrong)
+    if mode in _OWN_DOSES or (one("was") and mode is not None and one("was") != mode.value):
+        rate_percent = step_ug = None  # a share of one way of finding doses says nothing in another
+    if one("was") and mode is not None and one("was") != mode.value:
+        overrides, holds = {}, {}
+    used = frozenset(values.getlist("use")) if "picked" in values else None
     move = _MOVE.match(one("move"))
     return Asked(
         unit=unit,
         dose_ug=now,
         to_ug=to_ug,
-        mode=_mode(one("mode")),
+        mode=mode,
         rate_percent=rate_percent,
         step_ug=step_ug,
         interval_days=_days(one("every"), wrong),
         start_on=_start(one("start"), start_on, today, wrong),
-        products=frozenset(values.getlist("use")) if "picked" in values else None,
+        products=None if used == usual else used,
         overrides=overrides,
         holds=holds,
+        points=int(text) if (text := one("points")).isdigit() and 0 < int(text) <= MOST_STEPS else None,
+        mixed=bool(one("mixed")),
         answers={key[2:]: text for key in values if key.startswith("q-") and (text := one(key)) in (YES, NO)},
         move=(int(move[1]), move[2]) if move else None,
         dose_typed=dose is not None and dose != dose_ug,
@@ -228,7 +238,7 @@ def read(values: Values, *, unit: str, dose_ug: int | None, start_on: date, toda
     )
 
 
-def _steps(values: Values, unit: str, wrong: list[Wrong]) -> tuple[dict[int, int], dict[int, int]]:
+def steps_of(values: QueryDict, unit: str, wrong: list[Wrong]) -> tuple[dict[int, int], dict[int, int]]:
     """A person's own doses, and days of holding longer, by number of step. An empty box is nothing said."""
     overrides: dict[int, int] = {}
     holds: dict[int, int] = {}
@@ -258,7 +268,8 @@ def _mode(text: str) -> Mode | None:
         return None
 
 
-def _rate(text: str, unit: str, wrong: list[Wrong]) -> tuple[float | None, int | None]:
+def part_or_amount(text: str, unit: str, wrong: list[Wrong]) -> tuple[float | None, int | None]:
+    """Per cent, or micrograms: how much comes off at a step."""
     if not text:
         return None, None
     percent = _RATE.match(text.replace(" ", ""))
