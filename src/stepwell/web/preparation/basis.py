@@ -12,6 +12,11 @@ from stepwell.web.ledger import known, known_loads
 READ = "V"
 
 
+def legend(pending: bool) -> list[tuple[str, str]]:
+    """Every mark with what it means; `pending`: nobody here has approved the pack, so that all but what was read needs that."""
+    return [(mark, f"{words}{'; needs local approval' if pending and mark != READ else ''}") for mark, words in known.MARKS.items()]
+
+
 @dataclass(frozen=True, slots=True)
 class Basis:
     """`sources`: ids as the knowledge base has them; `mark`: how far the figure was checked."""
@@ -21,9 +26,15 @@ class Basis:
 
     @property
     def words(self) -> str:
-        """`S57, mark V`; what is not read in its text says that it needs local approval."""
-        told = f"{', '.join(self.sources) or 'no source'}, mark {self.mark}"
-        return told if self.mark == READ else f"{told}: needs local approval"
+        """`S57, mark V`, and `mark P` of what has no published source. What a mark asks for the page says once (`legend`)."""
+        named = [source for source in self.sources if source not in known.MARKS]
+        return ", ".join([*named, f"mark {self.mark}"])
+
+    @property
+    def name(self) -> str:
+        """The first source by its title: what a scale or a table is called."""
+        first = next((source for source in self.sources if source in knowledge.load().sources), "")
+        return knowledge.load().sources[first].title.split(";")[0].split(" (")[0] if first else ""
 
     @property
     def titles(self) -> str:
@@ -72,6 +83,12 @@ def of_line(key: str) -> Basis | None:
 @cache
 def of_condition(condition: str) -> Basis | None:
     row = knowledge.load().conditions.get(condition)
+    return basis(row.source, row.mark) if row else None
+
+
+@cache
+def of_interaction(key: str) -> Basis | None:
+    row = knowledge.load().interactions.get(key)
     return basis(row.source, row.mark) if row else None
 
 

@@ -6,7 +6,6 @@ and no script; everything in it stands in words beside it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -207,9 +206,5 @@ def _mark(picture: Picture, shape: Shape, mark: Mark, middle: int) -> str:
     if mark.to_on is not None:
         width = max(picture.at(mark.to_on) - x, 0.5)
         return f'<rect x="{min(x, 99.5)}%" y="{middle - 10}" width="{width}%" height="10" fill="{GREY}" stroke="{QUIET}">{title}</rect>'
-    return f'<text x="{x}%" y="{middle}" text-anchor="{"end" if x > 99 else "middle" if x > 1 else "start"}">{GLYPHS[shape]}{title}</text>'
-
-
-def legend(lines: Sequence[Line]) -> list[tuple[str, str]]:
-    """Which sign stands for what."""
-    return [(GLYPHS[line.shape], line.label) for line in lines]
+    anchor = "end" if x > 99 else "middle" if x > 1 else "start"
+    return f'<text x="{x}%" y="{middle}" font-size="15" text-anchor="{anchor}">{GLYPHS[shape]}{title}</text>'

@@ -67,7 +67,7 @@ class MedicineRow:
 
 @dataclass(frozen=True, slots=True)
 class LoadRow:
-    """A load with the line it has reached, or the next one; each with where it comes from."""
+    """A load with the line it has reached, or the next one (`reached_basis`: where that line comes from), and its scale."""
 
     name: str
     value: str
@@ -137,6 +137,11 @@ class Prepared:
         return "No review is due" if self._rows else "No medicine of the registers is taken now"
 
     @property
+    def reason_lines(self) -> list[tuple[DutyPresenter, Basis | None]]:
+        """Each review that is due, with where its rule comes from."""
+        return [(duty, basis.of_rule(duty.duty.rule_id)) for duty in self.reasons]
+
+    @property
     def points(self) -> list[tuple[str, int, Basis | None]]:
         """The priority with its reasons, the heaviest first."""
         return reasons_of(self.person)
@@ -192,17 +197,34 @@ class Prepared:
             at_most=total.at_most,
             reached=reached.words if reached else "",
             reached_why=reached.why if reached else "",
-            reached_basis=basis.of_line(reached.key) if reached else None,
+            reached_basis=basis.of_line(line.key) if (line := reached or following) else None,
             next=f"next line: {following.words}" if following and not reached else "",
             scale=basis.of_load(total.row.load),
         )
 
+    @property
+    def over(self) -> list[LoadRow]:
+        return [row for row in self.loads if row.is_over]
+
+    @property
+    def under(self) -> list[LoadRow]:
+        return [row for row in self.loads if not row.is_over]
+
     @cached_property
-    def interactions(self) -> list[InteractionPresenter]:
-        """The worst first."""
+    def interactions(self) -> list[tuple[InteractionPresenter, Basis | None]]:
+        """The worst first, each with where it comes from."""
         order = ["critical", "high", "moderate"]
         found = [InteractionPresenter(row) for row in self._interactions]
-        return sorted(found, key=lambda each: (order.index(each.severity) if each.severity in order else len(order), each.row.substances))
+        found.sort(key=lambda each: (order.index(each.severity) if each.severity in order else len(order), each.row.substances))
+        return [(each, basis.of_interaction(each.row.interaction)) for each in found]
+
+    @property
+    def serious(self) -> list[tuple[InteractionPresenter, Basis | None]]:
+        return [pair for pair in self.interactions if not pair[0].is_moderate]
+
+    @property
+    def moderate(self) -> list[tuple[InteractionPresenter, Basis | None]]:
+        return [pair for pair in self.interactions if pair[0].is_moderate]
 
     @property
     def qt(self) -> tuple[list[str], Basis | None]:
@@ -251,34 +273,34 @@ class Prepared:
 
     @cached_property
     def unknown(self) -> list[Markup]:
-        found: list[Markup] = []
-        for row in self._rows:
-            name = clinician.drug(known.medicine(row["substance"]))
-            if row["daily_ug"] is None:
-                found.append(Markup("{}: the dose is not understood from the record").format(name))
-            elif row["dose_provenance"] == "estimated":
-                found.append(Markup("{}: what is really taken a day (the dose is estimated from what is collected)").format(name))
-            if not row["indication"]:
-                found.append(Markup("{}: what it is for").format(name))
-            if not row["intended_end_on"]:
-                found.append(Markup("{}: how long it was meant to be taken").format(name))
-        for medicine in self.medicines:
-            if medicine.elsewhere:
-                words = Markup("{}: when it was really started (the record begins as they joined the practice, {})")
-                found.append(words.format(clinician.drug(known.medicine(medicine.substance)), clinician.date(medicine.since)))
+        """What a review would want to know and the record does not tell, each with the medicines it is about."""
+        rows = self._rows
+        about = (
+            ("What it is for", [row for row in rows if not row["indication"]]),
+            ("How long it was meant to be taken", [row for row in rows if not row["intended_end_on"]]),
+            ("The dose (the instruction is not understood)", [row for row in rows if row["daily_ug"] is None]),
+            ("What is really taken a day (the dose is estimated from what is collected)", [row for row in rows if _is_estimated(row)]),
+        )
+        found = [self._of_medicines(words, [row["substance"] for row in those]) for words, those in about if those]
+        elsewhere = [medicine.substance for medicine in self.medicines if medicine.elsewhere]
+        if elsewhere:
+            found.append(self._of_medicines("When it was really started (by the record as they joined the practice)", elsewhere))
         if not self.history.problems_kept:
             found.append(Markup("Diagnoses: no problem list of a practice is on record, so no flag is ruled out"))
         if self.person.birth_date is None:
             found.append(Markup("The birth date, and with it the age"))
         if not self.answers:
-            found.append(Markup("What matters to them, what worries them and how they take it: nobody has asked beforehand"))
-        if self.person.never_recorded:
-            found.append(
-                Markup("{} never recorded").format(
-                    count(len(self.person.never_recorded), "check that was once due was", "checks that were once due were")
-                )
-            )
+            found.append(Markup("What matters to them, what worries them, how they take it: nobody has asked beforehand"))
+        if number := len(self.person.never_recorded):
+            told = count(number, "check that was once due was", "checks that were once due were")
+            found.append(Markup("{} never recorded").format(told))
         return found
+
+    def _of_medicines(self, words: str, substances: Sequence[str]) -> Markup:
+        if len(substances) == len(self._rows) > 1:
+            return Markup("{}: every medicine above").format(words)
+        names = Markup(", ").join(clinician.drug(known.medicine(substance)) for substance in substances)
+        return Markup("{}: {}").format(words, names)
 
     @property
     def plan_lines(self) -> list[tuple[Markup, str, date]]:
@@ -306,6 +328,10 @@ def _flagged() -> list[str]:
     """Conditions of which the priority score takes note, in its order."""
     rows = knowledge.load().tables()["k_priority"].to_pylist()
     return list(dict.fromkeys(row["subject"] for row in rows if row["fact"] == "has"))
+
+
+def _is_estimated(row: Mapping[str, Any]) -> bool:
+    return row["daily_ug"] is not None and row["dose_provenance"] == "estimated"
 
 
 def _indication(text: str | None) -> str:

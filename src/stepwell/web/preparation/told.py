@@ -139,10 +139,15 @@ class Told:
             if not gap.restart
         ]
         if lane.is_taken:
-            words = f"{dose_of(lane.dose)} · {course_span(lane.last, self.on)}"
+            words = f"{dose_of(lane.dose)} · {course_span(lane.last, self.on)}{self._instead(lane)}"
         else:
             words = f"ended {clinician.month(lane.last.supply_ends_on)}"
         return Row(known.medicine(lane.substance), words, tuple(bars), tuple(breaks), lane.is_taken)
+
+    def _instead(self, lane: Lane) -> str:
+        """Which medicine the present course took over from, and when."""
+        last = next((each for each in reversed(self.switches) if each.after == lane.substance and each.on == lane.last.started_on), None)
+        return f" · after {known.medicine(last.before)}" if last else ""
 
     def _lines(self) -> list[Line]:
         found = [Line("In hospital", Shape.SQUARE, tuple(self._stays()))]
@@ -180,7 +185,7 @@ class Told:
         breaks = sum(len(row.breaks) for row in self.picture.rows)
         restarts = sum(len(lane.courses) - 1 for lane in self.lanes)
         for number, one, many in (
-            (len(self.switches), "switch", "switches"), (restarts, "restart", "restarts"), (breaks, "gap in supply", "gaps in supply"),
+            (len(self.switches), "change of medicine", "changes of medicine"), (restarts, "restart", "restarts"), (breaks, "gap in supply", "gaps in supply"),
             (len(self.history.stays), "stay in hospital", "stays in hospital"),
         ):  # fmt: skip
             if number:
@@ -194,7 +199,7 @@ class Told:
         """Everything that the picture shows, the newest first."""
         found = [each for lane in self.lanes for each in self._of_lane(lane)]
         found += [
-            Happening(switch.on, "switched", _drugs(f"{known.medicine(switch.before)} to {known.medicine(switch.after)}"))
+            Happening(switch.on, "changed", _drugs(f"{known.medicine(switch.after)} began as {known.medicine(switch.before)} ended"))
             for switch in self.switches
         ]
         found += [

@@ -23,6 +23,7 @@ from stepwell.web.ledger.models import PersonRecord
 from stepwell.web.ledger.pages import Banner
 from stepwell.web.ledger.presenters import DutyPresenter
 from stepwell.web.preparation import bench, gathered, selectors, services
+from stepwell.web.preparation.basis import legend
 from stepwell.web.preparation.forms import OffForm
 from stepwell.web.preparation.pages import SAID, BenchPage, BenchRow, ListRow, day_of, query_of
 from stepwell.web.preparation.prepared import Prepared
@@ -81,8 +82,14 @@ def _bench(request: HttpRequest, refused: str = "") -> HttpResponse:
     _fill(page, shown, on)
     ids = [row.person_id for row in page.rows] + [row.person_id for row in page.list_rows]
     gate.open_list(actor, action=Permission.REVIEW_MEDICINES, what="review bench", person_ids=ids, result_count=page.total)
-    context = {"page": page, "said": SAID.get(request.GET.get("said", ""), ""), "refused": refused, "now": clock.now()}
+    context = {
+        "page": page, "said": SAID.get(request.GET.get("said", ""), ""), "refused": refused, "now": clock.now(), "marks": _marks(actor),
+    }  # fmt: skip
     return render(request, "preparation/bench.jinja", context, status=409 if refused else 200)
+
+
+def _marks(actor: Actor) -> list[tuple[str, str]]:
+    return legend(ledger.approval_for(actor.organisations) is None)
 
 
 def _fill(page: BenchPage, shown: list[tuple[bench.Candidate, date | None]], on: date) -> None:
@@ -187,5 +194,6 @@ def show_prepared(request: HttpRequest, person_id: int) -> HttpResponse:
         "links": gathered.links(actor, person_id),
         "said": SAID.get(request.GET.get("said", ""), ""),
         "now": clock.now(),
+        "marks": _marks(actor),
     }
     return render(request, "preparation/prepared.jinja", context)
