@@ -16,6 +16,7 @@ COMMANDS = {
     "evaluate": "compute every duty from the store",
     "courses": "count treatment episodes in a file of issues",
     "explain": "tell why one person has the duties they have",
+    "taper": "plan a reduction in products that exist, or say what to do instead",
     "knowledge": "check the knowledge base",
     "audit": "verify the audit trail",
     "doctor": "say whether this installation is in order, and what to do",

@@ -59,6 +59,7 @@ def plan_of(request: Request, knowledge: Knowledge) -> Plan:
     """The plan, without proposals for what cannot be planned."""
     rule, products = known(request, knowledge)
     unit = unit_of(products)
+    check_plausible(request, knowledge, unit)
     warnings = guards.check(
         request.medicine,
         request.dose_ug,
@@ -89,7 +90,7 @@ def known(request: Request, knowledge: Knowledge) -> tuple[TaperRule, tuple[Tape
     if rule is None or not products:
         guards.check(medicine, request.dose_ug, request.history, knowledge, patches=False)
         label = knowledge.substances[medicine].label
-        why = rule.no_products.get(medicine, "") if rule else ""
+        why = next((each.because for each in rule.no_products if medicine in each.medicines), "") if rule else ""
         said = f": {why}" if why else ". Ask the specialist who began it, or the pharmacist."
         raise NotPlanned(
             f"Stepwell does not plan the reduction of {label}{said}", route=why or "the specialist who began it, or the pharmacist"
@@ -111,15 +112,9 @@ def is_abrupt(request: Request, rule: TaperRule) -> bool:
     return request.to_ug == 0 and at_once and request.dose_ug > max(allowed, end)
 
 
-def check_request(request: Request, rule: TaperRule, products: Sequence[TaperProduct], knowledge: Knowledge, unit: str) -> None:
-    """What nobody can plan: NotPlanned with what to write instead."""
-    checked_nation(request.nation)
+def check_plausible(request: Request, knowledge: Knowledge, unit: str) -> None:
+    """A present dose far above the maximum is taken for a slip: NotPlanned."""
     medicine = knowledge.substances[request.medicine]
-    if request.to_ug >= request.dose_ug:
-        raise NotPlanned(
-            f"The end point ({words.dose(request.to_ug, unit)}) is not below the present dose ({words.dose(request.dose_ug, unit)}): "
-            "give a lower one, or 0 to stop."
-        )
     most, times = medicine.max_daily, knowledge.parameters["taper_implausible_times"].value
     if most is not None and most.mg is not None and most.days == 1 and unit == words.MG:
         top = words.dose(int(most.mg * words.UG_PER_MG), unit)
@@ -129,6 +124,17 @@ def check_request(request: Request, rule: TaperRule, products: Sequence[TaperPro
                 "check the dose and its unit.",
                 rule=bounds.cited(f"maximum {top} a day", most, f"medicine: {medicine.medicine}"),
             )
+
+
+def check_request(request: Request, rule: TaperRule, products: Sequence[TaperProduct], knowledge: Knowledge, unit: str) -> None:
+    """What nobody can plan: NotPlanned with what to write instead."""
+    checked_nation(request.nation)
+    label = knowledge.substances[request.medicine].label
+    if request.to_ug >= request.dose_ug:
+        raise NotPlanned(
+            f"The end point ({words.dose(request.to_ug, unit)}) is not below the present dose ({words.dose(request.dose_ug, unit)}): "
+            "give a lower one, or 0 to stop."
+        )
     if request.interval_days is not None and request.interval_days < rule.interval.shortest.whole:
         shortest = rule.interval.shortest
         raise NotPlanned(
@@ -140,11 +146,11 @@ def check_request(request: Request, rule: TaperRule, products: Sequence[TaperPro
             raise NotPlanned(f"The {name} is {value}: give one above 0.")
     if request.mode is not None and request.mode not in {mode.mode for mode in rule.modes}:
         offered = words.listed((mode.mode for mode in rule.modes), "or")
-        raise NotPlanned(f"{medicine.label} is not reduced in the mode {request.mode.value!r}: use {offered}.")
+        raise NotPlanned(f"{label} is not reduced in the mode {request.mode.value!r}: use {offered}.")
     unknown = sorted((request.products or frozenset()) - {product.product for product in products})
     if unknown or request.products == frozenset():
         names = words.listed(product.product for product in products)
-        raise NotPlanned(f"No product {words.listed(unknown) or 'named'} of {medicine.label}: there are {names}.")
+        raise NotPlanned(f"No product {words.listed(unknown) or 'named'} of {label}: there are {names}.")
 
 
 def usable(request: Request, products: Sequence[TaperProduct]) -> tuple[TaperProduct, ...]:

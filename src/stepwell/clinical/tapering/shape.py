@@ -82,8 +82,7 @@ def studied(curve: Occupancy, ug: int) -> bool:
 class Shape:
     """The doses of one plan, step by step.
 
-    first_ug: the dose the whole reduction began from. anchor: where the curve is entered, set when the dose is first inside what was
-    studied.
+    first_ug: the dose the whole reduction began from. anchor: where the curve is entered: there, or at the first dose that was studied.
     """
 
     mode: Mode
@@ -183,7 +182,7 @@ class Shape:
             why = "no published occupancy" if curve is None else f"occupancy was studied up to {words.number(curve.studied_mg)} mg"
             return Wanted(found.ug, msgspec.structs.replace(found.rule, words=f"{found.rule.words} ({why})"))
         if self.anchor is None:
-            self.anchor = base
+            self.anchor = self.first_ug if studied(curve, self.first_ug) else base
         points = self.points()
         start, end = occupancy(curve, self.anchor), occupancy(curve, self.request.to_ug)
         targets = [start - (start - end) * place / points for place in range(1, points)]
@@ -206,7 +205,7 @@ class Shape:
         return self.rule.points.whole if self.rule.points else 1
 
     def first_step(self, asked: int) -> int:
-        """How large the first step is, `asked` as it came out; of a rate that becomes smaller as the dose falls, what is left of it then."""
+        """How large the first step is, `asked` as it came out; of a rate that becomes smaller as the dose falls, the smaller part of it."""
         rate = self._rate("present") if self.mode == Mode.PROPORTIONAL else None
         return asked if rate is None or rate.then_percent is None else rounded(asked * exactly(rate.then_percent) / WHOLE)
 
