@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from stepwell import knowledge
-from stepwell.knowledge import check_evidence, evidence, model, shared_care
+from stepwell.knowledge import check_evidence, evidence, model, reviewing, shared_care, tapering
 from stepwell.knowledge.compile import Knowledge
 
 # kind as in addresses and in accounting.csv → (one, many, mapping of Knowledge)
@@ -30,6 +30,15 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
     "protocol": ("Shared care protocol", "Shared care protocols", "protocols"),
     "responsibility": ("Responsibility in shared care", "Responsibilities in shared care", "responsibilities"),
     "decline": ("Reason to decline shared care", "Reasons to decline shared care", "decline_reasons"),
+    "taper-rule": ("Reducing, by class", "Reducing", "taper_rules"),
+    "guard": ("Guard of reducing", "Guards of reducing", "taper_guards"),
+    "occupancy": ("Occupancy curve", "Occupancy curves", "occupancies"),
+    "support": ("While reducing", "While reducing", "taper_support"),
+    "scale": ("Scale of withdrawal", "Scales of withdrawal", "withdrawal_scales"),
+    "outcome": ("Outcome of reducing", "Outcomes of reducing", "taper_outcomes"),
+    "service": ("Published service", "Published services", "taper_services"),
+    "review-kind": ("Kind of review", "Kinds of review", "review_kinds"),
+    "review-part": ("Part of a review", "Parts of a review", "review_parts"),
     "parameter": ("Parameter", "Parameters", "parameters"),
     "codelist": ("Code list", "Code lists", "codelists"),
     "source": ("Source", "Sources", "sources"),
@@ -171,6 +180,7 @@ _FIELDS = {
     "source": "source", "same_as": "source", "list": "codelist", "condition": "condition", "ended_by": "condition",
     "test": "test", "set": "set", "set_b": "set", "set_c": "set", "sets": "set", "of": "set", "without": "set",
     "members": "medicine", "medicine": "medicine", "options": "option", "rules": "rule", "also": "test", "tests": "test",
+    "conditions": "condition", "load": "load", "classes": "taper-rule",
 }  # fmt: skip
 
 
@@ -224,6 +234,18 @@ def _item(known: Knowledge, kind: str, key: str, entry: Any) -> Item:
         case shared_care.Protocol():
             about, classes = f"version {entry.version}", frozenset({entry.set})
             more = " ".join(known.members.get(entry.set, ()))
+        case tapering.TaperRule():
+            about, classes, more = entry.bound.words, frozenset({entry.set}), " ".join(known.members.get(entry.set, ()))
+        case tapering.TaperGuard() | tapering.TaperSupport():
+            about = entry.words
+        case tapering.Occupancy():
+            about = entry.target
+        case tapering.TaperService():
+            about = entry.place
+        case reviewing.ReviewKind():
+            about = entry.why
+        case reviewing.ReviewPart():
+            about = entry.ask or entry.part
         case shared_care.Responsibility():
             about = f"usually the {entry.proposed}’s"
     text = " ".join((key, title, about, more, getattr(entry, "note", ""))).lower()

@@ -14,6 +14,7 @@ from stepwell.web.core.formatting import count
 from stepwell.web.ledger.known import MARKS
 from stepwell.web.library import words
 from stepwell.web.library.catalogue import KINDS, Became, Catalogue, Item
+from stepwell.web.library.reducing import Reducing
 
 PAGE_SIZE = 100
 SYSTEMS = {"snomed": "SNOMED CT or dm+d", "dmd": "dm+d", "bnf": "BNF", "icd10": "ICD-10", "read2": "Read v2", "ctv3": "CTV3"}
@@ -99,7 +100,7 @@ class EntryPage:
         return [(mark, words_) for mark, words_ in MARKS.items() if mark in shown]
 
 
-class Shown:
+class Shown(Reducing):
     """Makes pages of one catalogue."""
 
     def __init__(self, catalogue: Catalogue, pending: bool) -> None:
@@ -124,10 +125,13 @@ class Shown:
         item = self.catalogue.set_item(name)
         return Link(item.title, address(item.kind, item.key), note, item.mark) if item else Link(name)
 
+    def section(self, heading: str, links: list[Link]) -> Section:
+        return Section(heading, links, len(links) > 12)
+
     def page(self, kind: str, key: str, entry: Any) -> EntryPage:
         item = self.catalogue.items[kind, key]
         page = EntryPage(kind, item, self.pending)
-        getattr(self, f"_{kind}")(page, entry)
+        getattr(self, f"_{kind.replace('-', '_')}")(page, entry)
         used = self.catalogue.used_by.get((kind, key), ())
         for other, (_, many, _) in KINDS.items():
             links = [self.link(other, user.key) for user in used if user.kind == other and not user.minor]
@@ -177,6 +181,7 @@ class Shown:
             page.figures.append(self.figure("Side effects, 0 to 3", ", ".join(shown), rated))
         for load in self.known.loads.values():
             self._part(page, load, medicine.medicine)
+        self.products_of(page, medicine.medicine)
         about = self.catalogue.rules_about(medicine.medicine)
         for kind in dict.fromkeys(words.kind(rule) for rule in about):
             page.sections.append(Section(f"Rules: {kind.lower()}", self._rules([rule for rule in about if words.kind(rule) == kind])))
