@@ -216,7 +216,11 @@ def history(
     """
     stand_ins = dict(workflow or {})
     rows = {name: stand_ins[name] if name in stand_ins else store.table(name, [person_id]) for name in READ}
-    inputs = Inputs(rows, {}, knowledge.tables())
+    return history_in(Inputs(rows, {}, knowledge.tables()), as_of, person_id)
+
+
+def history_in(inputs: Inputs, as_of: date, person_id: int) -> ClinicalHistory:
+    """The same of tables in memory."""
     case = next((case for case in cases(inputs) if case.person_id == person_id), None)
     if case is None:
         return ClinicalHistory(person_id, as_of)

@@ -42,7 +42,7 @@ def told(actor: Actor, history: ClinicalHistory, person: PersonRecord, cut: Cut,
 def _reviews(history: ClinicalHistory, cut: Cut) -> list[Came]:
     """Reviews held here, and those of the record; what was held here and is in the record as well is told once."""
     held = [
-        Came(row.held_on, f"review by {row.author_name}", reverse_or("reviews:show_review", row.pk))
+        Came(row.held_on, f"review by {row.author_name}", reverse("reviews:show_review", args=[row.pk]))
         for row in reviews.reviews_of(history.person_id)
     ]
     days = {each.on for each in held}
@@ -60,7 +60,7 @@ def _reductions(actor: Actor, person_id: int, cut: Cut) -> list[Came]:
         words = f"{known.medicine(plan.substance)}: {plan.get_state_display().lower()}"
         words += f", planned from {clinician.mass(plan.from_ug)} to {clinician.mass(plan.to_ug) if plan.to_ug else 'nothing'}"
         over = None if plan.is_open else plan.state_from
-        found.append(Came(plan.proposed_on, words, reverse_or("tapers:show_plan", plan.pk), over))
+        found.append(Came(plan.proposed_on, words, reverse("tapers:show_plan", args=[plan.pk]), over))
     return sorted(found, key=lambda each: each.on)
 
 
@@ -129,19 +129,9 @@ def links(actor: Actor, person_id: int) -> Links:
     draft = reviews.draft_of(actor, person_id)
     others = reviews.others_drafts(actor, person_id)
     return Links(
-        review=reverse_or("reviews:new_review", person_id),
-        draft=reverse_or("reviews:edit_review", draft.pk) if draft else "",
-        reduce=reverse_or("tapers:studio", person_id) if actor.may(Permission.PLAN_REDUCTION) else "",
+        review=reverse("reviews:new_review", args=[person_id]),
+        draft=reverse("reviews:edit_review", args=[draft.pk]) if draft else "",
+        reduce=reverse("tapers:choose_medicine", args=[person_id]) if actor.may(Permission.PLAN_REDUCTION) else "",
         ask=reverse("advice:ask", args=[person_id]) if actor.may(Permission.ASK_ADVICE) else "",
         others=", ".join(dict.fromkeys(row.author_name for row in others)),
     )
-
-
-def reverse_or(name: str, *args: object) -> str:
-    """The address, empty where the area that has it is not there yet."""
-    from django.urls import NoReverseMatch
-
-    try:
-        return reverse(name, args=args)
-    except NoReverseMatch:
-        return ""

@@ -91,11 +91,11 @@ def day_of(query: Query, rota_minutes: int) -> tuple[Day, str]:
 
 
 def medicine_words(row: Mapping[str, Any], on: date) -> Markup:
-    """`**diazepam** 10 mg a day, since 03-Mar-2019 (7 years 8 months)`"""
+    """`**diazepam** 10 mg a day, since Mar-2019 (7 years)`"""
     started = date.fromisoformat(row["started_on"])
     dose = dose_words(row) or "dose not known"
-    since = f", since {clinician.date(started)} ({clinician.span(started, on)})"
-    return known.marked(known.medicine(row["substance"]), row["substance"]) + f" {dose}{since}"
+    since = f", since {clinician.month(started)} ({clinician.span(started, on)})"
+    return clinician.drug(known.medicine(row["substance"])) + f" {dose}{since}"
 
 
 def last_review(person: PersonRecord) -> tuple[str, date] | None:

@@ -185,9 +185,11 @@ class Told:
         breaks = sum(len(row.breaks) for row in self.picture.rows)
         restarts = sum(len(lane.courses) - 1 for lane in self.lanes)
         for number, one, many in (
-            (len(self.switches), "change of medicine", "changes of medicine"), (restarts, "restart", "restarts"), (breaks, "gap in supply", "gaps in supply"),
+            (len(self.switches), "change of medicine", "changes of medicine"),
+            (restarts, "restart", "restarts"),
+            (breaks, "gap in supply", "gaps in supply"),
             (len(self.history.stays), "stay in hospital", "stays in hospital"),
-        ):  # fmt: skip
+        ):
             if number:
                 told.append(count(number, one, many))
         return f"{', '.join(told)}, from {clinician.month(self.start)} to {clinician.month(self.on)}"
