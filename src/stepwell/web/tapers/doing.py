@@ -144,7 +144,7 @@ def doing(
         raise Refused("There is no such plan.")
     subject = ledger.subject_of(found.person_id)
     require(actor, permission, subject)
-    if not selectors.shown([found], actor, restrict.cut_for(actor, [found.person])[found.person_id]):
+    if not selectors.shown([found], restrict.cut_for(actor, [found.person])[found.person_id]):
         raise Refused("There is no such plan.")
     with transaction.atomic():
         lock_person(found.person_id)

@@ -157,7 +157,7 @@ def check_in_days(row: TaperPlan, told: Story, standing: selectors.Standing) -> 
         days[told.until] = "the hold that was agreed ends"
     for number, step in enumerate(standing.plan.steps):
         following = standing.plan.steps[number + 1] if number + 1 < len(standing.plan.steps) else None
-        if step.number > 1 or step.kind == "up":
+        if number > 0 or step.kind == "up":
             for after in contact.days:
                 day = step.on + timedelta(days=after)
                 if following is None or day < following.on:

@@ -262,8 +262,7 @@ class PlanLine:
     @property
     def step_words(self) -> str:
         """`step 4 of 14`, of the version in force."""
-        steps = self.standing.plan.steps
-        return f"step {self.standing.step.number} of {len(steps)}"
+        return f"step {self.standing.step.number + 1} of {len(self.standing.plan.steps)}"
 
 
 @dataclass

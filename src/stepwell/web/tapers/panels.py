@@ -22,7 +22,7 @@ def _shown(actor: Actor, person_id: int) -> tuple[list[TaperPlan], int]:
     rows = selectors.plans_of(person_id)
     if person is None or not rows:
         return [], 0
-    shown = selectors.shown(rows, actor, restrict.cut_for(actor, [person])[person_id])
+    shown = selectors.shown(rows, restrict.cut_for(actor, [person])[person_id])
     return shown, len(rows) - len(shown)
 
 

@@ -193,12 +193,17 @@ def change_in(now: Doing, change: Change, why: str, *, check_in: int | None = No
     plan = planning.replanned(before, now.standing().told, change)
     number = now.add_version(plan, plan.request or selectors.request_of(now.row), why=why)
     detail: dict[str, Any] = {"change": msgspec.to_builtins(change)}
-    if change.kind == ChangeKind.HOLD and change.days is not None:
-        detail["until"] = (now.today + timedelta(days=change.days)).isoformat()
+    if change.kind == ChangeKind.HOLD:
+        detail["until"] = _hold_ends(plan, now.today, change.days or before.interval_days).isoformat()
     if check_in is not None:
         detail["check_in"] = check_in
     now.tell(kind, why, version=number, **detail)
     duties.follow(now.actor, now.subject, now.row, f"the plan was changed: {why}", how="superseded")
+
+
+def _hold_ends(plan: Plan, today: date, days: int) -> date:
+    """A hold ends when the next step comes, which is never on a bad day to begin."""
+    return plan.steps[1].on if len(plan.steps) > 1 else today + timedelta(days=days)
 
 
 def hold(actor: Actor, plan_id: int, *, why: str, days: int | None = None, revision: int | None = None) -> Done:

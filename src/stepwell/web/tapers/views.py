@@ -51,7 +51,7 @@ def _plan(
         raise Http404
     gate.open_patient(actor, ledger.subject_of(row.person_id), action=permission, what=what)
     cut = restrict.cut_for(actor, [row.person])[row.person_id]
-    if not selectors.shown([row], actor, cut):
+    if not selectors.shown([row], cut):
         raise Http404
     return actor, row, cut
 
@@ -155,7 +155,7 @@ def _preview(row: TaperPlan, line: PlanLine, spec: Spec, form: Form) -> tuple[li
 @require_http_methods(FORM_METHODS)
 def check_in(request: HttpRequest, plan_id: int) -> HttpResponse:
     actor, row, _ = _plan(request, plan_id, "check-in", Permission.SUPPORT_REDUCTION)
-    form = _check_in_form(request.POST if request.method == "POST" else None, row)
+    form = _check_in_form(request.POST if request.method == "POST" else None, actor, row)
     changes: list[TaperEvent] = []
     seen, status = row.revision, 200
     if request.method == "POST":
@@ -188,7 +188,7 @@ def check_in(request: HttpRequest, plan_id: int) -> HttpResponse:
     return render(request, "tapers/check_in.jinja", context, status=status)
 
 
-def _check_in_form(data: Any, row: TaperPlan) -> CheckInForm:
+def _check_in_form(data: Any, actor: Actor, row: TaperPlan) -> CheckInForm:
     scales = [scale for scale in support.scales(row.substance) if scale.enter != support.RATING]
     line = lines.plan_line(row, clock.today())
     hints = {}
@@ -198,9 +198,19 @@ def _check_in_form(data: Any, row: TaperPlan) -> CheckInForm:
         hints[checkins.STEP_BACK] = f"Up to {lines.words_of_dose(line.standing.before_ug, row.unit)}; then smaller and slower."
     return CheckInForm(
         data, rating=support.rating_scale(row.substance), symptoms=support.symptoms(row.substance), scales=scales,
-        decisions=[key for key in checkins.choices_for(row.state) if key != checkins.STEP_BACK or line.standing.before_ug is not None],
+        decisions=_decisions(actor, row, line),
         hints=hints,
     )  # fmt: skip
+
+
+def _decisions(actor: Actor, row: TaperPlan, line: PlanLine) -> list[str]:
+    """What this actor may decide now: going on again after a step back or a pause is for whoever plans."""
+    found = list(checkins.choices_for(row.state))
+    if line.standing.before_ug is None and checkins.STEP_BACK in found:
+        found.remove(checkins.STEP_BACK)
+    if row.state in (PlanState.STEPPED_UP, PlanState.PAUSED) and not actor.may(Permission.PLAN_REDUCTION):
+        found.remove(checkins.GO_ON)
+    return found
 
 
 @require_http_methods(FORM_METHODS)
@@ -271,7 +281,7 @@ def list_reducing(request: HttpRequest) -> HttpResponse:
     today = clock.today()
     found = list(selectors.reducing(actor)[: choices().listed])
     cuts = restrict.cut_for(actor, [row.person for row in found])
-    rows = [row for row in found if selectors.shown([row], actor, cuts[row.person_id])]
+    rows = [row for row in found if selectors.shown([row], cuts[row.person_id])]
     gate.open_list(
         actor, action=Permission.SUPPORT_REDUCTION, what="people reducing", person_ids=list(dict.fromkeys(row.person_id for row in rows))
     )  # fmt: skip
