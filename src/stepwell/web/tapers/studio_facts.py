@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
+from itertools import combinations_with_replacement, pairwise
 from typing import Any
 
 from markupsafe import Markup
@@ -25,6 +25,7 @@ from stepwell.web.tapers.chart import PATCHES, a_day
 
 MG = "mg"
 _HOURS = 24
+_WORN = 3  # patches at once that are tried for what a record adds up
 # Why the dose of the record is not taken for the dose that is swallowed.
 _ASK_UNKNOWN = "The record does not tell the dose. Ask what is really taken each day."
 _ASK_ESTIMATED = "The record only lets the dose be estimated, from quantity and interval. Ask what is really taken each day."
@@ -108,13 +109,19 @@ def _dose(row: Mapping[str, Any], unit: str) -> tuple[int | None, str]:
 
 
 def _hourly(substance: str, daily_ug: int) -> int | None:
-    """What the label of one patch says an hour, or of several that are told by their sum."""
-    for patch in knowledge.load().patches.values():
-        if patch.medicine == substance and patch.micrograms_an_hour == int(patch.micrograms_an_hour):
-            gives = patch.daily_micrograms or int(patch.micrograms_an_hour) * _HOURS
-            if gives == daily_ug:
-                return int(patch.micrograms_an_hour)
-    return daily_ug // _HOURS if daily_ug % _HOURS == 0 else None
+    """What the labels of the patches worn say an hour, from what they give a day; None where no few patches together give that, or
+    different ones do."""
+    patches = [
+        (int(patch.micrograms_an_hour), patch.daily_micrograms or int(patch.micrograms_an_hour) * _HOURS)
+        for patch in knowledge.load().patches.values()
+        if patch.medicine == substance and patch.micrograms_an_hour == int(patch.micrograms_an_hour)
+    ]
+    for number in range(1, _WORN + 1):
+        worn = combinations_with_replacement(patches, number)
+        found = {sum(hourly for hourly, _ in each) for each in worn if sum(daily for _, daily in each) == daily_ug}
+        if found:
+            return found.pop() if len(found) == 1 else None
+    return None
 
 
 # What was tried before
