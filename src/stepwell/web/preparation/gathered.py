@@ -56,7 +56,7 @@ def _reviews(history: ClinicalHistory, cut: Cut) -> list[Came]:
 
 def _reductions(actor: Actor, person_id: int, cut: Cut) -> list[Came]:
     found = []
-    for plan in tapers.shown(tapers.plans_of(person_id), actor, cut):
+    for plan in tapers.shown(tapers.plans_of(person_id), cut):
         words = f"{known.medicine(plan.substance)}: {plan.get_state_display().lower()}"
         words += f", planned from {clinician.mass(plan.from_ug)} to {clinician.mass(plan.to_ug) if plan.to_ug else 'nothing'}"
         over = None if plan.is_open else plan.state_from

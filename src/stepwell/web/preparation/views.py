@@ -102,7 +102,7 @@ def _fill(page: BenchPage, shown: list[tuple[bench.Candidate, date | None]], on:
     page.rows = [
         BenchRow(
             one, people[one.person_id], on=on, seen_on=day, before=before[one.person_id],
-            plans=tapers.shown(tapers.plans_of(one.person_id), page.actor, cuts[one.person_id]),
+            plans=tapers.shown(tapers.plans_of(one.person_id), cuts[one.person_id]),
             mine=page.listed.place_of(one.person_id) is not None, other=others.get(one.person_id),
         )
         for one, day in shown
@@ -182,7 +182,7 @@ def show_prepared(request: HttpRequest, person_id: int) -> HttpResponse:
         loads=cut.shown_loads(registers.loads_of(person_id)),
         interactions=cut.shown_interactions(registers.interactions_of(person_id)),
         decided=gathered.decided(person_id, cut),
-        plans=tapers.shown(tapers.plans_of(person_id), actor, cut),
+        plans=tapers.shown(tapers.plans_of(person_id), cut),
         answers=[(sheet, selectors.answer_lines(sheet, cut)) for sheet in selectors.answers_of(person_id)],
         restricted=cut.words,
     )

@@ -35,7 +35,7 @@ def _plan(request: HttpRequest, plan_id: int, what: str) -> tuple[Actor, TaperPl
         raise Http404
     gate.open_patient(actor, ledger.subject_of(row.person_id), action=Permission.SUPPORT_REDUCTION, what=what)
     cut = restrict.cut_for(actor, [row.person])[row.person_id]
-    if not selectors.shown([row], actor, cut):
+    if not selectors.shown([row], cut):
         raise Http404
     return actor, row
 

@@ -72,7 +72,7 @@ class Seat:
         return found
 
     def open_plans(self) -> list[Any]:
-        return [row for row in selectors.shown(selectors.plans_of(self.person_id), self.actor, self.cut) if row.is_open]
+        return [row for row in selectors.shown(selectors.plans_of(self.person_id), self.cut) if row.is_open]
 
 
 @require_safe
