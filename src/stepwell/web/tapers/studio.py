@@ -18,6 +18,7 @@ import msgspec
 from stepwell import knowledge
 from stepwell.clinical.tapering.dates import good_day
 from stepwell.clinical.tapering.model import History, Instead, NotPlanned, Plan, Request, Rule, Warned
+from stepwell.clinical.tapering.propose import propose
 from stepwell.knowledge.tapering import GuardFlag, TaperGuard, guards_of
 from stepwell.web.preparation.selectors import HIDDEN_REASON
 from stepwell.web.tapers.studio_facts import Taken, products
@@ -118,8 +119,6 @@ def draw(taken: Taken, asked: Asked, histories: Histories, *, nation: str) -> Dr
 
 
 def _propose(request: Request) -> tuple[Plan | None, NotPlanned | None]:
-    from stepwell.clinical.tapering.propose import propose
-
     try:
         return propose(request, knowledge.load()), None
     except NotPlanned as refused:

@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from stepwell import knowledge
 from stepwell.clinical.tapering.model import Change, ChangeKind, NotPlanned, Plan
+from stepwell.clinical.tapering.replan import replan
 from stepwell.knowledge.tapering import TaperRule, rule_of
 from stepwell.web.core.formatting import clinician, count
 from stepwell.web.tapers import services
@@ -31,7 +32,7 @@ from stepwell.web.tapers.studio import Drawn, Refusal, refusal_of
 from stepwell.web.tapers.studio_facts import products
 from stepwell.web.tapers.studio_form import LONGEST_DAYS, Asked, Wrong, amount_of, part_or_amount, steps_of, typed
 from stepwell.web.tapers.studio_offers import Offer, every_words, increment
-from stepwell.web.tapers.studio_pages import STEPS_SHOWN, StepRow
+from stepwell.web.tapers.studio_pages import STEPS_SHOWN, StepRow, supplies
 
 # What is sent, in the order of the page.
 KINDS = {
@@ -173,8 +174,6 @@ class Preview:
 
 def preview_of(plan: Plan, standing: Standing, asked: AskedChange) -> Preview:
     """What would follow. Nothing is kept."""
-    from stepwell.clinical.tapering.replan import replan
-
     if asked.step is not None:
         dose = next((each.built.dose_ug for each in plan.steps if each.number == asked.step[0]), plan.from_ug)
         asked = asked.moved(plan, increment(products(plan.medicine), dose))
@@ -326,9 +325,11 @@ class ChangePage:
         steps, made = self.shown.steps, products(self.before.medicine)
         begun = [at for at, step in enumerate(steps) if step.on <= self.on]
         first = begun[-1] if begun else 0
-        found = [StepRow(steps[first], None, drawn, self.unit, 0)]
+        supplied = supplies(self.shown)
+        found = [StepRow(steps[first], None, drawn, self.unit, 0, supplied.get(steps[first].number, ()))]
         for before, step in pairwise(steps[first:]):
-            found.append(StepRow(step, before, drawn, self.unit, increment(made, step.built.dose_ug)))
+            lines = supplied.get(step.number, ())
+            found.append(StepRow(step, before, drawn, self.unit, increment(made, step.built.dose_ug), lines))
         return found
 
     @property

@@ -14,6 +14,8 @@ from typing import Any
 from markupsafe import Markup
 
 from stepwell import knowledge
+from stepwell.clinical.tapering.choices import choices
+from stepwell.clinical.tapering.model import NotPlanned
 from stepwell.engine.history import ClinicalHistory, CourseOf
 from stepwell.knowledge.tapering import TaperProduct, TaperRule, products_of, rule_of
 from stepwell.web.core.formatting import clinician
@@ -63,6 +65,22 @@ class Taken:
 def products(medicine: str) -> list[TaperProduct]:
     """What its doses can be built of, in the order of the pack."""
     return products_of(knowledge.load().taper_products, medicine)
+
+
+def usual(medicine: str) -> frozenset[str]:
+    """Keys of the products that are used when nobody chooses."""
+    try:
+        return choices(medicine, knowledge.load()).usual
+    except NotPlanned:
+        return frozenset()
+
+
+def ends(medicine: str, dose_ug: int) -> list[int]:
+    """End points below a dose that can be built, without nothing."""
+    try:
+        return [end for end in choices(medicine, knowledge.load(), dose_ug).ends_ug if end]
+    except NotPlanned:
+        return []
 
 
 def unit_of(medicine: str) -> str:

@@ -59,8 +59,10 @@ class Offers:
         return sum(not offer.chosen for offer in self.products)
 
 
-def offers(rule: TaperRule, products: Sequence[TaperProduct], asked: Asked, plan: Plan | None) -> Offers:
-    """`plan`: what was drawn, so that a proposal that was taken shows as chosen."""
+def offers(
+    rule: TaperRule, products: Sequence[TaperProduct], asked: Asked, plan: Plan | None, *, usual: frozenset[str] = frozenset()
+) -> Offers:  # fmt: skip
+    """`plan`: what was drawn, so that a proposal that was taken shows as chosen; `usual`: products used when nobody chooses."""
     mode = asked.mode or (plan.mode if plan is not None else Mode(rule.default_mode))
     rates = _rates(rule, asked, mode)
     intervals = _intervals(rule, asked, plan)
@@ -73,7 +75,7 @@ def offers(rule: TaperRule, products: Sequence[TaperProduct], asked: Asked, plan
         ),
         rates=rates,
         intervals=intervals,
-        products=tuple(_product(product, asked) for product in products),
+        products=tuple(_product(product, asked, usual) for product in products),
         slower=_longer(intervals),
         smaller=_smaller(rule, rates, mode, asked),
     )  # fmt: skip
@@ -130,9 +132,9 @@ def every_words(days: int) -> str:
     return "Every week" if weeks == 1 else f"Every {weeks} weeks"
 
 
-def _product(product: TaperProduct, asked: Asked) -> Offer:
+def _product(product: TaperProduct, asked: Asked, usual: frozenset[str]) -> Offer:
     """A product that is only used when somebody names it is not ticked by itself."""
-    chosen = product.product in asked.products if asked.products is not None else not product.by_choice
+    chosen = product.product in (asked.products if asked.products is not None else usual)
     words = [f"also holds {product.also}"] * bool(product.also) + ["only if chosen"] * product.by_choice
     words += ["the score line differs between makers: the pharmacist checks"] * (product.check and product.parts > 1)
     words += ["dividing it is off label"] * (product.off_label and product.parts > 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from itertools import pairwise
@@ -16,6 +16,7 @@ from markupsafe import Markup
 from stepwell import knowledge
 from stepwell.clinical.tapering import words
 from stepwell.clinical.tapering.model import Mode, Plan, Rule, Step
+from stepwell.clinical.tapering.supply import SupplyLine, supply
 from stepwell.knowledge.tapering import Occupancy, TaperProduct, TaperSupport, support_of
 from stepwell.web.core.formatting import clinician, count
 from stepwell.web.core.forms import TextareaField
@@ -23,7 +24,7 @@ from stepwell.web.tapers.chart import Lived, a_day, amount, calendar, changes, c
 from stepwell.web.tapers.forms import LONGEST_WORDS, AgreeForm
 from stepwell.web.tapers.models import TaperPlan
 from stepwell.web.tapers.studio import Drawn, Question
-from stepwell.web.tapers.studio_facts import Taken
+from stepwell.web.tapers.studio_facts import Taken, ends, usual
 from stepwell.web.tapers.studio_form import typed
 from stepwell.web.tapers.studio_offers import Offers, increment, offers
 
@@ -101,10 +102,12 @@ class ChoosePage:
 
 
 class StepRow:
-    """One step as the table shows it."""
+    """One step as the table shows it. `lines`: what is supplied for it."""
 
-    def __init__(self, step: Step, before: Step | None, drawn: Drawn, unit: str, by_ug: int) -> None:
-        self.step, self.before, self._drawn, self._unit, self.by_ug = step, before, drawn, unit, by_ug
+    def __init__(
+        self, step: Step, before: Step | None, drawn: Drawn, unit: str, by_ug: int, lines: Sequence[SupplyLine] = ()
+    ) -> None:  # fmt: skip
+        self.step, self.before, self._drawn, self._unit, self.by_ug, self.lines = step, before, drawn, unit, by_ug, lines
         self.number, self.on = step.number, step.on
 
     @property
@@ -134,6 +137,16 @@ class StepRow:
     @property
     def take(self) -> str:
         return words.items(self.step.built) if self.step.built.items else "none"
+
+    @property
+    def supply(self) -> str:
+        """`28 × 10 mg tablets + 14 × 2 mg tablets for 14 days`"""
+        if not self.lines:
+            return ""
+        parts = [f"{line.quantity if line.microlitres else f'{line.units} ×'} {line.label}" for line in self.lines]
+        told = f"{' + '.join(parts)} for {count(self.lines[0].days, 'day')}"
+        pick_ups = max(line.pick_ups for line in self.lines)
+        return f"{told}, in {pick_ups} supplies" if pick_ups > 1 else told
 
     @property
     def notes(self) -> list[str]:
@@ -186,6 +199,14 @@ class StepRow:
     @property
     def by(self) -> str:
         return amount(self.by_ug, self._unit)
+
+
+def supplies(plan: Plan) -> dict[int, list[SupplyLine]]:
+    """What is supplied for each step, by its number."""
+    found: dict[int, list[SupplyLine]] = {}
+    for line in supply(plan, knowledge.load()):
+        found.setdefault(line.step, []).append(line)
+    return found
 
 
 class StudioPage:
@@ -242,7 +263,7 @@ class StudioPage:
     def offers(self) -> Offers | None:
         if self.taken.rule is None:
             return None
-        return offers(self.taken.rule, self._products, self.asked, self.plan)
+        return offers(self.taken.rule, self._products, self.asked, self.plan, usual=usual(self.taken.substance))
 
     @property
     def dose_typed(self) -> str:
@@ -278,11 +299,27 @@ class StudioPage:
         plan = self.plan
         if plan is None:
             return []
-        found = [StepRow(plan.steps[0], None, self.drawn, self.unit, 0)]
+        supplied = supplies(plan)
+        found = [StepRow(plan.steps[0], None, self.drawn, self.unit, 0, supplied.get(plan.steps[0].number, ()))]
         for before, step in pairwise(plan.steps):
             by = increment(self._products, step.built.dose_ug)
-            found.append(StepRow(step, before, self.drawn, self.unit, by))
+            found.append(StepRow(step, before, self.drawn, self.unit, by, supplied.get(step.number, ())))
         return found
+
+    @property
+    def supply_rule(self) -> Rule | None:
+        return next((line.rule for row in self.rows for line in row.lines), None)
+
+    @property
+    def other_ends(self) -> list[tuple[str, str]]:
+        """Ends that can be built, as links: another end than the one drawn."""
+        if self.plan is None:
+            return []
+        found = [end for end in (0, *ends(self.taken.substance, self.plan.from_ug)) if end != self.plan.to_ug]
+        return [
+            (f"End at {amount(end, self.unit)}" if end else "Down to nothing", self._at(replace(self.asked, to_ug=end).query()))
+            for end in found
+        ]
 
     @property
     def first_rows(self) -> list[StepRow]:

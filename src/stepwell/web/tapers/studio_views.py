@@ -116,9 +116,13 @@ def show_studio(request: HttpRequest, person_id: int, medicine: str) -> HttpResp
 
 
 def _draw(seat: Seat, taken: Taken, values: QueryDict) -> Drawn:
-    usual = frozenset(product.product for product in studio_facts.products(taken.substance) if not product.by_choice)
     asked = studio_form.read(
-        values, unit=taken.unit, dose_ug=taken.dose_ug, start_on=studio.first_day(seat.on, seat.nation), today=seat.on, usual=usual
+        values,
+        unit=taken.unit,
+        dose_ug=taken.dose_ug,
+        start_on=studio.first_day(seat.on, seat.nation),
+        today=seat.on,
+        usual=studio_facts.usual(taken.substance),
     )
     told = preparation.clinical_history(seat.person_id, seat.on)
     whole = preparation.history_from(told, taken.substance)
