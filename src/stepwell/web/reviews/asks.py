@@ -219,7 +219,7 @@ def _part(part: str, label: str, *, substance: str = "", words: str = "", requir
 def _option(row: ReviewPart) -> Option:
     said = ""
     if row.percent is not None:
-        said = f"{row.percent.value:g} % said so ({basis(row.percent)})"
+        said = f"{row.percent.value:g} % of staff asked named it ({basis(row.percent)})"
     return Option(row.review_part, row.label, row.hint, said, basis(row), tuple(row.needs))
 
 

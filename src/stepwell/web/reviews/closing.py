@@ -179,11 +179,13 @@ class Answer:
     elsewhere: str = ""
 
 
-def answers(actor: Actor, kind: str, made: Sequence[Chosen], open_duties: Sequence[Duty]) -> list[Answer]:
-    """The open review duties about the medicines that were decided; those that this review answers first."""
+def answers(actor: Actor, kind: str, made: Sequence[Chosen], duties: Sequence[Duty], held: date) -> list[Answer]:
+    """The open review duties about the medicines that were decided; those that this review answers first. A duty whose time had not
+    begun when the review was held is not answered by it."""
     by_substance = {each.substance: each for each in made}
     answerable = {rule for row in facts.kinds().values() for rule in row.rules}
     found: dict[str, Answer] = {}
+    open_duties = [duty for duty in duties if duty.opens_on is None or duty.opens_on <= held]
     for duty in open_duties:
         about = known.members(duty.subject) & by_substance.keys()
         test = known.test(duty.test) if duty.test else None

@@ -360,7 +360,9 @@ class MedicineLine:
 
 def next_due(substance: str, duties: Iterable[Duty], last: Decided | None) -> tuple[date | None, str]:
     """When this medicine is reviewed next: the first open review duty about it, else the follow-up that was decided."""
-    open_duties = [duty for duty in duties if duty.kind == "review" and duty.due_on and substance in known.members(duty.subject)]
+    answerable = {rule for row in facts.kinds().values() for rule in row.rules}
+    about = [duty for duty in duties if duty.due_on and substance in known.members(duty.subject)]
+    open_duties = [duty for duty in about if duty.kind == "review" and duty.rule_id in answerable]
     first = min(open_duties, key=lambda duty: duty.due_on or date.max, default=None)
     follow = last.follow_up_on if last is not None else None
     if first is not None and (follow is None or first.due_on is None or first.due_on <= follow):

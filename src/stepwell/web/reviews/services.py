@@ -194,7 +194,8 @@ def view_of(actor: Actor, review: Review, values: Values) -> View:
     listed += [name for name in asks.substances_in(values) if name not in listed and not cut.hides_medicine(name)]
     sheet = asks.sheet(listed)
     made = closing.decided(sheet, values)
-    return View(sheet, medicines, made, closing.answers(actor, review.kind, made, duties))
+    held = asks.kept_day(values, asks.HELD_ON) or clock.today()
+    return View(sheet, medicines, made, closing.answers(actor, review.kind, made, duties, held))
 
 
 def _left(answers: Sequence[Answer], done: Sequence[str], left: Mapping[str, str]) -> list[dict[str, Any]]:
