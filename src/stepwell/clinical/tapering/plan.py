@@ -22,6 +22,7 @@ from stepwell.knowledge.compile import Knowledge
 from stepwell.knowledge.tapering import TaperProduct, TaperRule, products_of
 
 MOST_STEPS = 200
+_RELEASES = {"immediate": "those of immediate release"}
 HALF = 2
 
 
@@ -49,10 +50,13 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
+    """meant_ug: what the mode goes on from, where the bound made the dose that was asked for a little smaller; None: that dose."""
+
     kind: str
     asked_ug: int
     built: Built
     rule: Rule
+    meant_ug: int | None = None
 
 
 def plan_of(request: Request, knowledge: Knowledge) -> Plan:
@@ -77,7 +81,17 @@ def plan_of(request: Request, knowledge: Knowledge) -> Plan:
         except (NotBuilt, BeyondBound) as found:
             refusal = refusal or found
     assert refusal is not None
+    if not refusal.route and isinstance(refusal, NotBuilt):
+        refusal.route = other_ways(rule)
     raise refusal
+
+
+def other_ways(rule: TaperRule) -> str:
+    """Who to go to when products do not make a step."""
+    if rule.switch_to is None:
+        return "The pharmacist: another strength or preparation. Or the prescriber: larger steps further apart, or another medicine."
+    switch = rule.switch_to
+    return f"The prescriber, about a change to {switch.medicine}: {switch.when}; {switch.method}."
 
 
 def known(request: Request, knowledge: Knowledge) -> tuple[TaperRule, tuple[TaperProduct, ...]]:
@@ -214,7 +228,8 @@ def _worth_knowing(
         yield Warned(words=text, rule=bounds.cited(text, rule.stop_directly, f"{rule.taper_rule}: stop directly"))
     if request.products is None and len(by_release(usable(request, products))) > 1:
         kind = release(way.products[0])
-        text = f"There are products that release differently; this plan begins with {kind} release. Name the products that the person takes"
+        kind = _RELEASES.get(kind, f"{kind}s")
+        text = f"There are products that release differently; this plan begins with {kind}. Name the products that the person takes"
         yield Warned(words=text, rule=Rule(words=text, source=("P",), mark="P", entry="products"), asks="Which products are taken?")
     if refusal is not None and (request.mode is None or request.interval_days is None):
         text = f"Planned as {way.mode.value} every {way.interval_days} days, because the usual way cannot be built: {refusal.words}"
@@ -319,7 +334,8 @@ class _Maker:
 
     def _step(self, number: int) -> _Draft:
         present, to = self.present, self.request.to_ug
-        want = self.shape.wanted(number, present, self.drafts[-1].asked_ug)
+        last = self.drafts[-1]
+        want = self.shape.wanted(number, present, last.asked_ug if last.meant_ug is None else last.meant_ug)
         if number == 1:
             self.asked_first = self.shape.first_step(present - want.ug)
         limit = self._limit(want.ug if want.exempt else None)
@@ -330,8 +346,10 @@ class _Maker:
         low = max(to, present - limit.ug, 1)
         self._check_chosen(number, want, limit, low)
         target = self._target(want, low, limit)
-        rule = want.rule
-        if target - want.ug > self._permitted(present - want.ug) and target == low:
+        rule, meant = want.rule, None
+        if 0 < want.ug < target and target - want.ug <= (present - want.ug) * self.alike_percent // bounds.WHOLE:
+            meant = want.ug
+        elif target > want.ug and target == low:
             rule = _bounded(want.rule, limit.rule)
         built = self._built(target, low, present, solid=want.solid)
         if built is None and may_end and present > max(self.asked_first, self.smallest_used_ug):
@@ -343,7 +361,7 @@ class _Maker:
             raise self._not_built(target)
         if abs(built.dose_ug - target) > self._permitted(present - target):
             rule = msgspec.structs.replace(rule, words=f"{rule.words}: the nearest dose that these products make inside the bound")
-        return _Draft("end" if built.dose_ug == to else "down", target, built, rule)
+        return _Draft("end" if built.dose_ug == to else "down", target, built, rule, meant)
 
     def _permitted(self, step_ug: int) -> int:
         """How far a build may be from the dose asked for, of a step of this size."""
@@ -377,6 +395,9 @@ class _Maker:
 
     def _target(self, want: shape.Wanted, low: int, limit: bounds.Limit) -> int:
         present, to = self.present, self.request.to_ug
+        if not want.ug and not to:
+            # It may not end yet: half way, so that what is left is no larger than this step.
+            return max(low, present // HALF)
         target = max(want.ug, low)
         if to and present - to <= limit.ug and target > to and HALF * (target - to) <= present - target:
             return to
@@ -397,8 +418,9 @@ class _Maker:
         alike, permitted = step * self.alike_percent // bounds.WHOLE, self._permitted(step)
         high = max(target, present - smallest_step + alike) if present - smallest_step >= low else present - 1
         high = min(high, present - 1)
-        # Going down what products make, any dose of them inside the bound will do.
-        loose = None if self.way.mode == Mode.PRODUCT_STEPS or free else permitted
+        # Going down what products make, or a curve that is met again wherever it is left, any dose inside the bound will do.
+        curved = self.way.mode == Mode.HYPERBOLIC and self.curve is not None
+        loose = None if self.way.mode == Mode.PRODUCT_STEPS or curved or free else permitted
 
         def made(products: tuple[TaperProduct, ...], error: int | None) -> Built | None:
             return self._allowed(
@@ -411,6 +433,11 @@ class _Maker:
             found = next((found for products, error in tries if (found := made(products, error)) is not None), None)
             if found is not None:
                 return found
+        grain = min((smallest(product) for product in self.tiers[-1] if is_liquid(product)), default=0)
+        if step < HALF * grain:
+            # The step is hardly more than the smallest measure: one measure less.
+            low = max(low, present - grain)
+            return next((found for tier in self.tiers if (found := made(tier, None)) is not None), None)
         return None
 
     def _allowed(self, built: Built | None) -> Built | None:

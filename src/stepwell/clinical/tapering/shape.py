@@ -110,7 +110,7 @@ class Shape:
         if self.request.step_ug is not None:
             return self._absolute(base, self.request.step_ug, self._chosen("step", self.request.step_ug))
         if self.mode == Mode.PRODUCT_STEPS:
-            return self._product_step(number, base, present)
+            return self._product_step(number, base)
         if self.mode == Mode.LINEAR:
             return self._linear(number, base)
         if self.mode == Mode.HYPERBOLIC:
@@ -119,19 +119,18 @@ class Shape:
 
     # Modes
 
-    def _product_step(self, number: int, base: int, present: int) -> Wanted:
-        listed = self.published(present)
+    def _product_step(self, number: int, base: int) -> Wanted:
         if self.request.rate_percent is not None:
             return self._proportional(number, base, solid=True)
+        listed = self.published(base)
         if listed is not None:
-            then = max((dose for dose in self.doses_of(listed) if dose < present), default=0)
-            exempt = any(each.schedule == listed.schedule for each in self.rule.bound.exceptions) and present in self.doses_of(listed)
-            text = f"{listed.schedule}: from {self._dose(present)} to {self._dose(then)}"
-            if exempt:
-                exception = next(each for each in self.rule.bound.exceptions if each.schedule == listed.schedule)
-                return Wanted(
-                    then, cited(f"{text} ({exception.words})", exception, self._where("published schedule")), exempt=True, solid=True
-                )
+            doses = self.doses_of(listed)
+            then = max((dose for dose in doses if dose < base), default=0)
+            text = f"{listed.schedule}: from {self._dose(base)} to {self._dose(then)}"
+            exception = next((each for each in self.rule.bound.exceptions if each.schedule == listed.schedule), None)
+            if exception is not None and base in doses:
+                why = cited(f"{text} ({exception.words})", exception, self._where("published schedule"))
+                return Wanted(then, why, exempt=True, solid=True)
             return Wanted(then, cited(text, listed, self._where("published schedule")), solid=True)
         banded = self._band(base)
         if banded is not None:
