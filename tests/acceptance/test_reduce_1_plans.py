@@ -48,32 +48,36 @@ def requests(draw: st.DrawFn) -> Request:
     known = knowledge.load()
     medicine = draw(st.sampled_from(MEDICINES))
     products = products_of(known.taper_products, medicine)
-    # A present dose as people take it: some whole ones of one or two products.
+    rule = known.taper_rule_of(medicine)
+    assert rule is not None
+    # A present dose as people take it: some whole ones of one or two products, now and then half of that.
     taken = draw(st.lists(st.sampled_from(products), min_size=1, max_size=2))
-    dose = sum(product.strength_ug * draw(st.integers(1, 3)) for product in taken)
-    dose = max(1, dose if draw(st.booleans()) else dose // draw(st.integers(1, 4)))
-    if draw(st.integers(0, 15)) == 0:
+    dose = sum(product.strength_ug * draw(st.integers(1, 2)) for product in taken) // draw(st.sampled_from([1, 1, 1, 2]))
+    if odd(draw):
         dose = draw(st.integers(1, 10_000_000))
-    # Mostly what a form offers; sometimes what nobody should ask for.
+    offered = [option.whole for option in rule.interval.options]
+    # Mostly what a form offers; now and then what nobody should ask for.
     return Request(
         medicine=medicine,
-        dose_ug=dose,
-        to_ug=draw(st.sampled_from([0, 0, 0, 0, dose // 2, dose // 3, dose])),
-        mode=draw(st.one_of(st.none(), st.none(), st.sampled_from(Mode))),
+        dose_ug=max(1, dose),
+        to_ug=draw(st.sampled_from([0, 0, 0, 0, dose // 2, dose // 3])),
+        mode=draw(st.sampled_from([None, None, *(Mode(each.mode) for each in rule.modes)])) if not odd(draw) else draw(st.sampled_from(Mode)),
         start_on=date(2026, 1, 1) + timedelta(days=draw(st.integers(0, 700))),
-        interval_days=draw(st.one_of(st.none(), st.none(), st.sampled_from([1, 7, 14, 28, 56, 91]))),
-        rate_percent=draw(st.one_of(st.none(), st.none(), st.none(), st.sampled_from([2.5, 5.0, 10.0, 12.5, 25.0, 50.0, 90.0, 150.0]))),
-        step_ug=draw(st.one_of(st.none(), st.none(), st.none(), st.none(), st.sampled_from([500, 1_000, 2_500, 25_000, dose]))),
-        points=draw(st.one_of(st.none(), st.none(), st.integers(1, 20))),
-        products=draw(
-            st.one_of(st.none(), st.none(), st.frozensets(st.sampled_from([each.product for each in products]), min_size=1, max_size=5))
-        ),
+        interval_days=draw(st.sampled_from([None, *offered])) if not odd(draw) else draw(st.integers(1, 90)),
+        rate_percent=draw(st.sampled_from([None, None, *(rate.percent for rate in rule.rates)])) if not odd(draw) else 150.0,
+        step_ug=draw(st.sampled_from([500, 1_000, 2_500, 25_000])) if odd(draw) else None,
+        points=draw(st.integers(1, 20)) if odd(draw) else None,
+        products=draw(st.frozensets(st.sampled_from([each.product for each in products]), min_size=1)) if odd(draw) else None,
         nation=draw(st.sampled_from(["ENG", "WLS", "SCT", "NIR"])),
-        history=draw(histories()) if draw(st.integers(0, 3)) == 0 else NOTHING_AGAINST,
-        overrides=draw(st.one_of(st.just({}), st.just({}), st.dictionaries(st.integers(1, 6), st.integers(0, dose), max_size=2))),
-        holds=draw(st.one_of(st.just({}), st.dictionaries(st.integers(0, 6), st.integers(1, 60), max_size=2))),
-        mixed=draw(st.booleans()) and draw(st.booleans()),
+        history=draw(histories()) if odd(draw) else NOTHING_AGAINST,
+        overrides=draw(st.dictionaries(st.integers(1, 6), st.integers(0, max(1, dose)), max_size=2)) if odd(draw) else {},
+        holds=draw(st.dictionaries(st.integers(0, 6), st.integers(1, 60), max_size=2)) if odd(draw) else {},
+        mixed=odd(draw),
     )
+
+
+def odd(draw: st.DrawFn) -> bool:
+    return draw(st.integers(0, 5)) == 5
 
 
 def planned(request: Request) -> Plan | None:
