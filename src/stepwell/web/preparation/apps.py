@@ -10,9 +10,9 @@ class PreparationConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from stepwell.web.core.layout import NavItem, add_navigation, add_patient_panel
+        from stepwell.web.core.layout import REVIEWS, NavItem, add_navigation, add_patient_panel
         from stepwell.web.core.permissions import Permission
         from stepwell.web.preparation import panels
 
-        add_navigation(NavItem("Review bench", "preparation:show_bench", Permission.REVIEW_MEDICINES, order=12))
+        add_navigation(NavItem("Review bench", "preparation:show_bench", Permission.REVIEW_MEDICINES, order=12, group=REVIEWS))
         add_patient_panel(panels.prepared, order=3)

@@ -156,7 +156,7 @@ class Told:
             by_condition.setdefault(event.condition, []).append(
                 Mark(event.on, f"{condition_label(event.condition)}, {clinician.date(event.on)}")
             )
-        found += [Line(condition_label(key), Shape.TRIANGLE, tuple(marks)) for key, marks in sorted(by_condition.items())]
+        found += [Line(capital(condition_label(key)), Shape.TRIANGLE, tuple(marks)) for key, marks in sorted(by_condition.items())]
         noted = tuple(Mark(note.on, f"{note.words}: {note.asks}") for note in self.notes)
         found.append(Line("Results that ask for an action", Shape.DIAMOND, noted))
         for label, shape in SIDES:
