@@ -22,7 +22,7 @@ from stepwell.clinical.tapering.propose import propose
 from stepwell.knowledge.tapering import GuardFlag, TaperGuard, guards_of
 from stepwell.web.preparation.selectors import HIDDEN_REASON
 from stepwell.web.tapers.studio_facts import Taken, products
-from stepwell.web.tapers.studio_form import YES, Asked
+from stepwell.web.tapers.studio_form import NO, YES, Asked
 from stepwell.web.tapers.studio_offers import increment
 
 GUARD = "guard: "
@@ -30,10 +30,12 @@ GUARD = "guard: "
 
 @dataclass(frozen=True, slots=True)
 class Histories:
-    """What the record knows that bears on it: all of it, and what its reader is shown of that."""
+    """What the record knows that bears on it: all of it, and what its reader is shown of that. `never`: conditions that this person
+    cannot have, so that nobody is asked about them."""
 
     whole: History
     shown: History
+    never: frozenset[str] = frozenset()
 
     @property
     def is_cut(self) -> bool:
@@ -110,12 +112,26 @@ def draw(taken: Taken, asked: Asked, histories: Histories, *, nation: str) -> Dr
         before, _ = _propose(asked.request(taken.substance, histories.whole, nation=nation))
         dose_ug = asked.dose_ug if before is None else _dose_at(before, asked.move[0])
         asked = asked.moved(before, increment(products(taken.substance), dose_ug)) if before else replace(asked, move=None)
+    if asked.rest_no:
+        left = _drawn(taken, replace(asked, rest_no=False), histories, nation).open_questions
+        asked = replace(asked, rest_no=False, answers={**asked.answers, **{question.flag: NO for question in left}})
+    return _drawn(taken, asked, histories, nation)
+
+
+def _needless(medicine: str, question: Question, never: frozenset[str]) -> bool:
+    guard = _guard_of(medicine, question.rule)
+    return guard is not None and guard.guard == question.flag and bool(guard.conditions) and never.issuperset(guard.conditions)
+
+
+def _drawn(taken: Taken, asked: Asked, histories: Histories, nation: str) -> Drawn:
     request = asked.request(taken.substance, histories.whole, nation=nation)
     plan, refused = _propose(request)
-    if not histories.is_cut:
-        return _told(taken.substance, asked, request, plan, refused)
-    shown_plan, shown_refused = _propose(asked.request(taken.substance, histories.shown, nation=nation))
-    return _told_in_part(taken.substance, asked, request, (plan, refused), (shown_plan, shown_refused))
+    if histories.is_cut:
+        shown = _propose(asked.request(taken.substance, histories.shown, nation=nation))
+        drawn = _told_in_part(taken.substance, asked, request, (plan, refused), shown)
+    else:
+        drawn = _told(taken.substance, asked, request, plan, refused)
+    return replace(drawn, questions=tuple(one for one in drawn.questions if not _needless(taken.substance, one, histories.never)))
 
 
 def _propose(request: Request) -> tuple[Plan | None, NotPlanned | None]:

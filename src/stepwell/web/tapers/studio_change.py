@@ -32,7 +32,7 @@ from stepwell.web.tapers.studio import Drawn, Refusal, refusal_of
 from stepwell.web.tapers.studio_facts import products
 from stepwell.web.tapers.studio_form import LONGEST_DAYS, Asked, Wrong, amount_of, part_or_amount, steps_of, typed
 from stepwell.web.tapers.studio_offers import Offer, every_words, increment
-from stepwell.web.tapers.studio_pages import STEPS_SHOWN, StepRow, supplies
+from stepwell.web.tapers.studio_pages import STEPS_SHOWN, StepRow, noted_once, supplies
 
 # What is sent, in the order of the page.
 KINDS = {
@@ -326,11 +326,11 @@ class ChangePage:
         begun = [at for at, step in enumerate(steps) if step.on <= self.on]
         first = begun[-1] if begun else 0
         supplied = supplies(self.shown)
-        found = [StepRow(steps[first], None, drawn, self.unit, 0, supplied.get(steps[first].number, ()))]
+        found = [StepRow(steps[first], None, drawn, lines=supplied.get(steps[first].number, ()))]
         for before, step in pairwise(steps[first:]):
             lines = supplied.get(step.number, ())
-            found.append(StepRow(step, before, drawn, self.unit, increment(made, step.built.dose_ug), lines))
-        return found
+            found.append(StepRow(step, before, drawn, by_ug=increment(made, step.built.dose_ug), lines=lines))
+        return noted_once(found)
 
     @property
     def first_rows(self) -> list[StepRow]:

@@ -27,6 +27,7 @@ from stepwell.web.tapers.chart import PATCHES, a_day
 
 MG = "mg"
 _HOURS = 24
+_PREGNANCY = "pregnancy"
 _WORN = 3  # patches at once that are tried for what a record adds up
 # Why the dose of the record is not taken for the dose that is swallowed.
 _ASK_UNKNOWN = "The record does not tell the dose. Ask what is really taken each day."
@@ -140,6 +141,11 @@ def _hourly(substance: str, daily_ug: int) -> int | None:
         if found:
             return found.pop() if len(found) == 1 else None
     return None
+
+
+def never(sex: str) -> frozenset[str]:
+    """Conditions that nobody of this sex on record is asked about."""
+    return frozenset({_PREGNANCY}) if sex == "male" else frozenset()
 
 
 # What was tried before

@@ -5,16 +5,16 @@
     asked.query()                                      # the same address again, in one order
 
 Parameters: dose, to (mg; of patches micrograms an hour), end (stop or stay), mode, was (the mode the page was drawn with), rate (`10%` or
-an amount), every (days), start (ISO), use (product keys, once `picked` says that they were chosen), d<n> and h<n> (a person's own dose
-at step n; days that step n is held longer), points (steps of a hyperbolic plan), mixed (products that release differently in one dose),
-q-<flag> (yes or no), and move (`3-up`, `3-down`, `3-smaller`, `3-hold`, `3-plain`), which changes one step and is gone from the fields
-of the page that comes.
+an amount), every (days), start (ISO; or start-day, start-month, start-year), use (product keys, once `picked` says that they were
+chosen), d<n> and h<n> (a person's own dose at step n; days that step n is held longer), points (steps of a hyperbolic plan), mixed
+(products that release differently in one dose), q-<flag> (yes or no). Two are gone from the fields of the page that comes: rest (no: to
+every question that is left) and move (`3-up`, `3-down`, `3-smaller`, `3-hold`, `3-plain`), which changes one step.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
@@ -32,6 +32,7 @@ YES, NO = "yes", "no"
 LARGEST_UG = 100_000_000  # what a box takes: a slip of the keyboard, not a bound on doses
 LONGEST_DAYS = 366
 MOST_STEPS = 400
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _OWN_DOSES = (Mode.PRODUCT_STEPS, Mode.HYPERBOLIC)
 _FARTHEST = timedelta(366)
 _STEP = re.compile(r"^([dh])(\d{1,3})$")
@@ -67,6 +68,7 @@ class Asked:
     points: int | None = None
     mixed: bool = False
     move: tuple[int, str] | None = None
+    rest_no: bool = False
     dose_typed: bool = False
     wrong: tuple[Wrong, ...] = ()
 
@@ -225,13 +227,14 @@ def read(
         rate_percent=rate_percent,
         step_ug=step_ug,
         interval_days=_days(one("every"), wrong),
-        start_on=_start(one("start"), start_on, today, wrong),
+        start_on=_start(_day_of(one), start_on, today, wrong),
         products=None if used == usual else used,
         overrides=overrides,
         holds=holds,
         points=int(text) if (text := one("points")).isdigit() and 0 < int(text) <= MOST_STEPS else None,
         mixed=bool(one("mixed")),
         answers={key[2:]: text for key in values if key.startswith("q-") and (text := one(key)) in (YES, NO)},
+        rest_no=one("rest") == NO,
         move=(int(move[1]), move[2]) if move else None,
         dose_typed=dose is not None and dose != dose_ug,
         wrong=tuple(wrong),
@@ -291,13 +294,25 @@ def _days(text: str, wrong: list[Wrong]) -> int | None:
     return None
 
 
+def _day_of(one: Callable[[str], str]) -> str:
+    """The first day as one text: whole (ISO), or from three boxes; the month may be a word."""
+    if whole := one("start"):
+        return whole
+    day, month, year = (one(f"start-{part}") for part in ("day", "month", "year"))
+    if not any((day, month, year)):
+        return ""
+    word = month.lower()[:3]
+    number = str(_MONTHS.index(word) + 1) if word in _MONTHS else month
+    return f"{year}-{number.zfill(2)}-{day.zfill(2)}"
+
+
 def _start(text: str, proposed: date, today: date, wrong: list[Wrong]) -> date:
     if not text:
         return proposed
     try:
         found = date.fromisoformat(text)
     except ValueError:
-        wrong.append(Wrong("start", "First day must be a real date"))
+        wrong.append(Wrong("start", "First day must be a real date, for example 23 11 2026"))
         return proposed
     if not today <= found <= today + _FARTHEST:
         wrong.append(Wrong("start", "First day must be today or within the next year"))

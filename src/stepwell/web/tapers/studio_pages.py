@@ -105,9 +105,10 @@ class StepRow:
     """One step as the table shows it. `lines`: what is supplied for it."""
 
     def __init__(
-        self, step: Step, before: Step | None, drawn: Drawn, unit: str, by_ug: int, lines: Sequence[SupplyLine] = ()
+        self, step: Step, before: Step | None, drawn: Drawn, *, by_ug: int = 0, lines: Sequence[SupplyLine] = ()
     ) -> None:  # fmt: skip
-        self.step, self.before, self._drawn, self._unit, self.by_ug, self.lines = step, before, drawn, unit, by_ug, lines
+        self.step, self.before, self._drawn, self.by_ug, self.lines = step, before, drawn, by_ug, lines
+        self._unit, self.noted = drawn.asked.unit, set[str]()
         self.number, self.on = step.number, step.on
 
     @property
@@ -150,6 +151,11 @@ class StepRow:
 
     @property
     def notes(self) -> list[str]:
+        """What to know of its products, where no step before said it."""
+        return [note for note in self._notes if note not in self.noted]
+
+    @property
+    def _notes(self) -> list[str]:
         return list(dict.fromkeys(note for item in self.step.built.items for note in item.notes))
 
     @property
@@ -201,6 +207,15 @@ class StepRow:
         return amount(self.by_ug, self._unit)
 
 
+def noted_once(rows: list[StepRow]) -> list[StepRow]:
+    """Each note stands beside the first step that it is about."""
+    said: set[str] = set()
+    for row in rows:
+        row.noted = set(said)
+        said |= set(row.notes)
+    return rows
+
+
 def supplies(plan: Plan) -> dict[int, list[SupplyLine]]:
     """What is supplied for each step, by its number."""
     found: dict[int, list[SupplyLine]] = {}
@@ -249,13 +264,19 @@ class StudioPage:
         plan = self.plan
         if plan is None:
             if self.drawn.refusal is not None:
-                return Markup("{} is not reduced like this here").format(self.name)
+                return Markup("{} is not reduced {}here").format(self.name, "" if self.never else "like this ")
             return Markup("Reduce {}: which dose is taken now?").format(self.name)
         end = plan.steps[-1]
-        to = "stop" if not end.built.dose_ug else f"{amount(end.built.dose_ug, self.unit)}"
+        to = amount(end.built.dose_ug, self.unit)
         way = Markup("Reduce {} from {} to {}").format(self.name, a_day(plan.from_ug, self.unit), to)
         took = length((end.on - plan.steps[0].on).days)
-        return Markup("{}: {} in {}").format(way, count(len(changes(plan)), "step"), took)
+        return Markup("{} in {} over {}").format(way, count(len(changes(plan)), "step"), took)
+
+    @property
+    def never(self) -> bool:
+        """Whether nothing that could be chosen would make it planned here."""
+        guard = self.drawn.refusal.guard if self.drawn.refusal is not None else None
+        return guard is not None and guard.always and guard.lifted_by is None
 
     # What is offered
 
@@ -278,8 +299,11 @@ class StudioPage:
         return "micrograms per hour" if self.unit != "mg" else "mg"
 
     @property
-    def start(self) -> str:
-        return self.asked.start_on.isoformat() if self.asked.start_on is not None else ""
+    def start_parts(self) -> list[tuple[str, str, str]]:
+        """Boxes of the first day: part, words, value."""
+        day = self.asked.start_on
+        values = (str(day.day), str(day.month), str(day.year)) if day is not None else ("", "", "")
+        return [("day", "Day", values[0]), ("month", "Month", values[1]), ("year", "Year", values[2])]
 
     @property
     def steps_of(self) -> int:
@@ -300,11 +324,11 @@ class StudioPage:
         if plan is None:
             return []
         supplied = supplies(plan)
-        found = [StepRow(plan.steps[0], None, self.drawn, self.unit, 0, supplied.get(plan.steps[0].number, ()))]
+        found = [StepRow(plan.steps[0], None, self.drawn, lines=supplied.get(plan.steps[0].number, ()))]
         for before, step in pairwise(plan.steps):
             by = increment(self._products, step.built.dose_ug)
-            found.append(StepRow(step, before, self.drawn, self.unit, by, supplied.get(step.number, ())))
-        return found
+            found.append(StepRow(step, before, self.drawn, by_ug=by, lines=supplied.get(step.number, ())))
+        return noted_once(found)
 
     @property
     def supply_rule(self) -> Rule | None:
@@ -339,8 +363,13 @@ class StudioPage:
 
     def _drawing(self, *, narrow: bool) -> Markup:
         assert self.plan is not None  # templates ask only where there is a plan
-        today = self.on if self.done or self.plan.steps[0].on >= self.on else None
-        return chart_svg(self.plan, done=self.done, today=today, title=f"{self.taken.name.capitalize()}: dose over time", narrow=narrow)
+        return chart_svg(
+            self.plan,
+            done=self.done,
+            today=self.on if self.done else None,
+            title=f"{self.taken.name.capitalize()}: dose over time",
+            narrow=narrow,
+        )
 
     @property
     def wide(self) -> Markup:
@@ -402,6 +431,10 @@ class StudioPage:
         if self.drawn.hidden:
             found.append("have somebody who may see the restricted entries look at it")
         return found
+
+    @property
+    def before_agreeing_words(self) -> str:
+        return f"Before it can be agreed: {'; '.join(self.before_agreeing)}. Until then it can be kept as a proposal." if self.plan else ""
 
     # What can be done instead
 

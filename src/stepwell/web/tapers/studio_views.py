@@ -127,7 +127,7 @@ def _draw(seat: Seat, taken: Taken, values: QueryDict) -> Drawn:
     told = preparation.clinical_history(seat.person_id, seat.on)
     whole = preparation.history_from(told, taken.substance)
     shown = preparation.history_from(preparation.cut_history(told, seat.cut), taken.substance) if seat.cut.hidden else whole
-    return studio.draw(taken, asked, Histories(whole, shown), nation=seat.nation)
+    return studio.draw(taken, asked, Histories(whole, shown, studio_facts.never(seat.person.sex)), nation=seat.nation)
 
 
 def _page(
