@@ -45,6 +45,8 @@ def rules(raw: Raw) -> Iterable[Finding]:
         rule: TaperRule = entry.value
         if rule.set not in sets:
             yield at(entry, ("set",), near(rule.set, sets, "a set of medicines"))
+        # one fault is told once: of a set or medicine that could not be read nothing more is said
+        whole = rule.set in sets and not raw.broken["sets"] and not raw.broken["medicines"]
         of_class: frozenset[str] = members.get(rule.set, frozenset())
         yield from _figures(entry, rule, (), loads, medicines)
         if not any(rate.default for rate in rule.rates):
@@ -52,7 +54,7 @@ def rules(raw: Raw) -> Iterable[Finding]:
         seen: set[str] = set()
         for index, part in enumerate(rule.parts):
             here: Path = ("parts", index)
-            if part.medicine not in of_class:
+            if whole and part.medicine not in of_class:
                 yield at(entry, (*here, "medicine"), near(part.medicine, of_class, f"a medicine of '{rule.set}'"))
             if part.medicine in seen:
                 yield at(entry, (*here, "medicine"), f"'{part.medicine}' has two parts: make one of them")
@@ -62,11 +64,11 @@ def rules(raw: Raw) -> Iterable[Finding]:
         without = {name for group in rule.no_products for name in group.medicines}
         for index, group in enumerate(rule.no_products):
             for name in group.medicines:
-                if name not in of_class:
+                if whole and name not in of_class:
                     yield at(entry, ("no_products", index), near(name, of_class, f"a medicine of '{rule.set}'"))
                 elif name in made:
                     yield at(entry, ("no_products", index), f"'{name}' has products in taper-products.yaml: take it off this list")
-        if not raw.broken["taper_products"]:
+        if whole and not raw.broken["taper_products"]:
             for name in sorted(of_class - made - without):
                 yield at(
                     entry, ("set",), f"'{name}' has no product: add one to taper-products.yaml, or name it under 'no_products' and say why"
