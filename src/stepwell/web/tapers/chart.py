@@ -47,7 +47,6 @@ class Size:
     right: int
     stroke: float
     months: int  # names of months that fit below it
-    gap: int  # between the names of two steps
 
     @property
     def top(self) -> int:
@@ -58,9 +57,9 @@ class Size:
         return int(self.text * 2.1)
 
 
-WIDE = Size(760, 330, 13, 46, 46, 4, 6, 60)
-NARROW = Size(360, 290, 13, 40, 40, 3.5, 3, 60)
-LARGE = Size(760, 420, 20, 66, 66, 6, 4, 90)
+WIDE = Size(760, 330, 13, 46, 50, 4, 6)
+NARROW = Size(360, 290, 13, 40, 47, 3.5, 3)
+LARGE = Size(760, 420, 20, 66, 74, 6, 4)
 
 
 def amount(dose_ug: int, unit: str) -> str:
@@ -356,7 +355,7 @@ def _today(drawing: _Drawing) -> list[str]:
     late = x > drawing.size.width * 0.6
     side, anchor = (x - 8, "end") if late else (x + 8, "start")
     found.append(
-        _text(side, drawing.top - size.text * 0.75 if dose_ug is None else _above(drawing, dose_ug), words, anchor=anchor, fill=INK)
+        _text(side, drawing.bottom - size.text * 0.5 if dose_ug is None else _above(drawing, dose_ug), words, anchor=anchor, fill=INK)
     )
     if dose_ug is not None:
         radius, stroke = size.stroke * 1.8, size.stroke * 0.75
@@ -405,7 +404,7 @@ def _ends(drawing: _Drawing) -> list[str]:
     if drawing.bottom - y > size.text * 3:  # below a dose that is kept no line runs
         found.append(_text(right, y + size.stroke + size.text * 1.3, words, anchor="end", fill=INK, bold=True))
         return found
-    at = drawing.highest(right - len(words) * size.text * 0.56, right) - size.text
+    at = drawing.highest(right - len(words) * size.text * 0.62, right) - size.text
     found.append(f'<path d="M{x} {y - size.stroke * 2:g}V{at + size.text * 0.3:g}" stroke="{QUIET}" stroke-width="1"/>')
     found.append(_text(right, at, words, anchor="end", fill=INK, bold=True))
     return found

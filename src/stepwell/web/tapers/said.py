@@ -35,7 +35,8 @@ class PlanWords:
 
 
 def encode(value: Plan | Request) -> str:
-    return msgspec.json.encode(value, order="deterministic").decode()
+    # Steps are numbered, and what is ordered must have keys of text.
+    return msgspec.json.encode(msgspec.to_builtins(value, str_keys=True, order="deterministic")).decode()
 
 
 def plan_of(text: str) -> Plan:

@@ -13,14 +13,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-import msgspec
-
 from stepwell import knowledge
 from stepwell.clinical.tapering.dates import good_day
 from stepwell.clinical.tapering.model import History, Instead, NotPlanned, Plan, Request, Rule, Warned
 from stepwell.clinical.tapering.propose import propose
 from stepwell.knowledge.tapering import GuardFlag, TaperGuard, guards_of
 from stepwell.web.preparation.selectors import HIDDEN_REASON
+from stepwell.web.tapers import said
 from stepwell.web.tapers.studio_facts import Taken, products
 from stepwell.web.tapers.studio_form import NO, YES, Asked
 from stepwell.web.tapers.studio_offers import increment
@@ -94,9 +93,9 @@ class Drawn:
     @property
     def digest(self) -> str:
         """Names what was drawn, so that what is saved is what was seen."""
-        if self.plan is None:
+        if self.plan is None or self.request is None:
             return ""
-        return hashlib.sha256(msgspec.json.encode([self.plan, self.request], order="deterministic")).hexdigest()[:20]
+        return hashlib.sha256(f"{said.encode(self.plan)}{said.encode(self.request)}".encode()).hexdigest()[:20]
 
 
 def first_day(today: date, nation: str) -> date:

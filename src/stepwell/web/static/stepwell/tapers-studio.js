@@ -85,13 +85,20 @@ function wake() {
 document.addEventListener("htmx:beforeRequest", () => {
   open = [...studio().querySelectorAll("details[open][id]")].map((each) => each.id);
 });
-// A page instead of the studio: signed out, or no longer allowed. Show it as what it is.
+// A page instead of the studio: signed out, or no longer allowed. Show it as what it is. What failed is told; the picture stays.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.target.id === STUDIO && !event.detail.serverResponse.includes(`id="${STUDIO}"`)) {
+  if (event.detail.target.id !== STUDIO || event.detail.isError) return;
+  if (!event.detail.serverResponse.includes(`id="${STUDIO}"`)) {
     event.detail.shouldSwap = false;
     location.reload();
   }
 });
+for (const failed of ["htmx:responseError", "htmx:sendError"]) {
+  document.addEventListener(failed, () => {
+    const told = document.getElementById("studio-failed");
+    if (told) told.hidden = false;
+  });
+}
 document.addEventListener("htmx:afterSwap", () => {
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   wake();
