@@ -65,7 +65,7 @@ def test_lists_of_a_medicine_are_those_of_its_class_and_say_where_they_come_from
     concerns = antipsychotic.of_part("concerns")[0]
     side_effects = concerns.options[0]
     assert side_effects.label == "Side effects" and "80 %" in side_effects.said and "S1, mark S" in side_effects.said
-    assert asks.bases(concerns.options) == [("all", "S1, mark S, needs local approval")]
+    assert asks.bases(concerns.options) == [("all", "S1, mark S")]
 
 
 def problems(**changed):

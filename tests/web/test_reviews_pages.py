@@ -77,9 +77,10 @@ def test_the_form_begins_with_what_is_known(world):
 
 def test_figures_of_the_form_stand_with_source_and_mark(world):
     said = text(world.client("gp").get(new(world)))
-    assert "80 % of staff asked named it (S1, mark S, needs local approval)" in said
-    assert "12 months by “Yearly antipsychotic review” (S58, mark S, needs local approval)" in said
-    assert "Briefly: up to 14 days." in said and "briefly P, mark P, needs local approval" in said
+    assert "80 % of staff asked named it (S1, mark S)" in said
+    assert "12 months by “Yearly antipsychotic review” (S58, mark S)" in said
+    assert "14 days when it is reduced (NG222, P, mark P)" in said and "All but V need local approval" in said
+    assert "Briefly: up to 14 days." in said and "briefly P, mark P" in said
 
 
 def test_a_draft_is_its_authors_and_goes_on_where_it_was(world):
@@ -157,7 +158,7 @@ def test_closing_is_shown_before_it_is_done(world):
     assert next_year.state == "open" and next_year.due_on == TODAY + timedelta(365)
     assert raised(world) == {"reduction 1": (PRACTICE, TODAY + timedelta(14)), "follow-up 1": (PRACTICE, TODAY + timedelta(28))}
     read = text(gp.get(closed.headers["Location"]))
-    assert "Olanzapine: reduce step by step" in read and "The review is done." in read and "Make the reduction plan" in read
+    assert "olanzapine : reduce step by step" in read and "The review is done." in read and "Make the reduction plan" in read
     assert f"/patients/{world.ids['Ada']}/reduce?medicine=olanzapine&amp;review=" in gp.get(closed.headers["Location"]).content.decode()
 
 
@@ -219,7 +220,7 @@ def test_an_amendment_is_a_version_and_moves_what_it_asked_for(world):
     assert gp.post(closing, form_of(gp.get(closing))).status_code == 302
     assert raised(world) == {"follow-up 2": (PRACTICE, TODAY + timedelta(92))}
     said = text(gp.get(f"/reviews/{row.pk}"))
-    assert "Olanzapine: continue" in said and "Amended, Dr Amara Osei" in said
+    assert "olanzapine : continue" in said and "Amended, Dr Amara Osei" in said
     assert "reduce step by step" in text(gp.get(f"/reviews/{row.pk}?version=1"))
     assert [each.decision for each in selectors.decisions_of(selectors.review_row(row.pk))] == ["continue"]
 

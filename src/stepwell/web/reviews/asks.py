@@ -30,6 +30,8 @@ DECISION, REASON, FOLLOW_UP, CHANGE, ABRUPT, CLINICAL = "decisions", "reason", "
 MONITORING, WORRIES = "monitoring", "worries"
 # Lists of which one entry is chosen; of the others any number.
 _ONE = frozenset({"achieved", "decisions", "capacity", "interpreter"})
+# Lists that one line beside them is enough for.
+_LINES = frozenset({"present", "capacity", "outcome"})
 _PARTS_OF_MEDICINE = ("outcome", "achieved", "benefits", "harms", "concerns", "adherence", "alternatives")
 ANTIPSYCHOTICS = "antipsychotic-any"
 _SPAN = re.compile(r"^(?:in )?(\d{1,3}) ?(d|days?|w|weeks?|m|months?|y|years?)$", re.IGNORECASE)
@@ -212,7 +214,8 @@ def _part(part: str, label: str, *, substance: str = "", words: str = "", requir
         if row.ask
     ]  # fmt: skip
     if words:
-        asks.append(Ask(f"{prefix}{part}-words", words, Kind.WORDS, longest=longest.words, part=part, substance=substance))
+        kind, most = (Kind.LINE, longest.line) if part in _LINES else (Kind.WORDS, longest.words)
+        asks.append(Ask(f"{prefix}{part}-words", words, kind, longest=most, part=part, substance=substance))
     return asks
 
 
@@ -228,9 +231,14 @@ def _house(listed: Mapping[str, str]) -> tuple[Option, ...]:
 
 
 def basis(row: Any) -> str:
-    """Source ids and mark of an entry: `S1, mark V`, with what a mark below V asks for."""
-    approval = "" if row.mark == "V" else ", needs local approval"
-    return f"{', '.join(row.source)}, mark {row.mark}{approval}"
+    """Source ids and mark of an entry: `S1, mark S`. What marks mean, and which need local approval, a page says once (`legend`)."""
+    return f"{', '.join(row.source)}, mark {row.mark}"
+
+
+def legend() -> str:
+    """What marks mean, and that all but the first need local approval."""
+    told = "; ".join(f"{mark} {words}" for mark, words in known.MARKS.items())
+    return f"Marks: {told}. All but V need local approval."
 
 
 def bases(options: Iterable[Option]) -> list[tuple[str, str]]:

@@ -143,6 +143,14 @@ def clock_of(kind: str, substance: str, on: date) -> Clock | None:
     return Clock(known.add(on, *parts_of_span(found.every)), found.every, found)
 
 
+def clock_while_reducing(substance: str, on: date) -> Clock | None:
+    """When a medicine that is reduced is looked at next: before the next step. None for one that is not reduced in steps here."""
+    row = next((each for each in kinds().values() if each.since == "step" and _is_of(each, substance)), None)
+    if row is None or not row.after or knowledge.load().taper_rule_of(substance) is None:
+        return None
+    return Clock(known.add(on, *parts_of_span(row.after[0])), row.after[0], row)
+
+
 def _is_of(row: ReviewKind, substance: str) -> bool:
     return any(substance in known.members(name) for name in row.sets)
 

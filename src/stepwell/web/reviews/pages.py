@@ -14,7 +14,6 @@ from stepwell.web.accounts.roles import roles
 from stepwell.web.core.formatting import clinician, count
 from stepwell.web.ledger import known
 from stepwell.web.ledger.models import Duty
-from stepwell.web.ledger.presenters import capital
 from stepwell.web.reviews import asks, closing, facts
 from stepwell.web.reviews.asks import Ask, Kind, MedicineAsks, Values
 from stepwell.web.reviews.facts import MedicineFacts
@@ -140,6 +139,18 @@ class MedicineForm:
         return f"{found.span} by “{found.kind.label}” ({asks.basis(found.kind)})" if found is not None else ""
 
     @property
+    def reducing(self) -> tuple[str, str]:
+        """Of a medicine that is reduced in steps: the day of the next look while it is, and where that comes from."""
+        held = asks.kept_day(self.values, asks.HELD_ON) or self.on
+        found = facts.clock_while_reducing(self.substance, held)
+        return (clinician.date(found.on), f"{found.span} when it is reduced ({asks.basis(found.kind)})") if found is not None else ("", "")
+
+    @property
+    def usual_day(self) -> str:
+        found = facts.clock_of(self.kind, self.substance, asks.kept_day(self.values, asks.HELD_ON) or self.on)
+        return clinician.date(found.on) if found is not None else ""
+
+    @property
     def bases(self) -> list[tuple[str, str, str]]:
         """Where the lists of this medicine come from: list, entries, source and mark."""
         found = [(ask.label, entries, text) for ask in self.asks.asks for entries, text in asks.bases(ask.options)]
@@ -185,11 +196,13 @@ class AnswerLine:
 
     @property
     def lines(self) -> list[tuple[str, str, str, bool]]:
-        """Of each duty its title, due day and medicines, and whether it is about something that this review did not decide."""
-        return [
-            (duty.title, clinician.date(duty.due_on), known.medicine(duty.subject), not (known.members(duty.subject) & self.decided))
-            for duty in self.answer.duties
-        ]
+        """Of each duty its title, the days when it is due and its medicines, and whether it is about something that this review did not
+        decide. Points of one rule stand together."""
+        found: dict[tuple[str, str, bool], list[str]] = {}
+        for duty in self.answer.duties:
+            key = (duty.title, known.medicine(duty.subject), not (known.members(duty.subject) & self.decided))
+            found.setdefault(key, []).append(clinician.date(duty.due_on))
+        return [(title, " and ".join(days), medicine, other) for (title, medicine, other), days in found.items()]
 
     @property
     def href(self) -> str:
@@ -270,12 +283,6 @@ class ReviewView:
     @property
     def held_on(self) -> date:
         return date.fromisoformat(self.event.detail["held_on"])
-
-    @property
-    def heading(self) -> str:
-        """What was decided, which is what a reader comes for."""
-        told = "; ".join(f"{each.name}: {each.row.label.lower()}" for each in self.decisions)
-        return capital(told) if told else self.kind
 
     @property
     def by(self) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from stepwell import knowledge
 from stepwell.clinical.tapering import words as taper_words
 from stepwell.knowledge.reviewing import ReviewPart, parts_of
+from stepwell.knowledge.tapering import TaperSupport
 from stepwell.web.accounts.roles import roles
 from stepwell.web.advice import selectors as advice
 from stepwell.web.advice.models import Question, QuestionState
@@ -22,7 +23,7 @@ from stepwell.web.core.formatting import UK, clinician
 from stepwell.web.ledger import known
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.models import PersonRecord
-from stepwell.web.reviews import asks
+from stepwell.web.reviews import asks, prefill
 from stepwell.web.reviews.asks import Value
 from stepwell.web.reviews.choices import choices
 from stepwell.web.reviews.closing import CONTINUE, MONITOR, REFER
@@ -43,10 +44,6 @@ class Line:
     text: str
     basis: str = ""
     usual: bool = True
-
-    @property
-    def told(self) -> str:
-        return f"{self.text} ({self.basis})" if self.basis else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,11 @@ class Part:
     @property
     def lines(self) -> list[str]:
         """Everything that stands under its heading, in order."""
-        chosen = [line.told for line in self.offered if line.key in self.taken]
+        by_basis: dict[str, list[str]] = {}
+        for line in self.offered:
+            if line.key in self.taken:
+                by_basis.setdefault(line.basis, []).append(line.text.rstrip("."))
+        chosen = [f"{'; '.join(texts)}{f' ({basis})' if basis else ''}" for basis, texts in by_basis.items()]
         return [*self.fixed, *([self.words] if self.words else []), *chosen]
 
     @property
@@ -225,38 +226,23 @@ def _reasoning(context: Context) -> Drawn:
 
 
 def _options(context: Context) -> Drawn:
-    return Drawn(words=context.both("alternatives", "alternatives-words"))
+    """What was offered beside the medicine, and every decision that was open: whoever writes ticks those that were looked at."""
+    rows = [row for row in parts_of(knowledge.load(), "decisions") if row.review_part != context.row.decision]
+    offered = tuple(Line(row.review_part, row.label, usual=False) for row in rows)
+    return Drawn(offered=offered, words=context.both("alternatives", "alternatives-words"))
 
 
 def _evidence(context: Context) -> Drawn:
     """What was known of the person, then what the knowledge base says, each with where it comes from."""
     lines: list[Line] = []
     if context.facts is not None:
-        lines += [Line(f"risk-{number}", text, "record") for number, text in enumerate(context.facts.risks, start=1)]
-    lines += _results(context)
-    pack = knowledge.load()
-    rule = pack.taper_rule_of(context.row.substance)
-    for row in pack.taper_support.values():
-        if row.part in ("rule", "wording") and _about(row.classes, context.rule_class):
+        lines += [Line(f"risk-{number}", text, "open duty of the record") for number, text in enumerate(context.facts.risks, start=1)]
+    results = prefill.results(context.person, context.row.substance)
+    lines += [Line(f"result-{number}", text, "record", usual=False) for number, text in enumerate(results, start=1)]
+    for row in knowledge.load().taper_support.values():
+        if row.part in ("wording", "rule") and _about(row.classes, context.rule_class):
             lines.append(Line(row.support, row.words, asks.basis(row), usual=row.part == "wording"))
-    if rule is not None:
-        lines.append(Line("bound", rule.bound.words, asks.basis(rule.bound.of_present)))
     return Drawn(offered=_short(lines, choices().record.evidence))
-
-
-def _results(context: Context) -> list[Line]:
-    """The last value of each test that is kept of the person, the newest first."""
-    found, seen = [], set()
-    rows = sorted(context.person.last_results, key=lambda row: row["effective_on"], reverse=True)
-    for row in rows:
-        test = known.test(row["test"])
-        if row["value_milli"] is None or test is None or row["test"] in seen:
-            continue
-        seen.add(row["test"])
-        value = f"{row['comparator'] or ''}{clinician.milli(row['value_milli'], test.unit or '')}"
-        lines_on = clinician.date(date.fromisoformat(row["effective_on"]))
-        found.append(Line(f"result-{row['test']}", f"{test.label} {value} on {lines_on}", "record", usual=False))
-    return found
 
 
 def _about(classes: Sequence[str], rule_class: str) -> bool:
@@ -305,10 +291,15 @@ def _risks(context: Context) -> Drawn:
 def _support(*wanted: str) -> Callable[[Context], Drawn]:
     def draw(context: Context) -> Drawn:
         rows = [row for row in knowledge.load().taper_support.values() if row.part in wanted and _about(row.classes, context.rule_class)]
-        lines = [Line(row.support, f"{row.words}{f': {row.call}' if row.call else ''}", asks.basis(row)) for row in rows]
-        return Drawn(offered=_short(lines, TICKED_AT_FIRST))
+        return Drawn(offered=_short([Line(row.support, _told(row), asks.basis(row.figure or row)) for row in rows], TICKED_AT_FIRST))
 
     return draw
+
+
+def _told(row: TaperSupport) -> str:
+    """Its words, with whom to call and its figure."""
+    figure = f": {row.figure.value:g} {'%' if row.figure.unit == 'percent' else row.figure.unit}" if row.figure is not None else ""
+    return f"{row.words.rstrip('.')}{figure}{f': {row.call}' if row.call else ''}"
 
 
 def _early(context: Context) -> Drawn:

@@ -20,7 +20,7 @@ from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.pages import Banner
 from stepwell.web.ledger.presenters import DutyPresenter
 from stepwell.web.privacy.restrict import Cut
-from stepwell.web.reviews import facts, record, record_pdf, record_services, selectors
+from stepwell.web.reviews import asks, facts, record, record_pdf, record_services, selectors
 from stepwell.web.reviews.choices import choices
 from stepwell.web.reviews.closing import Problem
 from stepwell.web.reviews.models import Decided, RecordEvent, Review, ReviewState
@@ -125,6 +125,8 @@ def _form(
         "wrong": wrong,
         "theirs": theirs,
         "longest": choices().record.words,
+        "bases": list(dict.fromkeys(part.basis for part in parts)),
+        "legend": asks.legend(),
         "said": SAID.get(request.GET.get("said", ""), "") if request.method != "POST" else "",
         "author": f"{actor.display_name}, {actor.organisation_name}",
     }
@@ -138,6 +140,7 @@ def _read(request: HttpRequest, context: Context, banner: Banner, event: RecordE
         "event": event,
         "sheet": event.sheet,
         "signed": signed,
+        "legend": asks.legend(),
         "said": SAID.get(request.GET.get("said", ""), ""),
     }
     return render(request, "reviews/record.jinja", values)

@@ -26,6 +26,19 @@ for (const box of document.querySelectorAll("textarea[data-longest]")) {
   show();
 }
 
+// A medicine that is going to be reduced is looked at sooner; a day that somebody chose stays.
+for (const follow of document.querySelectorAll("[data-reducing]")) {
+  const { usual, reducing } = follow.dataset;
+  const day = follow.querySelector("input");
+  const section = follow.closest("section");
+  if (!reducing || !day || !section) continue;
+  section.addEventListener("change", (event) => {
+    if (event.target.type !== "radio" || !event.target.name.endsWith(".decisions")) return;
+    if (event.target.value === "taper" && day.value === usual) day.value = reducing;
+    else if (event.target.value !== "taper" && day.value === reducing) day.value = usual;
+  });
+}
+
 if (form && told) {
   let timer = 0;
   let sending = false;
