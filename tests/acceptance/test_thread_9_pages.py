@@ -47,6 +47,8 @@ from stepwell.web.letters.models import Draft, Letter, LetterAction
 from stepwell.web.meetings import services as meeting_services
 from stepwell.web.meetings.models import AgendaItem, ItemEvent, Meeting
 from stepwell.web.operations.models import ImportRun
+from stepwell.web.preparation import services as preparation_services
+from stepwell.web.preparation.models import AnswerSheet
 from stepwell.web.privacy import services as privacy_services
 from stepwell.web.privacy.models import Review, SensitiveMark
 from stepwell.web.service_requests import directory
@@ -161,6 +163,12 @@ PAGES = {
     "transfers:record_transfer": "/transfers/{transfer}/transfer",
     "transfers:ask_return": "/transfers/{transfer}/return",
     "transfers:answer_return": "/transfers/{transfer}/return/answer",
+    "preparation:show_bench": "/review-bench",
+    "preparation:show_prepared": "/review-bench/people/{person}",
+    "preparation:take_off_list": "/review-bench/people/{person}/off",
+    "preparation:record_answers": "/review-bench/people/{person}/questions",
+    "preparation:show_sheet": "/review-bench/people/{person}/questions/sheet",
+    "preparation:take_back": "/review-bench/answers/{sheet}/take-back",
     "meetings:list_meetings": "/meetings",
     "meetings:arrange": "/meetings/new",
     "meetings:show_meeting": "/meetings/{meeting}",
@@ -311,6 +319,9 @@ NO_PAGE = {
     "ledger:act_on_duties",
     "ledger:evaluate_person",
     "privacy:end_opening",
+    "preparation:put_on_list",
+    "preparation:move_on_list",
+    "preparation:print_sheet",
     "letters:judge_letter",
     "letters:note_answers",
     "letters:correct_letter",
@@ -362,7 +373,16 @@ def world(transactional_db, settings, tmp_path):
     _from_outside(world)
     _shared_care(world)
     _requests(world)
+    _preparation(world)
     return world
+
+
+def _preparation(world) -> None:
+    """Somebody on the list of today, with answers from before."""
+    gp, iris = world.actor("gp"), world.ids["Iris"]
+    preparation_services.put_on_list(gp, TODAY, [iris])
+    given = {"concerns": {"chosen": ["concern-side-effects"], "words": "Sleepy"}}
+    preparation_services.record_answers(gp, iris, given, way="phone", answered_on=TODAY, by_person=False)
 
 
 def _shared_care(world) -> None:
@@ -511,6 +531,7 @@ def addresses(world):
         "arrangement": Arrangement.objects.get().pk,
         "view": ViewEvent.objects.get().view,
         "transfer": Transfer.objects.get().pk,
+        "sheet": AnswerSheet.objects.get().pk,
         "meeting": Meeting.objects.get().pk,
         "item": AgendaItem.objects.get(person_id=world.ids["Iris"]).pk,
         "meeting_decision": ItemEvent.objects.get().pk,
