@@ -94,9 +94,9 @@ def row(plan_id: int) -> Any:
 
 
 def taper_duties(world: World, name: str = "Dee", state: str = "open") -> dict[str, tuple[str, date]]:
-    """Duties that reductions raised: point → (owner, due)."""
+    """Duties that reductions raised: kind → (owner, due)."""
     rows = world.duties(name, rule_id="asked.reduction", state=state)
-    return {duty.point: (duty.owner_org, duty.due_on) for duty in rows}
+    return {duty.point.rstrip(" 0123456789"): (duty.owner_org, duty.due_on) for duty in rows}
 
 
 def later(world: World, days: int) -> date:

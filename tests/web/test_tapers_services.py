@@ -144,8 +144,11 @@ def test_each_step_has_its_check_in_and_its_supply(world):
     checkins.record(world.actor(NURSE), plan_id, Given(rating=2, symptoms=("symptom-sleep",), began=3))
     assert taper_duties(world)["check in"] == (PRACTICE, steps[2].on)
     assert dose(plan_id) == steps[1].built.dose_ug
-    link = world.duties("Dee", rule_id="asked.reduction", point="check in")[-1]
-    assert link.assigned_to_id is None
+    done = world.duties("Dee", rule_id="asked.reduction", point="check in")[-1]
+    assert (done.state, done.ended_why.startswith("checked in")) == ("met", True)
+    world.today = steps[2].on - timedelta(2)  # a little early serves the step that comes
+    checkins.record(world.actor(NURSE), plan_id, Given(rating=1))
+    assert taper_duties(world)["check in"] == (PRACTICE, steps[3].on)
 
 
 def test_holding_keeps_the_dose_until_somebody_goes_on(world):
@@ -256,6 +259,21 @@ def test_stopped_settles_duties_and_contact_goes_on(world):
     world.today = ended + timedelta(14)
     checkins.record(gp, plan_id, Given(rating=1))
     assert taper_duties(world) == {"afterwards": (PRACTICE, ended + timedelta(28))}
+
+
+def test_a_stopped_medicine_is_not_looked_for_any_more(world):
+    """Supply ends with the plan: whoever asks later who prescribes it is answered by the plan, and no other gap is."""
+    plan_id = reducing(world)
+    world.today = START + timedelta(7)
+    services.reach_end(world.actor(GP), plan_id, why="they stopped by themselves and are well")
+    world.today = START + timedelta(120)
+    world.catch_up()
+    asked = {duty.subject: duty for duty in world.duties("Dee", kind="supply", state="open")}
+    assert asked.keys() == {"diazepam", "sertraline"}
+    world.catch_up()
+    assert [duty.subject for duty in world.duties("Dee", kind="supply", state="open")] == ["sertraline"]
+    answer = asked["diazepam"].events.get(kind="answered")
+    assert (answer.by_id, "at the end of an agreed reduction, Dr Amara Osei named" in answer.why) == (None, True)
 
 
 def test_staying_at_a_dose_declining_and_leaving_are_ends_of_their_own(world):

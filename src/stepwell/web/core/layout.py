@@ -41,6 +41,7 @@ class NavItem:
 
 
 BETWEEN = "Between services"
+REVIEWS = "Reviews"
 MANAGE = "Manage"
 
 

@@ -165,6 +165,12 @@ def latest(person_id: int, source: str, source_id: str, point: str) -> Asked | N
     return Asked.objects.filter(person_id=person_id, source=source, source_id=source_id, point=point).order_by("-seq").first()
 
 
+def stated_points(person_id: int, source: str, source_id: str) -> dict[str, tuple[Asked, bool]]:
+    """Of a piece of work the latest statement of each point, and whether it is asked and nobody has answered it."""
+    rows = Asked.objects.filter(person_id=person_id, source=source, source_id=source_id).order_by("seq")
+    return {point: (row, row.kind == AskedKind.ASKED and not _is_answered(row)) for point, row in {row.point: row for row in rows}.items()}
+
+
 def stated_of(duty: Duty) -> Asked | None:
     """What was last said of a duty that was raised; None for one of a rule."""
     if duty.kind != ASKED:

@@ -53,8 +53,9 @@ from stepwell.web.ledger.raised import move_raised, raise_duty, settle_raised, t
 from stepwell.web.ledger.results import ResultEntry, check_result
 
 __all__ = [
-    "UNDOABLE", "Stale", "Written", "acknowledge", "assert_owner", "assign", "decline", "defer", "done_with_options", "done_with_review",
-    "end_agreement", "move_raised", "not_applicable", "raise_duty", "record_agreement", "record_results", "settle_raised", "take", "undo",
+    "UNDOABLE", "Stale", "Written", "acknowledge", "assert_owner", "assign", "decline", "defer", "done_by_work", "done_with_options",
+    "done_with_review", "end_agreement", "move_raised", "not_applicable", "raise_duty", "record_agreement", "record_results",
+    "settle_raised", "take", "undo",
 ]  # fmt: skip
 
 # Arrangements: nothing the engine has to know
@@ -188,6 +189,27 @@ def _answer(
         )
         request_evaluation(duty.person_id)
     return evaluated(duty.person_id) if evaluate else Written(duty.person_id, up_to_date=False)
+
+
+def done_by_work(actor: Actor, duty_id: int, *, on: date, why: str) -> bool:
+    """What somebody decided elsewhere (a reduction that ended) answers a duty that opened after it. `actor` is the software itself;
+    whose decision it was stands in `why`. The caller evaluates the person. False when the duty is not open any more."""
+    words = needs_words(why, "Say what answers it.")
+    person_id = selectors.person_of_duty(duty_id)
+    if person_id is None:
+        return False
+    with transaction.atomic():
+        lock_person(person_id)
+        duty = Duty.objects.get(pk=duty_id)
+        if not duty.is_open:
+            return False
+        event = tell(duty, EventKind.ANSWERED, actor, why=words, answer="done", on=on.isoformat(), until=None, ends_when="")
+        Disposition.objects.create(
+            person_id=person_id, recorded_at=event.at, recorded_by_id=actor.user_id, org_code=actor.organisation, label=words[:300],
+            event=event, rule_id=duty.rule_id, subject=duty.subject, point=duty.point, kind="done", on_date=on,
+        )  # fmt: skip
+        request_evaluation(person_id)
+    return True
 
 
 def record_results(

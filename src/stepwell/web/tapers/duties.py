@@ -6,11 +6,10 @@ Their titles name no medicine: a duty is shown to whoever may open the person, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from django.db import transaction
 from django.urls import reverse
 
 from stepwell.errors import Refused
@@ -19,11 +18,9 @@ from stepwell.web.core.access import PatientSubject
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician, count
 from stepwell.web.core.nations import calendar_of
-from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger import services as ledger_services
-from stepwell.web.ledger.acts import lock_person
-from stepwell.web.ledger.models import AskedKind
-from stepwell.web.ledger.raised import latest
+from stepwell.web.ledger.models import Asked, AskedKind
+from stepwell.web.ledger.raised import stated_points
 from stepwell.web.tapers import selectors, support
 from stepwell.web.tapers.choices import choices
 from stepwell.web.tapers.models import RUNNING_STATES, PlanState, TaperPlan
@@ -34,6 +31,10 @@ ANSWER, BEGIN, CHECK_IN, AFTERWARDS, SUPPLY, REVIEW = "answer", "begin", "check 
 CALL, READ = "call", "read"
 # Those that follow the plan; a call and a check-in to read are owed because of a check-in.
 POINTS = (ANSWER, BEGIN, CHECK_IN, AFTERWARDS, SUPPLY, REVIEW)
+
+
+# Name on the ledger → the latest statement, and whether it is open.
+Rounds = Mapping[str, tuple[Asked, bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +55,41 @@ def follow(actor: Actor, subject: PatientSubject, row: TaperPlan, why: str = "",
     on = today or clock.today()
     wanted = {each.point: each for each in _wanted(row, on)}
     for point in POINTS:
+        rounds = _rounds(row, point)
         if point in wanted:
-            _raise(actor, subject, row, wanted[point])
+            _raise(actor, subject, row, wanted[point], rounds)
         else:
-            words = why or "the plan does not ask for it any more"
-            ledger_services.settle_raised(
-                actor, subject, source=SOURCE, source_id=str(row.pk), point=point, on=on, how=how, why=words
-            )  # fmt: skip
+            _settle(actor, subject, row, rounds, how=how, why=why or "the plan does not ask for it any more")
 
 
 def answered(actor: Actor, subject: PatientSubject, row: TaperPlan, point: str, why: str) -> None:
     """What was asked under a point was done today; `follow` then raises the next."""
-    ledger_services.settle_raised(
-        actor, subject, source=SOURCE, source_id=str(row.pk), point=point, on=clock.today(), how="done", why=why
-    )  # fmt: skip
+    _settle(actor, subject, row, _rounds(row, point), how="done", why=why)
+
+
+def _settle(actor: Actor, subject: PatientSubject, row: TaperPlan, rounds: Rounds, *, how: str, why: str) -> None:
+    for name, (_, is_open) in rounds.items():
+        if is_open:
+            ledger_services.settle_raised(
+                actor, subject, source=SOURCE, source_id=str(row.pk), point=name, on=clock.today(), how=how, why=why
+            )  # fmt: skip
+
+
+def _rounds(row: TaperPlan, point: str) -> Rounds:
+    """What was stated of a kind of duty, by its name on the ledger: the first has the point's own, the next a number behind it, so that
+    each check-in is a duty of its own that ends by what was done."""
+    stated = stated_points(row.person_id, SOURCE, str(row.pk))
+    return {name: found for name, found in stated.items() if name == point or name.rpartition(" ")[0] == point}
+
+
+def _place_for(point: str, rounds: Rounds, due_on: date | None) -> str:
+    """The name under which it is asked now; empty where somebody has closed it on the ledger for this very day."""
+    for name, (_, is_open) in rounds.items():
+        if is_open:
+            return name
+    if due_on is not None and any(stated.kind == AskedKind.ASKED and stated.due_on == due_on for stated, _ in rounds.values()):
+        return ""
+    return f"{point} {len(rounds) + 1}" if rounds else point
 
 
 def owe_call(actor: Actor, subject: PatientSubject, row: TaperPlan, why: str) -> None:
@@ -83,16 +105,16 @@ def owe_reading(actor: Actor, subject: PatientSubject, row: TaperPlan, why: str)
 def _owe_today(actor: Actor, subject: PatientSubject, row: TaperPlan, *, point: str, title: str, why: str) -> None:
     today = clock.today()
     ledger_services.raise_duty(
-        actor, subject, source=SOURCE, source_id=str(row.pk), point=point, points=choices().points[point], title=title,
+        actor, subject, source=SOURCE, source_id=str(row.pk), point=_place_for(point, _rounds(row, point), None),
+        points=choices().points[point], title=title,
         owner_org=row.org_code, owner_role=row.check_role, due_on=today, escalates_on=today + timedelta(days=1), why=why,
         source_label="plan to reduce a medicine", action_url=reverse("tapers:check_in", args=[row.pk]),
     )  # fmt: skip
 
 
-def _raise(actor: Actor, subject: PatientSubject, row: TaperPlan, wanted: Wanted) -> None:
-    before = latest(row.person_id, SOURCE, str(row.pk), wanted.point)
-    # Somebody has closed it for this very day on the ledger: it is not asked again until the plan names another day.
-    if before is not None and before.kind == AskedKind.ASKED and before.due_on == wanted.due_on and before.owner_org == row.org_code:
+def _raise(actor: Actor, subject: PatientSubject, row: TaperPlan, wanted: Wanted, rounds: Rounds) -> None:
+    name = _place_for(wanted.point, rounds, wanted.due_on)
+    if not name:
         return
     page = "tapers:check_in" if wanted.to_check_in else "tapers:show_plan"
     ledger_services.raise_duty(
@@ -100,7 +122,7 @@ def _raise(actor: Actor, subject: PatientSubject, row: TaperPlan, wanted: Wanted
         subject,
         source=SOURCE,
         source_id=str(row.pk),
-        point=wanted.point,
+        point=name,
         points=choices().points[wanted.point],
         title=wanted.title,
         owner_org=row.org_code,
@@ -173,7 +195,7 @@ def _check_in(row: TaperPlan, told: Story, standing: selectors.Standing) -> Want
     begun = told.started_on or told.since
     since = told.stretches[-1].on if told.stretches else begun
     days = check_in_days(row, told, standing)
-    done_until = max(since, _served(days, last)) if last is not None else since
+    done_until = _served([since, *(day for day, _ in days)], last) if last is not None and last > since else since
     due, why = next(((day, why) for day, why in days if day > done_until), (None, ""))
     if due is None:
         # The calendar has come to its end and nobody has said so yet.
@@ -182,10 +204,9 @@ def _check_in(row: TaperPlan, told: Story, standing: selectors.Standing) -> Want
     return Wanted(CHECK_IN, "Check in with a person who is reducing", due, why, escalates=True, to_check_in=True)
 
 
-def _served(days: list[tuple[date, str]], last: date) -> date:
+def _served(days: list[date], last: date) -> date:
     """Until which day a check-in serves: one a little before the day it was due is not asked again."""
-    nearest = min((day for day, _ in days), key=lambda day: (abs(day - last), day), default=last)
-    return max(last, nearest)
+    return max(last, min(days, key=lambda day: (abs(day - last), day)))
 
 
 def last_check_in(row: TaperPlan) -> date | None:
@@ -245,22 +266,3 @@ def still_since(told: Story) -> date:
             break
         since = stretch.on
     return since
-
-
-# What time does
-
-
-def let_time_pass(on: date | None = None) -> int:
-    """Bring the duties of every plan in line with the day: a check-in that was closed on the ledger is followed by the next. Gives how
-    many plans were looked at."""
-    actor, today = Actor.system("clock"), on or clock.today()
-    states = (*RUNNING_STATES, PlanState.AGREED, PlanState.PAUSED, PlanState.STOPPED)
-    ids = list(TaperPlan.objects.filter(state__in=states).order_by("id").values_list("pk", "person_id"))
-    for plan_id, person_id in ids:
-        with transaction.atomic():
-            lock_person(person_id)
-            try:
-                follow(actor, ledger.subject_of(person_id), TaperPlan.objects.get(pk=plan_id), today=today)
-            except Refused:
-                continue
-    return len(ids)

@@ -143,18 +143,20 @@ class CheckInForm(Form):
     rating = RadiosField(
         label="How hard is it?", label_size="s", inline=True, error_messages={"required": "Choose a number from the scale"}
     )
-    symptoms = CheckboxesField(label="What do you notice?", label_size="s", required=False)
+    symptoms = CheckboxesField(label="What do you notice?", label_size="s", required=False, classes="nhsuk-checkboxes--small")
     began = IntegerField(
-        label="Days from the last change of dose until it began", label_size="s", required=False, min_value=0, max_value=3660,
+        label="It began how many days after the last change of dose?", label_size="s", required=False, min_value=0, max_value=3660,
         classes="nhsuk-input--width-4", error_messages={"invalid": "Give a whole number of days"},
     )  # fmt: skip
-    decided = RadiosField(label="What next?", label_size="s", error_messages={"required": "Choose what comes next"})
+    decided = RadiosField(
+        label="What next?", label_size="s", classes="nhsuk-radios--small", error_messages={"required": "Choose what comes next"}
+    )
     hold_days = IntegerField(
         label="Hold for how many days", required=False, min_value=1, max_value=366, classes="nhsuk-input--width-4",
         help_text="Only for a hold. Empty: as long as one step.", error_messages={"invalid": "Give a whole number of days"},
     )  # fmt: skip
     why = TextField(label="Why", required=False, max_length=LONGEST_WORDS, help_text="Needed when it is not what the rating means.")
-    call = CheckboxesField(label="A call", required=False, choices=(("yes", "A clinician rings today"),))
+    call = CheckboxesField(label="A call", required=False, choices=(("yes", "A clinician rings today"),), classes="nhsuk-checkboxes--small")
     sleep = TextField(label="Sleep, in a few words", required=False, max_length=200)
     mood = TextField(label="Mood, in a few words", required=False, max_length=200)
     words = TextareaField(label="In the person's own words", required=False, rows=2, max_length=LONGEST_WORDS)
@@ -206,8 +208,8 @@ class CheckInForm(Form):
     @property
     def more_is_open(self) -> bool:
         """Whether what is folded away holds something typed or wrong."""
-        names = ["sleep", "mood", "words", *(f"score-{scale.scale}" for scale in self.scales)]
-        return any(self[name].errors or (self.is_bound and self[name].value()) for name in names)
+        names = ["hold_days", "why", "call", "sleep", "mood", "words", *(f"score-{scale.scale}" for scale in self.scales)]
+        return bool(self.non_field_errors()) or any(self[name].errors or (self.is_bound and self[name].value()) for name in names)
 
 
 class ContrastForm(Form):
@@ -217,7 +219,7 @@ class ContrastForm(Form):
         super().__init__(*args, **kwargs)
         for contrast in contrasts:
             self.fields[f"c-{contrast.support}"] = RadiosField(
-                label=contrast.label, label_size="s", required=False, initial="unknown",
+                label=contrast.label, label_size="s", required=False, initial="unknown", classes="nhsuk-radios--small",
                 choices=(("withdrawal", contrast.withdrawal), ("relapse", contrast.relapse), ("unknown", "Neither, or not known")),
             )  # fmt: skip
 

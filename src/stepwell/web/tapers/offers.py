@@ -53,16 +53,28 @@ def reopen(actor: Actor, events: Sequence[int], *, why: str) -> None:
             continue
 
 
-def answer_supply(actor: Actor, row: TaperPlan) -> int:
-    """Open duties that ask who supplies a medicine which a plan has stopped are answered by the plan; gives how many."""
-    answered = 0
-    for duty in ledger.open_duties_of(row.person_id):
-        if duty.kind != SUPPLY or duty.subject != row.substance or row.ended_on is None:
-            continue
-        why = f"stopped on {clinician.date(row.ended_on)} at the end of an agreed reduction"
+def _who_supplies(row: TaperPlan) -> list[Duty]:
+    """Open duties that ask who supplies the medicine of a plan that has stopped it."""
+    if row.ended_on is None:
+        return []
+    return [duty for duty in ledger.open_duties_of(row.person_id) if duty.kind == SUPPLY and duty.subject == row.substance]
+
+
+def answer_supply(actor: Actor, row: TaperPlan) -> None:
+    """As the plan ends: whoever ends it answers what is theirs to answer."""
+    for duty in _who_supplies(row):
         try:
-            ledger_services.done_with_review(actor, duty.pk, on=clock.today(), why=why, evaluate=False)
+            ledger_services.done_with_review(actor, duty.pk, on=clock.today(), why=_stopped(row), evaluate=False)
         except (Refused, AccessRefused):
             continue
-        answered += 1
-    return answered
+
+
+def answer_supply_later(actor: Actor, row: TaperPlan) -> None:
+    """A gap is noticed weeks after the last step: it is answered by the plan, once, by the software itself."""
+    for duty in _who_supplies(row):
+        ledger_services.done_by_work(actor, duty.pk, on=clock.today(), why=_stopped(row))
+
+
+def _stopped(row: TaperPlan) -> str:
+    who = f", {row.clinician.display_name} named for it" if row.clinician is not None else ""
+    return f"stopped on {clinician.date(row.ended_on)} at the end of an agreed reduction{who}"

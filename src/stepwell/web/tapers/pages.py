@@ -260,9 +260,11 @@ class PlanLine:
         return (self.today - still_since(self.told)).days
 
     @property
-    def step_words(self) -> str:
-        """`step 4 of 14`, of the version in force."""
-        return f"step {self.standing.step.number + 1} of {len(self.standing.plan.steps)}"
+    def way(self) -> str:
+        """How far it is: `from 20 mg to 0 mg, 12 steps to go`."""
+        left = sum(step.number > self.standing.step.number for step in self.standing.plan.steps)
+        ends = f"from {amount(self.row.from_ug, self.row.unit)} to {amount(self.row.to_ug, self.row.unit)}"
+        return f"{ends}, {count(left, 'step')} to go"
 
 
 @dataclass

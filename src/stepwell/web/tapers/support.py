@@ -70,8 +70,8 @@ def read_rating(substance: str, rating: int) -> Read:
     scale = rating_scale(substance)
     for band in scale.bands:
         if band.low <= rating <= band.high:
-            return Read(band.label, band.advice, band.source, band.mark)
-    return Read("", "", scale.source, scale.mark)
+            return Read(band.label, band.advice, tuple(band.source), band.mark)
+    return Read("", "", tuple(scale.source), scale.mark)
 
 
 def symptoms(substance: str) -> list[TaperSupport]:

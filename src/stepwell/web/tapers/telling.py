@@ -69,7 +69,7 @@ def weigh(contrasts: Sequence[TaperSupport], answers: Mapping[str, str], safety:
             RELAPSE: contrast.relapse,
             UNKNOWN: f"Withdrawal: {contrast.withdrawal} Relapse: {contrast.relapse}",
         }[side]
-        sides[side].append(Point(contrast.support, contrast.label, side, words, contrast.source, contrast.mark))
+        sides[side].append(Point(contrast.support, contrast.label, side, words, tuple(contrast.source), contrast.mark))
     return Telling(tuple(sides[WITHDRAWAL]), tuple(sides[RELAPSE]), tuple(sides[UNKNOWN]), tuple(safety))
 
 
