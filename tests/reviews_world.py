@@ -169,3 +169,17 @@ def one_reviews_world(folder: Path, people: dict[str, list[str]] | None = None) 
     with override_settings(AS_OF=TODAY, STORE=str(folder / "store")), transaction.atomic():
         yield reviews_world(settings, folder, people)
         transaction.set_rollback(True)
+
+
+# Words of an author that say what the list of a record asks for and the review does not know.
+RECORD_WORDS = {
+    "record-options": "Stay at 10 mg; 7.5 mg and look again; aripiprazole instead.",
+    "record-advice": "None asked, because the specialist's letter of March agrees.",
+    "record-risks": "Relapse while reducing; weight and diabetes when going on.",
+    "record-shared": "Ada and her sister; Ada wants it and signed the plan.",
+}
+
+
+def record_words(**more: str) -> dict[str, str]:
+    """The boxes of the record's form, by their names."""
+    return {f"{key}.words": text for key, text in (RECORD_WORDS | {name.replace("_", "-"): text for name, text in more.items()}).items()}
