@@ -51,6 +51,7 @@ def _holds(guard: TaperGuard, medicine: str, dose_ug: int, history: History, kno
         guard.always
         or (guard.abrupt and abrupt)
         or (guard.injection and history.long_acting_injection)
+        or (guard.age_under is not None and history.age is not None and history.age < guard.age_under)
         or not held.isdisjoint(guard.conditions)
         or (guard.flag is not None and guard.flag.flag in held)
         or any(not history.takes.isdisjoint(knowledge.members.get(name, ())) for name in guard.with_sets)

@@ -347,10 +347,14 @@ class _Maker:
         self._check_chosen(number, want, limit, low)
         target = self._target(want, low, limit)
         rule, meant = want.rule, None
+        if rule.entry.endswith(shape.CHOSEN):
+            rule = msgspec.structs.replace(rule, source=limit.rule.source, mark=limit.rule.mark)
         if 0 < want.ug < target and target - want.ug <= (present - want.ug) * self.alike_percent // bounds.WHOLE:
             meant = want.ug
-        elif target > want.ug and target == low:
+        if target > want.ug and target == low:
             rule = _bounded(want.rule, limit.rule)
+        elif target > want.ug and target == self.smallest_used_ug:
+            rule = msgspec.structs.replace(rule, words=f"{rule.words}: the smallest dose that these products make")
         built = self._built(target, low, present, solid=want.solid)
         if built is None and may_end and present > max(self.asked_first, self.smallest_used_ug):
             # It could stop here, but the last step would be larger than the first: any dose between does better.
@@ -372,9 +376,7 @@ class _Maker:
         the last step is no larger than the first."""
         if want.ug < self.smallest_used_ug:
             return True
-        endless = self.way.mode in (Mode.PROPORTIONAL, Mode.PRODUCT_STEPS) or (self.way.mode == Mode.HYPERBOLIC and self.curve is None)
-        listed = self.shape.published(self.present) is not None and self.way.mode == Mode.PRODUCT_STEPS
-        return endless and not listed and self.request.step_ug is None and self.present <= max(self.asked_first, self.smallest_used_ug)
+        return want.endless and self.present <= max(self.asked_first, self.smallest_used_ug)
 
     def _check_chosen(self, number: int, want: shape.Wanted, limit: bounds.Limit, low: int) -> None:
         """A rate or a step that a person chose is not quietly made smaller at the first step: it is refused, with what may be."""
@@ -560,7 +562,7 @@ def _blocks(way: Way) -> list[list[tuple[TaperProduct, ...]]]:
 
 def _bounded(rule: Rule, bound: Rule) -> Rule:
     """The rule of a step that the bound made smaller."""
-    return msgspec.structs.replace(bound, words=f"{bound.words} (asked for: {rule.words})")
+    return msgspec.structs.replace(bound, words=f"{bound.words}; asked for: {rule.words}")
 
 
 def _labels(way: Way) -> str:

@@ -10,7 +10,7 @@ Fractions, so that nothing is rounded twice. Dose in micrograms.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import msgspec
@@ -22,17 +22,19 @@ from stepwell.knowledge.tapering import UG, Occupancy, Of, Published, Rate, Tape
 
 PERMILLE_OF_PERCENT = 10
 HALVES = 2
+CHOSEN = "chosen here"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """The dose a step asks for and why. exempt: the published schedule goes beyond the bound here and the bound names it.
-    solid: only tablets, capsules or patches are meant."""
+    solid: only tablets, capsules or patches are meant. endless: a proportion, which never comes to nothing by itself."""
 
     ug: int
     rule: Rule
     exempt: bool = False
     solid: bool = False
+    endless: bool = False
 
 
 def rounded(value: Fraction) -> int:
@@ -172,14 +174,14 @@ class Shape:
         rate = self._rate("present") or self._rate("first")
         percent, rule = self._stated(rate, "the dose before", number)
         then = rounded(base * (WHOLE - exactly(percent)) / WHOLE)
-        return Wanted(self._at_least_smallest(base, then), rule, solid=solid)
+        return Wanted(self._at_least_smallest(base, then), rule, solid=solid, endless=True)
 
     def _hyperbolic(self, number: int, base: int, present: int) -> Wanted:
         curve = self.curve
         if curve is None or not studied(curve, base):
             found = self._proportional(number, base)
             why = "no published occupancy" if curve is None else f"occupancy was studied up to {words.number(curve.studied_mg)} mg"
-            return Wanted(found.ug, msgspec.structs.replace(found.rule, words=f"{found.rule.words} ({why})"))
+            return replace(found, rule=msgspec.structs.replace(found.rule, words=f"{found.rule.words} ({why})"))
         if self.anchor is None:
             self.anchor = self.first_ug if studied(curve, self.first_ug) else base
         points = self.points()
@@ -238,7 +240,7 @@ class Shape:
         """A person's own choice, inside the bound: what it is judged by is cited."""
         bound = self.rule.bound
         said = text or f"{self._dose(int(value))} less at each step"
-        return cited(f"{said}: chosen here, inside the bound", bound.of_present, self._where(f"bound; {what} chosen"))
+        return cited(f"{said}: {CHOSEN}, inside the bound", bound.of_present, self._where(f"bound; {what} {CHOSEN}"))
 
     def _usual_step(self, base: int) -> Wanted:
         step = self.rule.steps[0]
