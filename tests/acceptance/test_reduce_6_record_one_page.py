@@ -1,6 +1,6 @@
 """Reduce 6: the defensible record of one antipsychotic reduction fits one A4 page and lacks nothing that theme 5c of S0 asks for.
 
-Fear of blame keeps people on these medicines (S0, 5c). What the record must hold is the knowledge base's list; pages are counted in the PDF.
+Fear of blame keeps people on these medicines (S0, 5c). What the record must hold is the knowledge base's list; pages are counted.
 """
 
 from __future__ import annotations
