@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import shutil
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,7 @@ def test_every_published_schedule_lies_inside_its_bound_or_is_named() -> None:
         assert rule is not None
         doses = [Fraction(part) for part in value.split("; ")]
         doses += [Fraction(part) for part in rows.get(f"schedules / {schedule} / steps_after_C", "").split("; ") if part]
-        steps = list(zip(doses, doses[1:], strict=False))
+        steps = list(pairwise(doses))
         beyond = [(before, after) for before, after in steps if not within(rule.bound, before, after, doses[0])]
         assert not beyond or schedule in {one.schedule for one in rule.bound.exceptions}, (schedule, medicine, beyond)
         assert bool(beyond) == (schedule == "HT-CITALOPRAM")
