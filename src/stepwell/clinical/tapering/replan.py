@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from itertools import pairwise
 
 from msgspec.structs import replace as changed
 
@@ -37,14 +36,18 @@ def replan(plan: Plan, standing: Standing, change: Change, knowledge: Knowledge)
 
 
 def lived(versions: Sequence[Plan], until: date) -> tuple[Step, ...]:
-    """One history from the versions of a plan, the oldest first: what each said until the next one began, up to a day."""
+    """One history from the versions of a plan, the oldest first: what each said until the next one began, up to a day. A version made on
+    the day of a step begins with that step: then it is told as the step it was."""
     found: list[Step] = []
     starts = [plan.steps[0].on for plan in versions[1:]] + [until + _DAY]
     for plan, end in zip(versions, starts, strict=True):
-        found.extend(step for step in plan.steps if step.on < end)
+        for step in plan.steps:
+            if step.on < end:
+                lower = bool(found) and step.built.dose_ug < found[-1].built.dose_ug
+                found.append(changed(step, kind="down") if lower and step.kind in ("hold", "start") else step)
+    ends = [*(step.on for step in found[1:]), until]
     return tuple(
-        changed(step, number=number, days=(following.on - step.on).days)
-        for number, (step, following) in enumerate(pairwise([*found, changed(found[-1], on=until)]))
+        changed(step, number=number, days=(end - step.on).days) for number, (step, end) in enumerate(zip(found, ends, strict=True))
     )
 
 
@@ -64,7 +67,9 @@ class _Replanner:
             days = self.plan.interval_days if change.days is None else change.days
             if days < 1:
                 raise NotPlanned(f"A hold of {days} days is none: give at least 1.")
-            return self._later("hold", days, self.plan.interval_days, (*self._long_hold(days),))
+            # Never sooner than the step would have come by itself.
+            until = max(days, self._left(self.plan.interval_days))
+            return self._later("hold", until, self.plan.interval_days, (*self._long_hold(days),))
         if kind == ChangeKind.RESUME:
             return self._later("start", self._left(self.plan.interval_days), self.plan.interval_days, ())
         if kind == ChangeKind.SLOWER:
