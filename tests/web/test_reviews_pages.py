@@ -241,8 +241,10 @@ def test_entered_in_error_opens_again_what_it_had_closed(world):
 
 def test_the_plan_that_was_decided_settles_its_duty(world):
     row = review(world)
-    assert services.reduction_planned(world.actor("gp"), row.pk, "olanzapine")
-    assert not services.reduction_planned(world.actor("gp"), row.pk, "sertraline")
+    gp, ada = world.actor("gp"), world.ids["Ada"]
+    assert not services.reduction_planned(gp, row.pk, ada, "sertraline")
+    assert not services.reduction_planned(gp, row.pk, world.ids["Bo"], "olanzapine")  # a plan of somebody else
+    assert services.reduction_planned(gp, row.pk, ada, "olanzapine")
     reevaluate(world.ids["Ada"])
     assert set(raised(world)) == {"follow-up 1"}
 

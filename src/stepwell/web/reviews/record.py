@@ -48,11 +48,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What is at hand for one part: lines that always stand there, lines that are offered, words to begin with."""
+    """What is at hand for one part: lines that always stand there, lines that are offered (told after `lead`), words to begin with."""
 
     fixed: tuple[str, ...] = ()
     offered: tuple[Line, ...] = ()
     words: str = ""
+    lead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Part:
     offered: tuple[Line, ...]
     taken: tuple[str, ...]
     words: str
+    lead: str = ""
 
     @property
     def lines(self) -> list[str]:
@@ -77,7 +79,7 @@ class Part:
         for line in self.offered:
             if line.key in self.taken:
                 by_basis.setdefault(line.basis, []).append(line.text.rstrip("."))
-        chosen = [f"{'; '.join(texts)}{f' ({basis})' if basis else ''}" for basis, texts in by_basis.items()]
+        chosen = [f"{self.lead}{'; '.join(texts)}{f' ({basis})' if basis else ''}" for basis, texts in by_basis.items()]
         return [*self.fixed, *([self.words] if self.words else []), *chosen]
 
     @property
@@ -87,6 +89,11 @@ class Part:
     @property
     def too_long(self) -> int:
         return max(0, len(self.words) - choices().record.words)
+
+    @property
+    def short(self) -> str:
+        """Its beginning, for a list of parts."""
+        return _cut(" ".join(self.lines))
 
     @property
     def words_name(self) -> str:
@@ -166,7 +173,8 @@ def _part(row: ReviewPart, drawn: Drawn, fields: Mapping[str, Any] | None) -> Pa
     if row.review_part == "record-early-signs":
         hint = " ".join(each.ask for each in parts_of(knowledge.load(), "early-sign"))
     return Part(
-        row.review_part, row.label, row.ask or row.label, hint, asks.basis(row), row.required, drawn.fixed, drawn.offered, taken, words
+        row.review_part, row.label, row.ask or row.label, hint, asks.basis(row), row.required, drawn.fixed, drawn.offered, taken, words,
+        drawn.lead,
     )  # fmt: skip
 
 
@@ -199,7 +207,8 @@ def _nothing(_: Context) -> Drawn:
 def _decision(context: Context) -> Drawn:
     row = context.row
     change = str(row.answers.get(asks.CHANGE, ""))
-    told = f"{row.label} {known.medicine(row.substance)}{f': {change}' if change else ''}, decided on {clinician.date(row.held_on)}."
+    to = f", to {change}" if change else ""
+    told = f"{row.label}: {known.medicine(row.substance)}{to}, decided on {clinician.date(row.held_on)}."
     fixed = [told]
     if context.facts is not None:
         fixed.append(f"Now: {context.facts.words(context.on)}.")
@@ -229,7 +238,7 @@ def _options(context: Context) -> Drawn:
     """What was offered beside the medicine, and every decision that was open: whoever writes ticks those that were looked at."""
     rows = [row for row in parts_of(knowledge.load(), "decisions") if row.review_part != context.row.decision]
     offered = tuple(Line(row.review_part, row.label, usual=False) for row in rows)
-    return Drawn(offered=offered, words=context.both("alternatives", "alternatives-words"))
+    return Drawn(offered=offered, words=context.both("alternatives", "alternatives-words"), lead="Looked at: ")
 
 
 def _evidence(context: Context) -> Drawn:

@@ -225,7 +225,7 @@ def _open_duties(
     actor: Actor, subject: PatientSubject, review: Review, made: Sequence[Chosen], *, held: date, before: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:  # fmt: skip
     owner = acting_organisation(actor, review.person_id)
-    when = f"review of {clinician.date(held)} by {actor.display_name}"
+    when = f"medicine review of {clinician.date(held)}"
     found = []
     for each, point in closing.points(closing.openings(made, held, clock.today()), before):
         ledger_services.raise_duty(
@@ -261,10 +261,11 @@ def _decide(review: Review, event: ReviewEvent, made: Sequence[Chosen], held: da
         )  # fmt: skip
 
 
-def reduction_planned(actor: Actor, review_id: int, substance: str, *, why: str = "the reduction plan was made") -> bool:
-    """The plan that a review decided was made: its duty is settled. Called within the transaction that makes the plan."""
+def reduction_planned(actor: Actor, review_id: int, person_id: int, substance: str, *, why: str = "the reduction plan was made") -> bool:
+    """The plan that a review of this person decided was made: its duty is settled. Called within the transaction that makes the plan.
+    False when there is no such duty."""
     review = selectors.review_row(review_id)
-    if review is None or review.state != ReviewState.CLOSED:
+    if review is None or review.state != ReviewState.CLOSED or review.person_id != person_id:
         return False
     subject = ledger.subject_of(review.person_id)
     require(actor, Permission.VIEW_PATIENT, subject)

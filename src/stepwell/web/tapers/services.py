@@ -26,6 +26,7 @@ from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.acts import acting_organisation, lock_person, not_in_future
 from stepwell.web.ledger.evaluation import reevaluate, request_evaluation
 from stepwell.web.privacy import restrict
+from stepwell.web.reviews import services as reviews
 from stepwell.web.tapers import duties, offers, planning, selectors
 from stepwell.web.tapers.doing import Changed, Doing, Done, check_alone, check_state, doing, finished, latest_act, words_of
 from stepwell.web.tapers.models import OPEN_STATES, Act, PlanState, TaperEvent, TaperPlan
@@ -103,6 +104,8 @@ def propose(
             now.row.first_note = " ".join(words.first.split())
             now.row.save(update_fields=["first_note"])
         duties.follow(actor, subject, now.row, "the plan was changed")
+        if review_id is not None:
+            reviews.reduction_planned(actor, review_id, person_id, plan.medicine)
         request_evaluation(person_id)
     reevaluate(person_id)
     return now.row.pk
