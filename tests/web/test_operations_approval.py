@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from stepwell.web.ledger import known
@@ -51,6 +53,16 @@ def test_what_is_new_changed_and_gone_is_told(network, client):
 def test_a_version_with_the_same_rules_says_so(network, client):
     approved_earlier(network, **known.rules_now())
     assert "No rule was added, changed or removed." in page(client, network)
+
+
+def test_rules_of_reducing_are_part_of_an_approval(network, client):
+    told = known.rules_now()
+    others = {rule: row for rule, row in told.items() if rule != "guard clozapine"}
+    approved_earlier(network, **others | {"taper-rule opioid": {"title": "Reducing: Opioid", "digest": "another"}})
+    text = page(client, network)
+    assert 'href="/library/guard/clozapine"' in text and 'href="/library/taper-rule/opioid"' in text
+    assert "New rules (1)" in text and "Changed rules (1)" in text
+    assert re.search(r"Figures of .*reducing.* by how they were checked", text)
 
 
 def test_an_approval_without_its_rules_says_so(network, client):

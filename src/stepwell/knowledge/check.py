@@ -342,6 +342,15 @@ def _products(raw: Raw) -> Iterable[Finding]:
                 yield at(entry, ("lists",), "no code is left of its lists: look at 'only' and 'without'")
 
 
+def by_mark(entries: Iterable[object]) -> dict[str, int]:
+    """How many parts of these entries carry each mark."""
+    found = dict.fromkeys("VSKCDP", 0)
+    for entry in entries:
+        for _, _, mark in _sourced(entry):
+            found[mark] += 1
+    return found
+
+
 def counts(raw: Raw) -> tuple[int, int, dict[str, int]]:
     """Figures of the pack: how many parts carry (or should carry) a source, how many of them have none, and how many have each mark."""
     entries, without, by_mark = 0, 0, dict.fromkeys("VSKCDP", 0)

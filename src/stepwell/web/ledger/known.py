@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
+import msgspec
 from markupsafe import Markup, escape
 
 from stepwell import knowledge
 from stepwell.knowledge import model
+from stepwell.knowledge.check import by_mark
 from stepwell.knowledge.compile import NO_VALUE
 from stepwell.web.core.formatting import clinician
 
@@ -61,33 +63,61 @@ def pack() -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """The pack as the approval page shows it; `marks` counts rules by verification mark."""
+    """The pack as the approval page shows it; `marks` counts rules by verification mark, `reducing` the figures of reducing and
+    reviewing."""
 
     name: str
     version: str
     authors: str
     reviewed: str
     marks: tuple[tuple[str, str, int], ...]
+    reducing: tuple[tuple[str, str, int], ...]
 
 
 def pack_words() -> Pack:
     name, version = pack()
     info = knowledge.load().info
     counts = {mark: sum(row["mark"] == mark for row in _tables()["k_rule"]) for mark in MARKS}
-    return Pack(name, version, info.authors, info.reviewed, tuple((mark, MARKS[mark], n) for mark, n in counts.items() if n))
+    return Pack(name, version, info.authors, info.reviewed, _in_words(counts), _in_words(by_mark(_of_reducing())))
+
+
+def _in_words(counts: Mapping[str, int]) -> tuple[tuple[str, str, int], ...]:
+    return tuple((mark, MARKS[mark], number) for mark, number in counts.items() if number)
+
+
+def _of_reducing() -> Iterator[object]:
+    """Every entry about reducing and reviewing."""
+    pack = knowledge.load()
+    for section in (
+        pack.taper_products, pack.taper_rules, pack.taper_guards, pack.occupancies, pack.taper_support, pack.withdrawal_scales,
+        pack.review_parts, pack.review_kinds,
+    ):  # fmt: skip
+        yield from section.values()
 
 
 @cache
 def rules_now() -> Mapping[str, Mapping[str, str]]:
-    """Rule → title, and a digest of all that it asks for and when: two versions of a pack are compared by these."""
+    """Rule → title, and a digest of all that it asks for and when: two versions of a pack are compared by these. Rules of reducing and
+    guards stand there by kind and key (`taper-rule opioid`)."""
     points: dict[str, list[dict[str, Any]]] = {}
     for row in _tables()["k_point"]:
         points.setdefault(row["rule_id"], []).append(row)
     found = {}
     for row in _tables()["k_rule"]:
         asked = json.dumps([row, points.get(row["rule_id"], [])], sort_keys=True, default=str)
-        found[row["rule_id"]] = {"title": row["title"], "digest": hashlib.sha256(asked.encode()).hexdigest()[:16]}
+        found[row["rule_id"]] = {"title": row["title"], "digest": _digest(asked.encode())}
+    pack = knowledge.load()
+    reducing: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
+        ("taper-rule", "Reducing", pack.taper_rules), ("guard", "Guard of reducing", pack.taper_guards),
+    )  # fmt: skip
+    for kind, words, entries in reducing:
+        for key, entry in entries.items():
+            found[f"{kind} {key}"] = {"title": f"{words}: {entry.label}", "digest": _digest(msgspec.json.encode(entry))}
     return found
+
+
+def _digest(told: bytes) -> str:
+    return hashlib.sha256(told).hexdigest()[:16]
 
 
 def parameter(name: str) -> int:
