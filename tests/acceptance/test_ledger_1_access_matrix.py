@@ -132,7 +132,11 @@ ADDRESSES: dict[str, Address] = {
     "letters:begin_letter": person((P.WRITE_LETTERS,), (P.WRITE_LETTERS,), kind="advice", to=TRUST),
     "preparation:show_bench": own((P.REVIEW_MEDICINES,)),
     "preparation:show_sheet": person((P.REVIEW_MEDICINES,)),
-    "preparation:record_answers": person((P.REVIEW_MEDICINES,), (P.REVIEW_MEDICINES,), way="phone", concerns__words="Sleepy"),
+    "preparation:record_answers": person(
+        (P.REVIEW_MEDICINES,),
+        (P.REVIEW_MEDICINES,),
+        **{"way": "phone", "answered_on-day": "1", "answered_on-month": "6", "answered_on-year": "2026", "concerns__words": "Sleepy"},
+    ),
     "week:show_week": own((P.VIEW_WEEK,)),
     "week:show_board": own((P.VIEW_WORKLIST,)),
     "week:plan_rota": own((P.VIEW_WEEK,)),

@@ -202,14 +202,37 @@ def test_what_is_not_known_is_shown_as_not_known(world):
     assert "No problem list is on record, so nothing is ruled out" in text and "What it is for: zopiclone" in text
 
 
-def test_the_prepared_page_is_for_those_who_review_and_is_recorded(world):
+def test_opening_the_prepared_page_is_recorded(world):
     address = reverse("preparation:show_prepared", args=[world.ids["Dee"]])
-    assert world.client("other gp").get(address).status_code == 403
-    assert world.client("clerk").get(address).status_code == 403
-    assert world.client("gp").get(reverse("preparation:show_prepared", args=[4711])).status_code == 404
     with recorded() as trail:
         world.client("gp").get(address)
     assert [entry.subject_id for entry in trail.reads_of(world.ids["Dee"])] == ["prepared review page"]
+
+
+ADDRESSES = ("show_prepared", "take_off_list", "record_answers", "show_sheet", "print_sheet")
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_nobody_else_opens_any_page_of_a_person(world, address):
+    path = reverse(f"preparation:{address}", args=[world.ids["Dee"]])
+    for who in ("other gp", "clerk", "link worker"):
+        assert world.client(who).get(path).status_code == 403, who
+    assert world.client("gp").get(reverse(f"preparation:{address}", args=[4711])).status_code == 404
+
+
+def test_nobody_else_writes_anything_about_a_person(world):
+    sheet, dee = answer(world), world.ids["Dee"]
+    paths = [
+        (reverse("preparation:put_on_list"), {"person": str(dee), "seen": "0"}),
+        (reverse("preparation:move_on_list", args=[dee]), {"to": "up", "seen": "0"}),
+        (reverse("preparation:take_off_list", args=[dee]), {"why": "x", "seen": "0"}),
+        (reverse("preparation:take_back", args=[sheet]), {"why": "x"}),
+        (reverse("preparation:record_answers", args=[dee]), {"way": "phone", "concerns__words": "x"}),
+    ]
+    for who in ("other gp", "clerk"):
+        with recorded() as trail:
+            assert [world.client(who).post(path, form).status_code for path, form in paths] == [403] * len(paths), who
+        assert not trail.writes() and len(trail.refusals()) == len(paths)
 
 
 # What is sensitive
@@ -326,11 +349,10 @@ def test_the_sheet_asks_in_plain_words_and_prints(world):
     )
     from pypdf import PdfReader
 
-    for query in ("", "?print=large"):
-        made = world.client("nurse").get(reverse("preparation:print_sheet", args=[world.ids["Dee"]]) + query)
-        assert made["Content-Type"] == "application/pdf" and "Dee" not in made["Content-Disposition"]
-        words = " ".join(page.extract_text() for page in PdfReader(BytesIO(made.content)).pages)
-        assert "Before we talk about your medicines" in words and "14 March 1950" in words
+    made = world.client("nurse").get(reverse("preparation:print_sheet", args=[world.ids["Dee"]]) + "?print=large")
+    assert made["Content-Type"] == "application/pdf" and "Dee" not in made["Content-Disposition"]
+    words = " ".join(page.extract_text() for page in PdfReader(BytesIO(made.content)).pages)
+    assert "Before we talk about your medicines" in words and "14 March 1950" in words
 
 
 def test_day_and_dose_are_in_the_clinical_format(world):

@@ -12,12 +12,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from stepwell.errors import Refused
 from stepwell.web.core import clock, pdf
+from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import file_stamp
 from stepwell.web.ledger.forms import refuse
+from stepwell.web.ledger.models import PersonRecord
 from stepwell.web.ledger.pages import Banner
 from stepwell.web.preparation import selectors, services
 from stepwell.web.preparation.forms import AnswersForm, BackForm
-from stepwell.web.preparation.questions import CHOSEN, WORDS, questions
+from stepwell.web.preparation.questions import CHOSEN, WORDS, questions, warning
 from stepwell.web.preparation.views import opened
 
 FORM_METHODS = ["GET", "HEAD", "POST"]
@@ -31,8 +33,8 @@ def _to_prepared(person_id: int, said: str) -> HttpResponse:
 @require_http_methods(FORM_METHODS)
 def record_answers(request: HttpRequest, person_id: int) -> HttpResponse:
     """`?corrects=` a sheet of theirs that this one replaces."""
-    _, person, cut = opened(request, person_id, "questions before a review")
-    actor, today, asked = request.actor, clock.today(), questions()  # type: ignore[attr-defined]
+    actor, person, cut = opened(request, person_id, "questions before a review")
+    today, asked = clock.today(), questions()
     sheets = selectors.answers_of(person_id)
     wanted = request.GET.get("corrects", "")
     corrected = next((sheet for sheet in sheets if str(sheet.pk) == wanted), None)
@@ -62,22 +64,28 @@ def record_answers(request: HttpRequest, person_id: int) -> HttpResponse:
     return render(request, "preparation/answers.jinja", context, status=422 if form.errors else 200)
 
 
+def _sheet(actor: Actor, person: PersonRecord) -> dict[str, Any]:
+    return {
+        "banner": Banner(person, clock.today()),
+        "asked": questions(),
+        "warning": warning(),
+        "from_name": actor.organisation_name,
+        "now": clock.now(),
+    }
+
+
 @require_safe
 def show_sheet(request: HttpRequest, person_id: int) -> HttpResponse:
     """The questions in plain words, to print and to be filled in with a pen."""
     actor, person, _ = opened(request, person_id, "printed questions before a review")
-    context = {"banner": Banner(person, clock.today()), "asked": questions(), "from_name": actor.organisation_name, "now": clock.now()}
-    return render(request, "preparation/sheet.jinja", context)
+    return render(request, "preparation/sheet.jinja", _sheet(actor, person))
 
 
 @require_safe
 def print_sheet(request: HttpRequest, person_id: int) -> HttpResponse:
     """The same as a PDF; `?print=large` in large letters."""
     actor, person, _ = opened(request, person_id, "questions before a review as PDF")
-    context = {
-        "banner": Banner(person, clock.today()), "asked": questions(), "from_name": actor.organisation_name, "now": clock.now(),
-        "large": request.GET.get("print") == LARGE,
-    }  # fmt: skip
+    context = {**_sheet(actor, person), "large": request.GET.get("print") == LARGE}
     try:
         made = pdf.make(engines["jinja2"].get_template("preparation/sheet_pdf.jinja").render(context))
     except Refused as refusal:

@@ -18,7 +18,12 @@ STAFF_WAYS = (Way.PHONE, Way.WAITING_ROOM, Way.PAPER)
 class OffForm(Form):
     """Why somebody is taken off the list."""
 
-    why = TextField(label="Why?", max_length=200, help_text="They keep their place in the order, and every duty stays as it is.")
+    why = TextField(
+        label="Why?",
+        max_length=200,
+        help_text="They keep their place in the order, and every duty stays as it is.",
+        error_messages={"required": "Say why, in a few words"},
+    )
 
 
 class AnswersForm(Form):
@@ -31,7 +36,13 @@ class AnswersForm(Form):
             label="How did they answer?", choices=[(way.value, way.label) for way in STAFF_WAYS], inline=True,
             error_messages={"required": "Choose how they answered"},
         )  # fmt: skip
-        self.fields["answered_on"] = DateField(label="On which day?", initial=today, earliest=today - LOOK_BACK, latest=today)
+        self.fields["answered_on"] = DateField(
+            label="On which day?",
+            initial=today,
+            earliest=today - LOOK_BACK,
+            latest=today,
+            error_messages={"required": "Enter the day on which they answered"},
+        )
         self.fields["helped_by"] = TextField(
             label="Did somebody answer for them or help them?",
             required=False,
@@ -65,4 +76,9 @@ class AnswersForm(Form):
 class BackForm(Form):
     """Why answers are taken back."""
 
-    why = TextField(label="What was wrong?", max_length=200, help_text="For example: another person’s answers")
+    why = TextField(
+        label="What was wrong?",
+        max_length=200,
+        help_text="For example: another person’s answers",
+        error_messages={"required": "Say what was wrong, in a few words"},
+    )

@@ -21,6 +21,8 @@ from stepwell.errors import Refused
 from stepwell.knowledge.reviewing import PartOfReview, ReviewPart, parts_of
 
 LONGEST = 1000
+# The sentence of the knowledge base that stands on every sheet about medicines that may be reduced.
+NEVER_AT_ONCE = "never-abrupt"
 CHOSEN, WORDS = "chosen", "words"
 
 
@@ -84,6 +86,11 @@ def _option(part: ReviewPart) -> Option:
 
 def _open(part: ReviewPart) -> Question:
     return Question(part.review_part, part.plain or part.ask or part.label, part.hint, (), "", tuple(part.source), part.mark, "beforehand")
+
+
+def warning() -> str:
+    """What everybody who is asked is told of stopping, in words for patients."""
+    return knowledge.load().taper_support[NEVER_AT_ONCE].plain
 
 
 def checked(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
