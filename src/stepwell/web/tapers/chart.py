@@ -354,20 +354,16 @@ def _today(drawing: _Drawing) -> list[str]:
     words = "today" if dose_ug is None else f"today {amount(dose_ug, drawing.plan.unit)}"
     late = x > drawing.size.width * 0.6
     side, anchor = (x - 8, "end") if late else (x + 8, "start")
-    found.append(
-        _text(side, drawing.bottom - size.text * 0.5 if dose_ug is None else _above(drawing, dose_ug), words, anchor=anchor, fill=INK)
-    )
+    height = drawing.bottom - size.text * 0.5 if dose_ug is None else drawing.y(dose_ug) - size.text * 0.8
+    if height < drawing.top:  # beside the unit of the axis, not over it
+        side = max(side, drawing.left + size.text * 2)
+    found.append(_text(side, height, words, anchor=anchor, fill=INK))
     if dose_ug is not None:
         radius, stroke = size.stroke * 1.8, size.stroke * 0.75
         found.append(
             f'<circle cx="{x}" cy="{drawing.y(dose_ug)}" r="{radius:g}" fill="{PAPER}" stroke="{LIVED}" stroke-width="{stroke:g}"/>'
         )
     return found
-
-
-def _above(drawing: _Drawing, dose_ug: int) -> float:
-    """Beside a point, above its line, inside the paper."""
-    return max(drawing.y(dose_ug) - drawing.size.text * 0.8, drawing.top + drawing.size.text * 0.2)
 
 
 def _points(drawing: _Drawing) -> list[str]:

@@ -218,7 +218,8 @@ class ChangePage:
             return f"stays at {a_day(self.standing.dose_ug, self.unit)}"
         first = next((step for step in ahead if step.built.dose_ug != self.standing.dose_ug), ahead[0])
         next_ = f"{a_day(first.built.dose_ug, self.unit)} from {clinician.date(first.on)}"
-        return f"{next_}, {self._end(self.shown)}; it was {self._end(self.before)}"
+        end, was = self._end(self.shown), self._end(self.before)
+        return f"{next_}, {end} as before" if end == was else f"{next_}, {end}; it was {was}"
 
     def _end(self, plan: Plan) -> str:
         last = plan.steps[-1]
@@ -346,15 +347,15 @@ class ChangePage:
 
     @property
     def change_words(self) -> str:
-        """On the button that saves it."""
+        """On the button that leads to saving it."""
         if self.asked.kind == MOVE:
             row = next((each for each in self.rows if each.number == self.asked.number), None)
-            return f"Save the moved step{f' of {clinician.date(row.on)}' if row else ''}"
+            return f"Keep the moved step{f' of {clinician.date(row.on)}' if row else ''}"
         chosen = next((offer for offer in self.acts if offer.chosen), None)
         weeks, rest = divmod(int(self.hold_days), DAYS_OF_A_WEEK)
         if self.asked.kind == "hold":
-            return f"Hold {count(weeks, 'week') if not rest else count(int(self.hold_days), 'day')}: save"
-        return f"{chosen.label}: save" if chosen is not None else "Save"
+            return f"Hold {count(weeks, 'week') if not rest else count(int(self.hold_days), 'day')}"
+        return chosen.label if chosen is not None else "Save"
 
     @property
     def steps_ahead(self) -> int:

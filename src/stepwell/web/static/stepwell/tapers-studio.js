@@ -115,6 +115,7 @@ document.addEventListener("htmx:afterSwap", () => {
 });
 // An own dose to stay at is meant when it is typed.
 main.addEventListener("input", (event) => {
-  if (event.target.id === "to" && event.target.value) document.getElementById("end-stay").checked = true;
+  const stay = document.getElementById("end-stay");
+  if (stay && event.target.id === "to" && event.target.value) stay.checked = true;
 });
 wake();
