@@ -18,6 +18,7 @@ from django.urls import get_resolver
 
 import advice_world
 import letters_world
+import reviews_world
 from ledger_world import OTHER_PRACTICE, PRACTICE, TODAY, TRUST, World
 from privacy_support import join
 from stepwell.web.accounts import services as accounts_services
@@ -51,6 +52,7 @@ from stepwell.web.preparation import services as preparation_services
 from stepwell.web.preparation.models import AnswerSheet
 from stepwell.web.privacy import services as privacy_services
 from stepwell.web.privacy.models import Review, SensitiveMark
+from stepwell.web.reviews.models import Review as MedicineReview
 from stepwell.web.service_requests import directory
 from stepwell.web.service_requests import services as service_requests
 from stepwell.web.service_requests.models import Service, ServiceRequest
@@ -169,6 +171,13 @@ PAGES = {
     "preparation:record_answers": "/review-bench/people/{person}/questions",
     "preparation:show_sheet": "/review-bench/people/{person}/questions/sheet",
     "preparation:take_back": "/review-bench/answers/{sheet}/take-back",
+    "reviews:list_reviews": "/patients/{person}/reviews",
+    "reviews:new_review": "/patients/{person}/reviews/new",
+    "reviews:show_review": "/reviews/{held}",
+    "reviews:edit_review": "/reviews/{begun}/edit",
+    "reviews:close_review": "/reviews/{begun}/close",
+    "reviews:take_back": "/reviews/{held}/in-error",
+    "reviews:edit_record": "/reviews/{held}/record?medicine=olanzapine",
     "meetings:list_meetings": "/meetings",
     "meetings:arrange": "/meetings/new",
     "meetings:show_meeting": "/meetings/{meeting}",
@@ -261,6 +270,7 @@ OPENED_BY = {
     "transfers:propose": "psychiatrist",
     "week:plan_rota": "manager",
     "week:set_minutes": "manager",
+    **dict.fromkeys(("reviews:edit_review", "reviews:close_review"), "nurse"),
     "privacy:open_record": "far gp",
     **dict.fromkeys(
         ("privacy:list_reviews", "privacy:show_review", "privacy:show_audit", "privacy:change_settings", "privacy:find_report"), "privacy"
@@ -322,6 +332,9 @@ NO_PAGE = {
     "preparation:put_on_list",
     "preparation:move_on_list",
     "preparation:print_sheet",
+    "reviews:discard_review",
+    "reviews:amend_review",
+    "reviews:print_record",
     "letters:judge_letter",
     "letters:note_answers",
     "letters:correct_letter",
@@ -374,6 +387,8 @@ def world(transactional_db, settings, tmp_path):
     _shared_care(world)
     _requests(world)
     _preparation(world)
+    reviews_world.review(world, "Iris")
+    reviews_world.review(world, "Iris", "nurse", close=False)
     return world
 
 
@@ -532,6 +547,8 @@ def addresses(world):
         "view": ViewEvent.objects.get().view,
         "transfer": Transfer.objects.get().pk,
         "sheet": AnswerSheet.objects.get().pk,
+        "held": MedicineReview.objects.get(state="closed").pk,
+        "begun": MedicineReview.objects.get(state="draft").pk,
         "meeting": Meeting.objects.get().pk,
         "item": AgendaItem.objects.get(person_id=world.ids["Iris"]).pk,
         "meeting_decision": ItemEvent.objects.get().pk,
