@@ -88,7 +88,7 @@ def plan_of(request: Request, knowledge: Knowledge) -> Plan:
 
 def other_ways(rule: TaperRule) -> str:
     """Who to go to when products do not make a step."""
-    if rule.switch_to is None:
+    if rule.switch_to is None or rule.switch_to.medicine == rule.medicine:
         return "The pharmacist: another strength or preparation. Or the prescriber: larger steps further apart, or another medicine."
     switch = rule.switch_to
     return f"The prescriber, about a change to {switch.medicine}: {switch.when}; {switch.method}."
@@ -435,12 +435,11 @@ class _Maker:
             found = next((found for products, error in tries if (found := made(products, error)) is not None), None)
             if found is not None:
                 return found
+        # What is left: one smallest measure of a liquid where the step is hardly more, or as far as the class's absolute step.
         grain = min((smallest(product) for product in self.tiers[-1] if is_liquid(product)), default=0)
-        if step < HALF * grain:
-            # The step is hardly more than the smallest measure: one measure less.
-            low = max(low, present - grain)
-            return next((found for tier in self.tiers if (found := made(tier, None)) is not None), None)
-        return None
+        named = self.rule.bound.step.ug if self.rule.bound.step else 0
+        low = max(low, present - max(named, grain if step < HALF * grain else 0))
+        return next((found for tier in self.tiers if (found := made(tier, None)) is not None), None) if low < present else None
 
     def _allowed(self, built: Built | None) -> Built | None:
         """The build unless it takes more of one product than is allowed for what else is in it."""

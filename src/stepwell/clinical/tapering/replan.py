@@ -37,14 +37,15 @@ def replan(plan: Plan, standing: Standing, change: Change, knowledge: Knowledge)
 
 def lived(versions: Sequence[Plan], until: date) -> tuple[Step, ...]:
     """One history from the versions of a plan, the oldest first: what each said until the next one began, up to a day. A version made on
-    the day of a step begins with that step: then it is told as the step it was."""
+    the day of a step begins with that step: then it is told as the step it was, up or down."""
     found: list[Step] = []
     starts = [plan.steps[0].on for plan in versions[1:]] + [until + _DAY]
     for plan, end in zip(versions, starts, strict=True):
         for step in plan.steps:
             if step.on < end:
-                lower = bool(found) and step.built.dose_ug < found[-1].built.dose_ug
-                found.append(changed(step, kind="down") if lower and step.kind in ("hold", "start") else step)
+                change = step.built.dose_ug - found[-1].built.dose_ug if found else 0
+                moved = change and step.kind in ("hold", "start")
+                found.append(changed(step, kind="up" if change > 0 else "down") if moved else step)
     ends = [*(step.on for step in found[1:]), until]
     return tuple(
         changed(step, number=number, days=(end - step.on).days) for number, (step, end) in enumerate(zip(found, ends, strict=True))
