@@ -19,6 +19,7 @@ PAGES = {
     "library-test": "/library/test/lithium-level",
     "library-load": "/library/load/diazepam-equivalent",
     "library-interaction": "/library/interaction/IX13b",
+    "library-reducing": "/library/taper-rule/opioid",
     "library-source": "/library/source/S04",
     "library-evidence": "/library/evidence/lester_thresholds",
 }

@@ -3,7 +3,7 @@ doses inside their bounds (ruling 24)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -38,7 +38,7 @@ def products(raw: Raw) -> Iterable[Finding]:
 
 def rules(raw: Raw) -> Iterable[Finding]:
     """Sets, medicines and loads exist; one mode is the default; days and steps are in order; every medicine has a product or a reason."""
-    sets, medicines, loads = raw.known("sets", "medicines"), raw.known("medicines"), raw.known("loads")
+    sets = raw.known("sets", "medicines")
     members = expand_sets(raw)
     made = {entry.value.medicine for entry in raw.sections["taper_products"].values()}
     for entry in raw.sections["taper_rules"].values():
@@ -48,7 +48,7 @@ def rules(raw: Raw) -> Iterable[Finding]:
         # one fault is told once: of a set or medicine that could not be read nothing more is said
         whole = rule.set in sets and not raw.broken["sets"] and not raw.broken["medicines"]
         of_class: frozenset[str] = members.get(rule.set, frozenset())
-        yield from _figures(entry, rule, (), loads, medicines)
+        yield from _figures(raw, entry, rule, ())
         if not any(rate.default for rate in rule.rates):
             yield at(entry, ("rates",), "no rate is proposed: write 'default: true' on one")
         seen: set[str] = set()
@@ -59,7 +59,7 @@ def rules(raw: Raw) -> Iterable[Finding]:
             if part.medicine in seen:
                 yield at(entry, (*here, "medicine"), f"'{part.medicine}' has two parts: make one of them")
             seen.add(part.medicine)
-            yield from _figures(entry, part, here, loads, medicines)
+            yield from _figures(raw, entry, part, here)
             yield from _lists(entry, of_medicine(rule, part.medicine), here)
         without = {name for group in rule.no_products for name in group.medicines}
         for index, group in enumerate(rule.no_products):
@@ -75,7 +75,7 @@ def rules(raw: Raw) -> Iterable[Finding]:
                 )
 
 
-def _figures(entry: Entry, value: Any, here: Path, loads: Sequence[str], medicines: Sequence[str]) -> Iterator[Finding]:
+def _figures(raw: Raw, entry: Entry, value: Any, here: Path) -> Iterator[Finding]:
     """What holds in a rule and in its parts alike."""
     modes: tuple[ModeRule, ...] = value.modes
     if modes and sum(mode.default for mode in modes) != 1:
@@ -84,11 +84,17 @@ def _figures(entry: Entry, value: Any, here: Path, loads: Sequence[str], medicin
     for index, name in enumerate(names):
         if name in names[:index]:
             yield at(entry, (*here, "modes", index), f"the mode '{name}' is there twice: keep one of them")
+    conditions = raw.known("conditions")
+    for index, pace in enumerate(value.bound.paces if value.bound is not None else ()):
+        for name in pace.conditions:
+            if name not in conditions:
+                yield at(entry, (*here, "bound", "paces", index), near(name, conditions, "a condition"))
     if value.interval is not None:
         yield from _interval(entry, value.interval, (*here, "interval"))
     if value.bands is not None:
         yield from _bands(entry, value, here)
     if value.switch_to is not None:
+        medicines, loads = raw.known("medicines"), raw.known("loads")
         if value.switch_to.medicine not in medicines:
             yield at(entry, (*here, "switch_to", "medicine"), near(value.switch_to.medicine, medicines, "a medicine"))
         if value.switch_to.load not in loads:

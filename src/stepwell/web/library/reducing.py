@@ -20,7 +20,7 @@ LABELS = {
     "options": "Interval offered", "steps": "Step offered", "bands": "Steps by dose", "published": "Published doses",
     "of_present": "At most, of the dose being taken", "of_first": "At most, of the first dose", "step": "Or at most",
     "end": "Last step from", "end_of_first": "Last step from, of the first dose", "end_smallest": "Last step from the smallest dose",
-    "exceptions": "Published, beyond the bound", "slowdown": "Slower from", "minimum_days": "Whole plan at least",
+    "exceptions": "Published, beyond the bound", "paces": "Larger steps", "slowdown": "Slower from", "minimum_days": "Whole plan at least",
     "smallest_step": "Smallest step", "stop_directly": "May be stopped at once from", "points": "Steps of a hyperbolic plan",
     "alternate_days": "On alternate days", "supply": "Supply", "switch_to": "Change to a long-acting relative", "notes": "To know",
 }  # fmt: skip
@@ -53,6 +53,11 @@ def told(value: model.Sourced) -> str:
             return f"{value.schedule}: {', '.join(number(dose) for dose in value.steps_mg)}{every}"
         case tapering.BoundException():
             return f"{value.schedule}: {value.words}"
+        case tapering.Pace():
+            size = f"more than {number(value.percent)} %" if value.percent else "any step"
+            unless = [f"taken for less than {value.months_under} months"] if value.months_under else []
+            unless += value.conditions
+            return f"{size}: {value.days} days or more between steps" + (f", unless {' or '.join(unless)}" if unless else "")
         case tapering.Slowdown():
             return f"one in {value.at_one_in} of the first dose: steps are {number(value.rate_percent)} % of what they were"
         case tapering.SwitchTo():
