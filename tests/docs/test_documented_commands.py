@@ -27,7 +27,7 @@ def commands_of(page: str) -> list[str]:
 @pytest.mark.slow
 def test_the_commands_of_readme_and_running_guide(tmp_path: Path) -> None:
     readme, running = commands_of("README.md"), commands_of("docs/guide/running.md")
-    assert len(readme) == 8
+    assert len(readme) == 9
     (tmp_path / "issues.csv").write_text(ISSUES, encoding="utf-8")
     assert [shlex.split(command)[1] for command in running] == ["import", "manage", "manage"]
     # The audit trail lives in the database that `running.md` makes.

@@ -181,8 +181,14 @@ def _import(asked: Asked, format: str) -> dict[str, Any]:
     }
 
 
+def taper(asked: Asked) -> dict[str, Any]:
+    """Plans of reduction: median and p95 of `propose`, refusals with their proposals included. Nothing by hand to compare with."""
+    ran = cold.task("taper", requests=asked.patients, as_of=asked.as_of)
+    return {**ran.told, "seconds": round(ran.seconds, 3), "peak_mb": ran.peak_mb}
+
+
 def counted(store: Path) -> dict[str, Any]:
     return cold.task("census", store=str(store)).told
 
 
-BENCHES = {"engine": engine, "register": register, "courses": courses, "patient": patient, "import": imports}
+BENCHES = {"engine": engine, "register": register, "courses": courses, "patient": patient, "import": imports, "taper": taper}

@@ -355,6 +355,17 @@ def import_sql(folder: str, answer: str) -> dict[str, Any]:
     return {"files": len(lines) + len(tables), "bytes": sum(Path(file).stat().st_size for file in (*lines, *tables))}
 
 
+# Reductions
+
+
+@task
+def taper(requests: int, as_of: str) -> dict[str, Any]:
+    """Plans of reduction over generated requests."""
+    from stepwell.bench import taper as bench
+
+    return bench.measured(requests, as_of)
+
+
 def main() -> int:
     name, given = sys.argv[1], json.loads(sys.argv[2])
     print(json.dumps(TASKS[name](**given)))

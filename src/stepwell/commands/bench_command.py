@@ -11,7 +11,7 @@ from typing import Any
 
 from stepwell.errors import Refused
 
-PATIENTS = {"engine": 100_000, "register": 100_000, "courses": 50_000, "patient": 2_000, "import": 2_000, "web": 2_000}
+PATIENTS = {"engine": 100_000, "register": 100_000, "courses": 50_000, "patient": 2_000, "import": 2_000, "taper": 1_000, "web": 2_000}
 
 EXPLAINED = """
 engine    every duty of everybody; the hand-tuned query gives the main tables (the head of bench/sql/engine.sql says what it leaves out)
@@ -19,6 +19,7 @@ register  adults on an antipsychotic in 6 months with their last HbA1c, BMI, blo
 courses   `stepwell courses` on a file of 26 issues a patient
 patient   one person after another, from the store to their needs
 import    the import of synthetic people as FHIR and as a practice's CSV extracts; the query by hand only reads the same files
+taper     plans of reduction, one after another: --patients requests; the bar is 20 ms at the median, refusals included
 web       gunicorn and PostgreSQL on --cores of this machine, a ledger of --duties, --users at work for --seconds: p50, p95, p99 by page
 
 seconds and sql_seconds: wall clock of a process of its own, cold, ours and by hand (patient: of all timed people together);
@@ -60,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise Refused("--people and --patients: give at least 1")
     if arguments.growth and (arguments.store or patients < 1000):
         raise Refused("--growth makes its own people: leave --store out and give --patients of at least 1000")
-    if arguments.store and arguments.what in ("courses", "import"):
+    if arguments.store and arguments.what in ("courses", "import", "taper"):
         raise Refused(f"--store: {arguments.what} makes its own files; give --patients")
     with tempfile.TemporaryDirectory(prefix="stepwell-bench-") as folder:
         work, data = Path(folder), arguments.data or Path(folder) / "data"

@@ -171,6 +171,11 @@ def _tables(kinds: tuple[_Kind, ...], most: int) -> _Tables:
     return _Tables(kinds, most)
 
 
+def forget() -> None:
+    """Drop the tables kept between plans: what a bench measures cold."""
+    _tables.cache_clear()
+
+
 def _room(ug: int) -> int:
     """The size of a table that reaches `ug`: doses of a plan, and of plans alike, share one. A power of two, and three halves of it."""
     power = 1 << max(0, ug - 1).bit_length()
