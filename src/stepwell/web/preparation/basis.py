@@ -99,6 +99,12 @@ def of_set(name: str) -> Basis | None:
 
 
 @cache
+def of_parameter(name: str) -> Basis:
+    row = knowledge.load().parameters[name]
+    return basis(row.source, row.mark)
+
+
+@cache
 def of_rule(rule_id: str) -> Basis | None:
     row = knowledge.load().rules.get(rule_id)
     return basis(row.source, row.mark) if row else None

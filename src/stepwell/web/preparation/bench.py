@@ -130,11 +130,10 @@ def rota_minutes(actor: Actor, on: date) -> int:
     return usual.get(role, [0] * 7)[on.weekday()]
 
 
-def people(actor: Actor, ids: Collection[int]) -> dict[int, PersonRecord]:
-    """Who they are, without what is sensitive and not the actor's to see. Never save such a record."""
+def people(actor: Actor, ids: Collection[int]) -> tuple[dict[int, PersonRecord], dict[int, restrict.Cut]]:
+    """Who they are, without what is sensitive and not the actor's to see, and what that was. Never save such a record."""
     found = PersonRecord.objects.in_bulk(list(ids))
-    restrict.cut_for(actor, list(found.values()))
-    return found
+    return found, restrict.cut_for(actor, list(found.values()))
 
 
 # Lists of a day

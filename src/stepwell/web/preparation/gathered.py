@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from django.urls import reverse
 
+from stepwell import knowledge
 from stepwell.engine.history import ClinicalHistory, Value
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician
@@ -23,6 +24,7 @@ from stepwell.web.privacy.restrict import Cut
 from stepwell.web.reviews import selectors as reviews
 from stepwell.web.reviews.models import Decided
 from stepwell.web.tapers import selectors as tapers
+from stepwell.web.tapers.models import TaperPlan
 
 
 def told(actor: Actor, history: ClinicalHistory, person: PersonRecord, cut: Cut, names: Mapping[str, str]) -> Told:
@@ -89,6 +91,28 @@ def decided(person_id: int, cut: Cut) -> dict[str, Decided]:
     """By medicine what the newest review decided, of medicines that the reader is shown."""
     rows = reviews.shown(reviews.last_reviews_of(person_id).values(), cut)
     return {row.substance: row for row in rows}
+
+
+def goals(person_id: int, plans: Sequence[TaperPlan], cut: Cut) -> list[tuple[str, str]]:
+    """What matters to the person and what they want to reach, in their words: from the last review and from plans that are open. Each
+    with where it was said."""
+    found = []
+    held = reviews.reviews_of(person_id)
+    if held:
+        last = held[0]
+        parts = knowledge.load().review_parts
+        said = [parts[key].label for key in last.content.get("matters", []) if key in parts]
+        words = str(last.content.get("matters-words", ""))
+        told = "; ".join([*said, *([f"“{words}”"] if words else [])])
+        if told:
+            found.append((told, f"review of {clinician.date(last.held_on)}"))
+    for plan in plans:
+        if plan.is_open:
+            meant = tapers.words_of(plan)
+            told = "; ".join(part for part in (meant.matters, f"“{meant.own_words}”" if meant.own_words else "") if part)
+            if told:
+                found.append((told, f"plan of {clinician.date(plan.proposed_on)}"))
+    return [(words, where) for words, where in found if not cut.hidden.tells(words)]
 
 
 @dataclass(frozen=True, slots=True)

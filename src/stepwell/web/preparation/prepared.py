@@ -175,6 +175,10 @@ class Prepared:
         wanted = known.members("monitored")
         return ", ".join(sorted(known.medicine(row["substance"]) for row in self.person.medicines if row["substance"] not in wanted))
 
+    @property
+    def gap_basis(self) -> Basis:
+        return basis.of_parameter("grace_days")
+
     # What adds up
 
     @cached_property

@@ -101,6 +101,11 @@ class Told:
     def began_elsewhere(self, lane: Lane) -> bool:
         return past.began_elsewhere(lane.courses[0], self.history, known.parameter("stop_gap_days"))
 
+    @property
+    def gap_days(self) -> int:
+        """From how many days without supply on a gap is drawn."""
+        return known.parameter("grace_days")
+
     # The picture
 
     @cached_property
@@ -135,7 +140,7 @@ class Told:
                 bars.append(Bar(dose.from_on, min(dose.to_on, self.on), level, shown, told, soft))
         breaks = [
             Break(gap.from_on, gap.to_on, f"no supply, {clinician.date(gap.from_on)} to {clinician.date(gap.to_on)}")
-            for gap in past.gaps(lane, known.parameter("grace_days"))
+            for gap in past.gaps(lane, self.gap_days)
             if not gap.restart
         ]
         if lane.is_taken:
@@ -230,7 +235,7 @@ class Told:
             up = (change.after_ug or 0) > (change.before_ug or 0)
             words = f"{clinician.mass(change.before_ug)} to {clinician.mass(change.after_ug)} a day"
             found.append(Happening(change.on, "dose up" if up else "dose down", _join(name, words)))
-        for gap in past.gaps(lane, known.parameter("grace_days")):
+        for gap in past.gaps(lane, self.gap_days):
             words = f"no supply until {clinician.date(gap.to_on)} ({clinician.duration(gap.days)})"
             found.append(Happening(gap.from_on, "gap", _join(name, words)))
         return found

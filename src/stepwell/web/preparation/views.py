@@ -96,8 +96,8 @@ def _fill(page: BenchPage, shown: list[tuple[bench.Candidate, date | None]], on:
     ids = [one.person_id for one, _ in shown]
     entries = page.listed.entries
     everybody = list(dict.fromkeys([*ids, *(entry.person_id for entry in entries)]))
-    people, before = bench.people(page.actor, everybody), layout.before_contact(everybody, on)
-    cuts = restrict.cut_for(page.actor, list(people.values()))
+    people, cuts = bench.people(page.actor, everybody)
+    before = layout.before_contact(everybody, on)
     others = bench.on_lists(page.actor, on, ids)
     page.rows = [
         BenchRow(
@@ -174,6 +174,7 @@ def show_prepared(request: HttpRequest, person_id: int) -> HttpResponse:
     actor, person, cut = opened(request, person_id, "prepared review page")
     on, names = clock.today(), accounts.organisation_names()
     history = selectors.shown_history(person_id, on, cut)
+    plans = tapers.shown(tapers.plans_of(person_id), cut)
     page = Prepared(
         person,
         told=gathered.told(actor, history, person, cut, names),
@@ -182,7 +183,7 @@ def show_prepared(request: HttpRequest, person_id: int) -> HttpResponse:
         loads=cut.shown_loads(registers.loads_of(person_id)),
         interactions=cut.shown_interactions(registers.interactions_of(person_id)),
         decided=gathered.decided(person_id, cut),
-        plans=tapers.shown(tapers.plans_of(person_id), cut),
+        plans=plans,
         answers=[(sheet, selectors.answer_lines(sheet, cut)) for sheet in selectors.answers_of(person_id)],
         restricted=cut.words,
     )
@@ -192,6 +193,7 @@ def show_prepared(request: HttpRequest, person_id: int) -> HttpResponse:
         "panels": [panel for panel in layout.patient_panels(actor, person_id, on) if panel.template in PANELS],
         "working": gathered.working(actor, person_id, on),
         "links": gathered.links(actor, person_id),
+        "goals": gathered.goals(person_id, plans, cut),
         "said": SAID.get(request.GET.get("said", ""), ""),
         "now": clock.now(),
         "marks": _marks(actor),
