@@ -122,7 +122,7 @@ class Reducing:
         page.sections.append(self.section("Medicines", [self.link("medicine", name) for name in members]))
 
     def _guard(self, page: EntryPage, guard: tapering.TaperGuard) -> None:
-        page.lede = guard.route
+        page.facts += [("Go to instead", guard.route)] if guard.route else []
         page.figures.append(self.figure({"refuse": "Refused", "warn": "Warned", "ask": "Asked"}[guard.action], guard.words, guard))
         for flag, label in ((guard.flag, "Asked"), (guard.lifted_by, "Unless")):
             if flag is not None:
