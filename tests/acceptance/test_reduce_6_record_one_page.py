@@ -15,12 +15,27 @@ from pypdf import PdfReader
 from advice_world import Still, open_desk
 from ledger_world import TODAY, TRUST, World
 from privacy_support import join
-from reviews_world import OLANZAPINE, RECORD_WORDS, form_of, one_reviews_world, record_words, review, taper_olanzapine, text
+from reviews_world import (
+    GENERAL,
+    OLANZAPINE,
+    RECORD_WORDS,
+    day,
+    form_of,
+    one_reviews_world,
+    raised,
+    record_words,
+    review,
+    taper_olanzapine,
+    text,
+)
 from stepwell import knowledge
 from stepwell.knowledge.reviewing import parts_of
 from stepwell.web.advice import services as advice
 from stepwell.web.reviews import selectors
 from stepwell.web.reviews.choices import choices
+from stepwell.web.tapers import services as tapers
+from stepwell.web.tapers.said import PlanWords
+from taper_world import asked, planned
 
 pytestmark = pytest.mark.django_db
 A4_MM = (210, 297)
@@ -112,6 +127,22 @@ def test_the_record_of_a_reduction_is_one_page_and_lacks_nothing(world):
     # Every figure of the knowledge base stands with its source and its mark.
     assert "(S30, mark S)" in pages[0] and "steps are so much of what they were: 50 %" in pages[0] and "(P, mark P)" in pages[0]
     assert "All but V need local approval" in pages[0]
+
+
+def test_the_plan_stands_on_the_record_and_settles_what_the_review_asked_for(world):
+    said = GENERAL | {
+        "m.diazepam.decisions": "taper",
+        "m.diazepam.reason": "Falls, and it no longer helps her sleep.",
+        "m.diazepam.follow-up": day(14),
+    }
+    row, client = review(world, "Bo", kind="sedative", **said), world.client("gp")
+    assert "reduction 1" in raised(world, "Bo")
+    request = asked("diazepam", 10)
+    tapers.propose(world.actor("gp"), world.ids["Bo"], request, planned(request), words=PlanWords(matters="Sleep"), review_id=row.pk)
+    assert set(raised(world, "Bo")) == {"follow-up 1"}
+    draft = pages_of(client.get(f"/reviews/{row.pk}/record.pdf?medicine=diazepam"))[0]
+    assert "Plan (proposed): from 10 mg a day to nothing in" in draft and "the last on" in draft
+    assert "Reasoned proposal; not shown to lower relapse (S29, mark V)" in draft
 
 
 def test_with_every_box_full_it_still_fits(world):

@@ -183,6 +183,16 @@ def test_closing_is_refused_when_the_duties_changed(world):
     assert selectors.review_row(draft.pk).state == ReviewState.DRAFT
 
 
+def test_a_specialists_review_is_answered_by_a_specialist(world):
+    gp, psychiatrist = (review(world, who=who, kind="specialist-yearly", close=False) for who in ("gp", "psychiatrist"))
+    proposed = {}
+    for row, who in ((gp, "gp"), (psychiatrist, "psychiatrist")):
+        view = services.view_of(world.actor(who), row, row.draft)
+        proposed[who] = {each.key for each in view.answers if each.proposed}
+    assert proposed["gp"] == {"test.antipsychotic-review"}
+    assert proposed["psychiatrist"] == {"test.antipsychotic-review", "test.specialist-review"}
+
+
 def test_stopping_at_once_shows_the_rule_and_asks_why(world):
     gp = world.client("gp")
     stops = {**GENERAL, "m.diazepam.decisions": "stop", "m.diazepam.reason": "Fell twice", "m.diazepam.follow-up": "2 weeks", "do": "close"}

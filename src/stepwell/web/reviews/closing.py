@@ -20,6 +20,8 @@ from stepwell.web.reviews.choices import choices
 from stepwell.web.reviews.facts import MedicineFacts
 
 REVIEW_KINDS = ("review", "finding")
+# Kinds of review that nobody else can hold.
+SPECIALIST = ("psychiatrist",)
 # The test of rules that ask for an offer to reduce: a decision to go on as before is no offer.
 OFFER = "taper-offer"
 STOP, CONTINUE, REFER, MONITOR = "stop", "continue", "refer", "start-monitoring"
@@ -211,7 +213,7 @@ def _answer(actor: Actor, kind: str, key: str, together: tuple[Duty, ...], chose
     rows = [row for row in facts.kinds().values() if rules & set(row.rules)]
     if duty.test == OFFER and not any(each.reduces or each.decision == STOP for each in chosen):
         return Answer(key, together, False, note="Tick it if reducing was offered.")
-    if any(row.review_kind == kind or actor.role in row.who for row in rows):
+    if any(actor.role in row.who or (row.review_kind == kind and row.who != SPECIALIST) for row in rows):
         return Answer(key, together, True)
     if rows:
         who = " or ".join(dict.fromkeys(role for row in rows for role in row.who))

@@ -220,12 +220,12 @@ def _decision(context: Context) -> Drawn:
 
 
 def _plan_words(plan: TaperPlan) -> str:
-    """`Plan (agreed): from 10 mg to 0 in 12 steps, the last on 01-Jun-2027; reasoned proposal, not shown to lower relapse`."""
+    """`Plan (agreed): from 10 mg a day to nothing in 12 steps, the last on 01-Jun-2027.`"""
     made = tapers.version_of(plan)
-    start, end = taper_words.dose(made.from_ug, made.unit), taper_words.dose(made.to_ug, made.unit)
-    steps = sum(step.kind == "down" for step in made.steps) + (made.to_ug == 0)
-    last = clinician.date(made.ends_on)
-    return f"Plan ({PlanState(plan.state).label.lower()}): from {start} to {end} a day in {steps} steps, the last on {last}."
+    start, end = taper_words.dose(made.from_ug, made.unit), taper_words.dose(made.to_ug, made.unit) if made.to_ug else "nothing"
+    steps = sum(step.kind in ("down", "end") for step in made.steps)
+    told = f"from {start} a day to {end} in {steps} steps, the last on {clinician.date(made.ends_on)}"
+    return f"Plan ({PlanState(plan.state).label.lower()}): {told}."
 
 
 def _reasoning(context: Context) -> Drawn:
@@ -259,12 +259,12 @@ def _about(classes: Sequence[str], rule_class: str) -> bool:
 
 
 def _short(lines: Sequence[Line], usual: int) -> tuple[Line, ...]:
-    """Lines that fit, the first of the usual ones taken."""
+    """The lines, the first so many of the usual ones taken."""
     found, left = [], usual
     for line in lines:
         take = line.usual and left > 0
         left -= take
-        found.append(Line(line.key, _cut(line.text), line.basis, take))
+        found.append(Line(line.key, line.text, line.basis, take))
     return tuple(found)
 
 
