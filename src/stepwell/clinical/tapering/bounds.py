@@ -77,7 +77,8 @@ def last_step_from(rule: TaperRule, first_ug: int, smallest_ug: int, unit: str =
     if bound.end_of_first is not None:
         text = f"to nothing from {words.percent(bound.end_of_first.value)} of the first dose or less"
         found.append(Limit(part(bound.end_of_first.value, first_ug), cited(text, bound.end_of_first, where)))
-    if bound.end_smallest is not None and bound.end_smallest.value:
+    # The smallest dose is an end of a way down; who began with it would stop at once.
+    if bound.end_smallest is not None and bound.end_smallest.value and smallest_ug < first_ug:
         text = f"to nothing from the smallest dose that can be built, {words.dose(smallest_ug, unit)}"
         found.append(Limit(smallest_ug, cited(text, bound.end_smallest, where)))
     return max(found, key=lambda limit: limit.ug, default=None)

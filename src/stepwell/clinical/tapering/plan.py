@@ -22,7 +22,7 @@ from stepwell.knowledge.compile import Knowledge
 from stepwell.knowledge.tapering import TaperProduct, TaperRule, products_of
 
 MOST_STEPS = 200
-_RELEASES = {"immediate": "those of immediate release"}
+_RELEASES = {"immediate": "products of immediate release"}
 HALF = 2
 
 
@@ -227,10 +227,9 @@ def _worth_knowing(
         text = f"From {words.figure_of(rule.stop_directly)} or less it may be stopped at once; this plan goes down in steps"
         yield Warned(words=text, rule=bounds.cited(text, rule.stop_directly, f"{rule.taper_rule}: stop directly"))
     if request.products is None and len(by_release(usable(request, products))) > 1:
-        kind = release(way.products[0])
-        kind = _RELEASES.get(kind, f"{kind}s")
-        text = f"There are products that release differently; this plan begins with {kind}. Name the products that the person takes"
-        yield Warned(words=text, rule=Rule(words=text, source=("P",), mark="P", entry="products"), asks="Which products are taken?")
+        kind = _RELEASES.get(release(way.products[0]), f"{release(way.products[0])}s")
+        text = f"Its products release differently: this plan begins with {kind}"
+        yield Warned(words=text, rule=Rule(words=text, source=("P",), mark="P", entry="products"), asks=f"Does the person take {kind} now?")
     if refusal is not None and (request.mode is None or request.interval_days is None):
         text = f"Planned as {way.mode.value} every {way.interval_days} days, because the usual way cannot be built: {refusal.words}"
         yield Warned(words=text, rule=Rule(words=text, source=("P",), mark="P", entry=f"{rule.taper_rule}: modes"))
