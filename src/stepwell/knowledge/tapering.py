@@ -155,7 +155,8 @@ class Pace(model.Sourced, frozen=True, kw_only=True):
 
 class Bound(model._Struct, frozen=True, kw_only=True):
     """What no step may exceed (ruling 24): the largest of these. `end`: the largest dose from which the last step may go to nothing;
-    `end_of_first`: the same as percent of the first dose; with `end_smallest` also from the smallest dose that the plan's products make."""
+    `end_of_first`: the same as percent of the first dose; with `end_smallest` also from the smallest dose that products make, once
+    the dose has gone down: nobody who began with it stops at once by this."""
 
     words: model.Text
     of_present: Figure
