@@ -136,6 +136,8 @@ def put_on_list(request: HttpRequest) -> HttpResponse:
         services.put_on_list(actor, clock.today(), chosen, seen=_seen(request))
     except Refused as refusal:
         return _bench(request, str(refusal))
+    if request.POST.get("stay") == "yes":
+        return redirect(f"{reverse('preparation:show_prepared', args=chosen[:1])}?said=listed")
     return _back(request, "listed")
 
 
