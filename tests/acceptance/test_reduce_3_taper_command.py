@@ -61,6 +61,10 @@ def test_its_friends(capsys: pytest.CaptureFixture[str]) -> None:
     points = told(capsys, "--medicine", "sertraline", "--dose", "50 mg", "--mode", "hyperbolic", "--points", "5", "--supply")
     assert points["steps"][0]["occupancy_percent"] == pytest.approx(79.7)
     assert points["supply"][0]["prescription"].startswith("sertraline 50 mg tablets: take 1 tablet a day for ") and points["order"]
+    forms = told(capsys, "--medicine", "diazepam", "--dose", "10 mg daily", "--products", "tablets, liquid", "--interval", "2 w")
+    assert {item["form"] for step in forms["steps"] for item in step["items"]} == {"tablet", "oral liquid"}
+    slow = told(capsys, "--medicine", "tramadol", "--dose", "200 mg", "--products", "modified-release tablets", "--mode", "tablet-steps")
+    assert [step["built_dose"] for step in slow["steps"]] == [200, 150, 100, 50, 0] and slow["interval_days"] == 28
     patch = told(capsys, "--medicine", "fentanyl", "--dose", "50 micrograms/hour")
     assert patch["unit"] == "micrograms/hour" and patch["from"] == 50 and patch["steps"][-1]["built_dose"] == 0
 

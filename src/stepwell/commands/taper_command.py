@@ -23,12 +23,15 @@ if TYPE_CHECKING:
 WIDTH = 110
 REFUSED = 2
 _DOSE = re.compile(
-    r"^(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>mg|g|micrograms?|mcg)?\s*(?:/|a\s+|per\s+|an\s+)?\s*(?P<per>days?|d|hours?|h)?$", re.IGNORECASE
+    r"^(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>mg|g|micrograms?|mcg)?\s*(?:/|a\s+|per\s+|an\s+)?\s*(?P<per>days?|daily|d|hours?|h)?$",
+    re.IGNORECASE,
 )
 _IN_UG = {"mg": 1000, "g": 1_000_000, "microgram": 1, "micrograms": 1, "mcg": 1}
-_SPAN = re.compile(r"^(?P<number>\d+)\s*(?P<unit>d|days?|weeks?)?$", re.IGNORECASE)
+_SPAN = re.compile(r"^(?P<number>\d+)\s*(?P<unit>d|days?|w|weeks?)?$", re.IGNORECASE)
 _RATE = re.compile(r"^(?P<number>\d+(?:\.\d+)?)\s*%?$")
 _WEEK = 7
+_MODES = {"tablet steps": "product steps", "steps": "product steps", "hyperbolic occupancy": "hyperbolic"}
+_FORMS = {"tablets": ("tablet",), "capsules": ("capsule",), "liquid": ("oral liquid",), "drops": ("oral drops",), "patches": ("patch",)}
 EXAMPLE = "20 mg/day"
 EPILOG = """
 history: what is known of the person, with commas: conditions (pregnancy, epilepsy), answers (previous withdrawal seizure, no suicidal
@@ -53,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", metavar="PERCENT", help="how much less at each step, in per cent")
     parser.add_argument("--step", metavar="DOSE", help='how much less at each step: "1 mg"')
     parser.add_argument("--points", type=int, metavar="N", help="hyperbolic: number of steps")
-    parser.add_argument("--products", metavar="LIST", help='products that may be used, with commas: "2 mg tablets, 10 mg tablets"')
+    parser.add_argument("--products", metavar="LIST", help='products that may be used, with commas: "2 mg tablets, liquid"')
     parser.add_argument("--history", metavar="LIST", help="what is known of the person, with commas: see below")
     parser.add_argument("--nation", default="ENG", metavar="NATION", help="whose bank holidays: ENG, WLS, SCT or NIR (default: ENG)")
     parser.add_argument("--supply", action="store_true", help="also what to supply for each step, in the words of a prescription")
@@ -150,7 +153,7 @@ def mode_of(text: str | None) -> Any:
     if text is None:
         return None
     words = text.lower().replace("-", " ").replace("_", " ")
-    words = {"tablet steps": "product steps", "steps": "product steps"}.get(words, words)
+    words = _MODES.get(words, words)
     try:
         return Mode(words)
     except ValueError:
@@ -182,17 +185,21 @@ def rate_of(text: str | None) -> float | None:
 
 
 def products_named(text: str | None, medicine: str, pack: Knowledge) -> frozenset[str] | None:
-    """Keys of the products named by key or by label."""
+    """Keys of the products named by key, by label, or by form (tablets, capsules, liquid, drops, patches, `modified-release tablets`)."""
     if text is None:
         return None
     own = [product for product in pack.taper_products.values() if product.medicine == medicine]
-    by_name = {name.lower(): product.product for product in own for name in (product.product, product.label)}
+    by_name = {name.lower(): {product.product} for product in own for name in (product.product, product.label)}
+    for product in own:
+        forms = {f"{product.form}s", *(word for word, of in _FORMS.items() if product.form in of)} if not product.by_choice else ()
+        for word in forms:
+            by_name.setdefault(word, set()).add(product.product)
     asked = [" ".join(part.lower().split()) for part in text.split(",") if part.strip()]
     missing = [name for name in asked if name not in by_name]
     if missing or not asked:
         there_are = ", ".join(product.label for product in own) or "none"
         raise Refused(f"--products {', '.join(missing) or text}: no such product of {medicine}. There are: {there_are}")
-    return frozenset(by_name[name] for name in asked)
+    return frozenset().union(*(by_name[name] for name in asked))
 
 
 def history_of(text: str | None, pack: Knowledge) -> History:

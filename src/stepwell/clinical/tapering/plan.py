@@ -230,9 +230,16 @@ def _worth_knowing(
         kind = _RELEASES.get(release(way.products[0]), f"{release(way.products[0])}s")
         text = f"Its products release differently: this plan begins with {kind}"
         yield Warned(words=text, rule=Rule(words=text, source=("P",), mark="P", entry="products"), asks=f"Does the person take {kind} now?")
-    if refusal is not None and (request.mode is None or request.interval_days is None):
+    if refusal is None:
+        return
+    basis = Rule(words="how the plan was found", source=("P",), mark="P", entry=f"{rule.taper_rule}: modes")
+    if way.also:
+        text = "Products that release differently follow one another in this plan"
+        yield Warned(words=f"{text}, because otherwise: {refusal.words}", rule=basis)
+    usual = next(ways(request, rule, products))
+    if (way.mode, way.interval_days) != (usual.mode, usual.interval_days):
         text = f"Planned as {way.mode.value} every {way.interval_days} days, because the usual way cannot be built: {refusal.words}"
-        yield Warned(words=text, rule=Rule(words=text, source=("P",), mark="P", entry=f"{rule.taper_rule}: modes"))
+        yield Warned(words=text, rule=basis)
 
 
 @dataclass
