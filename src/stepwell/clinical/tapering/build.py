@@ -166,7 +166,7 @@ def _shifted(costs: np.ndarray, units: int, cost: int) -> np.ndarray:
     return moved
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def _tables(kinds: tuple[_Kind, ...], most: int) -> _Tables:
     return _Tables(kinds, most)
 
