@@ -20,6 +20,8 @@ from stepwell.web.preparation import bench, questions, selectors, services
 from stepwell.web.preparation.models import AnswerSheet, BenchEvent
 from stepwell.web.privacy import restrict
 from stepwell.web.privacy import services as privacy
+from stepwell.web.week import services as week
+from stepwell.web.week.rota import Cell
 from web_support import recorded
 
 pytestmark = pytest.mark.django_db
@@ -104,6 +106,15 @@ def test_minutes_of_a_review_are_those_of_its_longest_kind(world):
     found = {one.person_id: one for one in bench.candidates(bench.Asked(world.actor("gp"), TODAY))}
     assert "structured-medication-review" in found[world.ids["Dee"]].tests
     assert found[world.ids["Dee"]].minutes == 30 and found[world.ids["Nan"]].minutes == 20
+
+
+def test_without_a_word_today_holds_what_the_rota_has(world):
+    join(world, "manager of hours", "Ada Dunn", PRACTICE, "practice manager")
+    week.set_hours(world.actor("manager of hours"), TODAY, {Cell(TODAY, "gp"): 50})
+    text = page(world, "gp", "show_bench")
+    assert "The rota has 50min for your role today" in text
+    assert "2 of 3 people who wait for a review fit today" in text, "30 and 20 minutes"
+    assert "No hours are on the rota for your role today: 6 reviews is where this page begins" in page(world, "nurse", "show_bench")
 
 
 def test_only_who_reviews_medicines_sees_the_bench_and_it_is_recorded_who_was_shown(world):
