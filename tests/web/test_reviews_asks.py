@@ -166,7 +166,7 @@ def test_an_offer_to_reduce_is_not_answered_by_going_on_as_before():
     )
     actor = SimpleNamespace(role="gp", organisations=("A81001",))
     stays, reduces = chosen("sertraline", "continue"), chosen("sertraline", "taper")
-    assert not closing.answers(actor, "antidepressant-annual", [stays], [duty], TODAY)[0].proposed
-    assert closing.answers(actor, "antidepressant-annual", [reduces], [duty], TODAY)[0].proposed
+    assert not closing.answers(actor, "antidepressant-annual", [stays], duties=[duty], held=TODAY, follow_ups={})[0].proposed
+    assert closing.answers(actor, "antidepressant-annual", [reduces], duties=[duty], held=TODAY, follow_ups={})[0].proposed
     duty.opens_on = TODAY + timedelta(1)
-    assert closing.answers(actor, "antidepressant-annual", [reduces], [duty], TODAY) == []
+    assert closing.answers(actor, "antidepressant-annual", [reduces], duties=[duty], held=TODAY, follow_ups={}) == []

@@ -249,6 +249,22 @@ def test_entered_in_error_opens_again_what_it_had_closed(world):
     assert selectors.reviews_of(world.ids["Ada"]) == [] and "Entered in error" in text(gp.get(f"/reviews/{row.pk}"))
 
 
+def test_the_next_review_answers_the_follow_up_of_the_last(world):
+    first = review(world)
+    again = review(world, close=False, **taper_olanzapine(**{f"{OLANZAPINE}decisions": "continue"}))
+    gp = world.client("gp")
+    page = gp.get(f"/reviews/{again.pk}/close")
+    follow_up = world.duty("Ada", "asked.medicine review", "follow-up 1")
+    assert f"follow-up.{follow_up.pk}" in form_of(page)["done"] and "Follow up a medicine review, due 29-Jun-2026" in text(page)
+    assert gp.post(f"/reviews/{again.pk}/close", form_of(page)).status_code == 302
+    still = {(duty.subject, duty.point) for duty in world.duties("Ada", rule_id="asked.medicine review", state="open")}
+    assert still == {(str(first.pk), "reduction 1"), (str(again.pk), "follow-up 1")}
+    seen = selectors.review_row(again.pk).revision
+    services.enter_in_error(world.actor("gp"), again.pk, why="Somebody else", seen=seen)
+    still = {(duty.subject, duty.point) for duty in world.duties("Ada", rule_id="asked.medicine review", state="open")}
+    assert still == {(str(first.pk), "reduction 1"), (str(first.pk), "follow-up 1")}
+
+
 def test_the_plan_that_was_decided_settles_its_duty(world):
     row = review(world)
     gp, ada = world.actor("gp"), world.ids["Ada"]

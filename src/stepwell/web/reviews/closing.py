@@ -181,12 +181,14 @@ class Answer:
     elsewhere: str = ""
 
 
-def answers(actor: Actor, kind: str, made: Sequence[Chosen], duties: Sequence[Duty], held: date) -> list[Answer]:
-    """The open review duties about the medicines that were decided; those that this review answers first. A duty whose time had not
-    begun when the review was held is not answered by it."""
+def answers(
+    actor: Actor, kind: str, made: Sequence[Chosen], *, duties: Sequence[Duty], held: date, follow_ups: Mapping[int, Sequence[str]]
+) -> list[Answer]:  # fmt: skip
+    """The open review duties about the medicines that were decided, those that this review answers first; follow-ups of earlier reviews
+    (duty → medicines) among them. A duty whose time had not begun when the review was held is not answered by it."""
     by_substance = {each.substance: each for each in made}
+    found = {each.key: each for each in _followed(follow_ups, duties, set(by_substance))}
     answerable = {rule for row in facts.kinds().values() for rule in row.rules}
-    found: dict[str, Answer] = {}
     open_duties = [duty for duty in duties if duty.opens_on is None or duty.opens_on <= held]
     for duty in open_duties:
         about = known.members(duty.subject) & by_substance.keys()
@@ -201,6 +203,18 @@ def answers(actor: Actor, kind: str, made: Sequence[Chosen], duties: Sequence[Du
         chosen = [by_substance[substance] for substance in sorted(about)]
         found[key] = _answer(actor, kind, key, together, chosen)
     return sorted(found.values(), key=lambda each: (bool(each.elsewhere), not each.proposed))
+
+
+def _followed(follow_ups: Mapping[int, Sequence[str]], duties: Sequence[Duty], now: set[str]) -> list[Answer]:
+    """What earlier reviews asked to be looked at again, where it was."""
+    found = []
+    for duty in duties:
+        about = set(follow_ups.get(duty.pk, ()))
+        if about & now:
+            rest = ", ".join(known.medicine(each) for each in sorted(about - now))
+            note = f"It is also about {rest}, which this review did not decide." if rest else ""
+            found.append(Answer(f"{FOLLOWING}.{duty.pk}", (duty,), not rest, note))
+    return found
 
 
 def _answer(actor: Actor, kind: str, key: str, together: tuple[Duty, ...], chosen: Sequence[Chosen]) -> Answer:

@@ -200,7 +200,9 @@ class AnswerLine:
         decide. Points of one rule stand together."""
         found: dict[tuple[str, str, bool], list[str]] = {}
         for duty in self.answer.duties:
-            key = (duty.title, known.medicine(duty.subject), not (known.members(duty.subject) & self.decided))
+            raised = self.answer.key.startswith(closing.FOLLOWING)
+            about = "" if raised else known.medicine(duty.subject)
+            key = (duty.title, about, not raised and not (known.members(duty.subject) & self.decided))
             found.setdefault(key, []).append(clinician.date(duty.due_on))
         return [(title, " and ".join(days), medicine, other) for (title, medicine, other), days in found.items()]
 
@@ -238,6 +240,10 @@ class DecisionView:
     @property
     def reduces(self) -> bool:
         return "reduction" in needs_of(self.row.decision)
+
+    @property
+    def refers(self) -> bool:
+        return "route" in needs_of(self.row.decision)
 
     @property
     def change(self) -> str:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from django.urls import reverse
+
 from stepwell import knowledge
 from stepwell.clinical.tapering import words as taper_words
 from stepwell.knowledge.reviewing import ReviewPart, parts_of
@@ -44,6 +46,7 @@ class Line:
     text: str
     basis: str = ""
     usual: bool = True
+    href: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,11 @@ class Part:
                 by_basis.setdefault(line.basis, []).append(line.text.rstrip("."))
         chosen = [f"{self.lead}{'; '.join(texts)}{f' ({basis})' if basis else ''}" for basis, texts in by_basis.items()]
         return [*self.fixed, *([self.words] if self.words else []), *chosen]
+
+    @property
+    def links(self) -> list[tuple[str, str]]:
+        """Where lines that were taken can be read in full: words and address."""
+        return [(line.basis, line.href) for line in self.offered if line.key in self.taken and line.href]
 
     @property
     def is_missing(self) -> bool:
@@ -279,7 +287,9 @@ def _advice(context: Context) -> Drawn:
     for number, row in enumerate(context.answered):
         day = clinician.date(row.answered_at.astimezone(UK).date()) if row.answered_at is not None else ""
         basis = f"{row.answered_by_name}, {ledger.organisation_name(row.answering_org)}, {day}, question {row.pk}"
-        lines.append(Line(f"advice-{row.pk}", _cut(str(row.answer.get("do", ""))), basis, number < choices().record.advice))
+        told = _cut(str(row.answer.get("do", "")))
+        href = reverse("advice:show_question", args=[row.pk])
+        lines.append(Line(f"advice-{row.pk}", told, basis, number < choices().record.advice, href))
     return Drawn(offered=tuple(lines))
 
 
@@ -358,7 +368,7 @@ def sheet(context: Context, found: Sequence[Part], signature: Signature, version
     return {
         "medicine": known.medicine(context.row.substance),
         "decision": context.row.label,
-        "parts": [{"key": part.key, "label": part.label, "lines": part.lines} for part in found if part.lines],
+        "parts": [{"key": part.key, "label": part.label, "lines": part.lines, "links": part.links} for part in found if part.lines],
         "missing": missing(found),
         "author": signature.by,
         "role": role.label if role is not None else signature.role,

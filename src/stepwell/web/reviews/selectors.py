@@ -13,10 +13,15 @@ from django.db.models import Q, QuerySet
 from stepwell.web.core import clock
 from stepwell.web.core.actor import Actor
 from stepwell.web.ledger import selectors as ledger
+from stepwell.web.ledger.models import Duty
+from stepwell.web.ledger.raised import rule_of
 from stepwell.web.privacy.restrict import Cut
 from stepwell.web.reviews.models import Decided, RecordAct, RecordEvent, Review, ReviewAct, ReviewEvent, ReviewState
 
 VERSIONS = (ReviewAct.CLOSED, ReviewAct.AMENDED)
+# The duties that reviews raise, and which of them another review answers.
+SOURCE, FOLLOW_UP = "medicine review", "follow-up"
+FOLLOWED = rule_of(SOURCE)
 
 
 def _rows() -> QuerySet[Review]:
@@ -76,6 +81,20 @@ def version_event(review: Review, version: int) -> ReviewEvent | None:
     """The event that made a version."""
     rows = ReviewEvent.objects.filter(review=review, act__in=VERSIONS).order_by("pk")
     return next((row for row in rows if row.detail.get("version") == version), None)
+
+
+def follow_ups(review: Review, duties: Iterable[Duty]) -> dict[int, tuple[str, ...]]:
+    """Of open duties those that earlier reviews of this person raised to be followed up: duty → the medicines they are about."""
+    found: dict[int, tuple[str, ...]] = {}
+    for duty in duties:
+        if duty.rule_id != FOLLOWED or duty.subject == str(review.pk) or not duty.subject.isdigit():
+            continue
+        earlier = review_row(int(duty.subject))
+        event = version_event(earlier, earlier.version) if earlier is not None else None
+        for row in event.detail["raised"] if event is not None else []:
+            if row["point"] == duty.point and row["what"] == FOLLOW_UP:
+                found[duty.pk] = tuple(row["about"])
+    return found
 
 
 # Drafts

@@ -34,8 +34,7 @@ from stepwell.web.reviews.asks import Value, Values
 from stepwell.web.reviews.choices import choices
 from stepwell.web.reviews.closing import Answer, Chosen
 from stepwell.web.reviews.models import Decided, Review, ReviewAct, ReviewEvent, ReviewState
-
-SOURCE = "medicine review"
+from stepwell.web.reviews.selectors import SOURCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +161,7 @@ def close(
         review.closed_at, review.state = clock.moment(), ReviewState.CLOSED
         subject = ledger.subject_of(review.person_id)
         why = closing.summary(view.made, facts.kind_label(review.kind))
-        settled = [_close_duties(actor, each, held, why) for each in view.answers if each.key in done]
+        settled = [_close_duties(actor, subject, each, held=held, why=why) for each in view.answers if each.key in done]
         raised = _open_duties(actor, subject, review, view.made, held=held, before=raised_before)
         act = ReviewAct.AMENDED if amended else ReviewAct.CLOSED
         event = _tell(
@@ -195,7 +194,9 @@ def view_of(actor: Actor, review: Review, values: Values) -> View:
     sheet = asks.sheet(listed)
     made = closing.decided(sheet, values)
     held = asks.kept_day(values, asks.HELD_ON) or clock.today()
-    return View(sheet, medicines, made, closing.answers(actor, review.kind, made, duties, held))
+    earlier = selectors.follow_ups(review, duties)
+    found = closing.answers(actor, review.kind, made, duties=duties, held=held, follow_ups=earlier)
+    return View(sheet, medicines, made, found)
 
 
 def _left(answers: Sequence[Answer], done: Sequence[str], left: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -213,12 +214,18 @@ def _left(answers: Sequence[Answer], done: Sequence[str], left: Mapping[str, str
     return found
 
 
-def _close_duties(actor: Actor, answer: Answer, held: date, why: str) -> dict[str, Any]:
-    """One statement for all that wait for the same thing; the events are kept, so that they can be undone with the review."""
+def _close_duties(actor: Actor, subject: PatientSubject, answer: Answer, *, held: date, why: str) -> dict[str, Any]:
+    """One statement for all that wait for the same thing; what was done is kept, so that it can be undone with the review."""
     first = answer.duties[0]
+    told: dict[str, Any] = {"key": answer.key, "duties": [duty.pk for duty in answer.duties]}
+    if answer.key.startswith(closing.FOLLOWING):
+        ledger_services.settle_raised(
+            actor, subject, source=SOURCE, source_id=first.subject, point=first.point, on=held, how="done", why=why
+        )  # fmt: skip
+        return told | {"followed": [int(first.subject), first.point]}
     ledger_services.done_with_review(actor, first.pk, on=held, why=why, evaluate=False)
     events = [event for event in ledger.events_of([first]) if event.kind in (EventKind.ANSWERED, EventKind.RESULT)]
-    return {"key": answer.key, "duties": [duty.pk for duty in answer.duties], "event": events[0].pk}
+    return told | {"event": events[0].pk}
 
 
 def _open_duties(
@@ -228,10 +235,7 @@ def _open_duties(
     when = f"medicine review of {clinician.date(held)}"
     found = []
     for each, point in closing.points(closing.openings(made, held, clock.today()), before):
-        ledger_services.raise_duty(
-            actor, subject, source=SOURCE, source_id=str(review.pk), point=point, points=choices().points[each.what], title=each.title,
-            owner_org=owner, due_on=each.due_on, why=when, source_label="medicine review", action_url=_address(review),
-        )  # fmt: skip
+        _raise(actor, subject, review, point, what=each.what, owner=owner, due_on=each.due_on, why=when)
         found.append(
             {"key": each.key, "point": point, "what": each.what, "due_on": each.due_on.isoformat(), "about": list(each.about)}
         )  # fmt: skip
@@ -239,6 +243,26 @@ def _open_duties(
         if row["point"] not in {one["point"] for one in found}:
             _settle(actor, subject, review, row["point"], how="superseded", why="the review was amended")
     return found
+
+
+def _raise(
+    actor: Actor, subject: PatientSubject, review: Review, point: str, *, what: str, owner: str, due_on: date, why: str
+) -> None:  # fmt: skip
+    ledger_services.raise_duty(
+        actor, subject, source=SOURCE, source_id=str(review.pk), point=point, points=choices().points[what], title=closing.TITLES[what],
+        owner_org=owner, due_on=due_on, why=why, source_label="medicine review", action_url=_address(review),
+    )  # fmt: skip
+
+
+def _ask_again(actor: Actor, subject: PatientSubject, review_id: int, point: str) -> None:
+    """The follow-up of an earlier review, which the one entered in error had settled."""
+    earlier = selectors.review_row(review_id)
+    row = next((row for row in _raised(earlier) if row["point"] == point), None) if earlier is not None else None
+    if earlier is None or row is None or earlier.state != ReviewState.CLOSED:
+        return
+    owner, due = acting_organisation(actor, earlier.person_id), date.fromisoformat(row["due_on"])
+    why = f"medicine review of {clinician.date(earlier.held_on)}; the review that followed it was entered in error"
+    _raise(actor, subject, earlier, point, what=row["what"], owner=owner, due_on=due, why=why)
 
 
 def _raised(review: Review) -> list[dict[str, Any]]:
@@ -286,6 +310,10 @@ def enter_in_error(actor: Actor, review_id: int, *, why: str, seen: int) -> Clos
         event = selectors.version_event(review, review.version)
         undone = []
         for row in event.detail["closed"] if event is not None else []:
+            if "followed" in row:
+                _ask_again(actor, subject, *row["followed"])
+                undone.append(row["key"])
+                continue
             try:
                 ledger_services.undo(actor, row["event"], why=f"the medicine review was entered in error: {words}", evaluate=False)
                 undone.append(row["key"])

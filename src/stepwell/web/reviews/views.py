@@ -352,6 +352,7 @@ def show_review(request: HttpRequest, review_id: int) -> HttpResponse:
         "versions": [number for number in range(review.version, 0, -1) if number != version],
         "may_change": own and review.state == ReviewState.CLOSED and version == review.version,
         "may_plan": actor.may(Permission.PLAN_REDUCTION),
+        "may_ask": actor.may(Permission.ASK_SERVICE),
         "may_record": actor.may(Permission.REVIEW_MEDICINES),
         "signed": selectors.signed_of(review),
         "organisation": ledger.organisation_name(review.org_code),
