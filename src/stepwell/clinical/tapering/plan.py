@@ -22,6 +22,8 @@ from stepwell.knowledge.compile import Knowledge
 from stepwell.knowledge.tapering import TaperProduct, TaperRule, products_of
 
 MOST_STEPS = 200
+_PLAIN = frozenset({"tablet", "capsule"})
+_MELTING = frozenset({"orodispersible tablet", "soluble tablet", "sublingual tablet"})
 _RELEASES = {"immediate": "products of immediate release"}
 HALF = 2
 
@@ -168,13 +170,20 @@ def check_request(request: Request, rule: TaperRule, products: Sequence[TaperPro
 
 
 def usable(request: Request, products: Sequence[TaperProduct]) -> tuple[TaperProduct, ...]:
-    """Products that may be used: those named, otherwise all that need not be named, of liquids only the one that measures most finely: two
-    strengths of a liquid in one house are mistaken for each other."""
+    """Products that may be used: those named, otherwise all that need not be named. Of these of liquids only the one that measures most
+    finely: two strengths of a liquid in one house are mistaken for each other; and tablets that melt only where there are no others."""
     if request.products is not None:
         return tuple(product for product in products if product.product in request.products)
-    free = tuple(product for product in products if not product.by_choice) or tuple(products)
+    free = unnamed(products)
+    if any(product.form in _PLAIN for product in free):
+        free = tuple(product for product in free if product.form not in _MELTING)
     liquids = sorted((product for product in free if is_liquid(product)), key=smallest)
     return tuple(product for product in free if product not in liquids[1:])
+
+
+def unnamed(products: Sequence[TaperProduct]) -> tuple[TaperProduct, ...]:
+    """Products that nobody has to name."""
+    return tuple(product for product in products if not product.by_choice) or tuple(products)
 
 
 def ways(request: Request, rule: TaperRule, products: Sequence[TaperProduct]) -> Iterator[Way]:
@@ -262,8 +271,7 @@ class _Maker:
         everything = tuple(products_of(self.knowledge.taper_products, request.medicine))
         self.everything = everything
         # The smallest dose that can be built does not grow because somebody leaves the liquid out.
-        free = usable(msgspec.structs.replace(request, products=None), everything)
-        named = {product.product for product in (*free, *self.way.products, *self.way.also)}
+        named = {product.product for product in (*unnamed(everything), *self.way.products, *self.way.also)}
         self.smallest_ug = min(smallest(product) for product in everything if product.product in named)
         self.smallest_used_ug = min(smallest(product) for product in (*self.way.products, *self.way.also))
         self.alike_percent, self.error_percent = (parameters[name].value for name in ("taper_alike_percent", "taper_error_percent"))
