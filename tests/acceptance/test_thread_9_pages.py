@@ -19,6 +19,7 @@ from django.urls import get_resolver
 import advice_world
 import letters_world
 import reviews_world
+import taper_world
 from ledger_world import OTHER_PRACTICE, PRACTICE, TODAY, TRUST, World
 from privacy_support import join
 from stepwell.web.accounts import services as accounts_services
@@ -56,6 +57,8 @@ from stepwell.web.reviews.models import Review as MedicineReview
 from stepwell.web.service_requests import directory
 from stepwell.web.service_requests import services as service_requests
 from stepwell.web.service_requests.models import Service, ServiceRequest
+from stepwell.web.tapers import services as taper_services
+from stepwell.web.tapers.models import TaperPlan
 from stepwell.web.team import services as team_services
 from stepwell.web.team.models import TeamEvent
 from stepwell.web.transfers import services as transfer_services
@@ -178,6 +181,9 @@ PAGES = {
     "reviews:close_review": "/reviews/{begun}/close",
     "reviews:take_back": "/reviews/{held}/in-error",
     "reviews:edit_record": "/reviews/{held}/record?medicine=olanzapine",
+    "tapers:choose_medicine": "/patients/{person}/reduce",
+    "tapers:show_studio": "/patients/{person}/reduce/risperidone",
+    "tapers:show_restudio": "/reductions/{reduction}/studio?act=slower",
     "meetings:list_meetings": "/meetings",
     "meetings:arrange": "/meetings/new",
     "meetings:show_meeting": "/meetings/{meeting}",
@@ -335,6 +341,8 @@ NO_PAGE = {
     "reviews:discard_review",
     "reviews:amend_review",
     "reviews:print_record",
+    "tapers:save_plan",
+    "tapers:save_change",
     "letters:judge_letter",
     "letters:note_answers",
     "letters:correct_letter",
@@ -389,7 +397,14 @@ def world(transactional_db, settings, tmp_path):
     _preparation(world)
     reviews_world.review(world, "Iris")
     reviews_world.review(world, "Iris", "nurse", close=False)
+    _reduction(world)
     return world
+
+
+def _reduction(world) -> None:
+    """Somebody on their way down since today."""
+    plan_id = taper_world.agreed(world, "Iris", medicine="olanzapine", dose_mg=10, start_on=TODAY)
+    taper_services.start(world.actor("gp"), plan_id)
 
 
 def _preparation(world) -> None:
@@ -547,6 +562,7 @@ def addresses(world):
         "view": ViewEvent.objects.get().view,
         "transfer": Transfer.objects.get().pk,
         "sheet": AnswerSheet.objects.get().pk,
+        "reduction": TaperPlan.objects.get().pk,
         "held": MedicineReview.objects.get(state="closed").pk,
         "begun": MedicineReview.objects.get(state="draft").pk,
         "meeting": Meeting.objects.get().pk,
