@@ -53,7 +53,8 @@ def _steps(rule: TaperRule, present_ug: int, first_ug: int, days: int, history: 
             continue
         pace = min((pace for pace in bound.paces if _holds(pace, days, history)), key=lambda pace: pace.percent, default=None)
         if pace is not None and pace.percent < figure.value:
-            text = f"at most {words.percent(pace.percent)} of {of} with less than {pace.days} days between steps"
+            text = f"at most {words.percent(pace.percent)} of {of}" if pace.percent else "no step"
+            text = f"{text} with less than {pace.days} days between steps"
             yield Limit(part(pace.percent, of_ug), cited(text, pace, where))
         else:
             yield Limit(part(figure.value, of_ug), cited(f"at most {words.percent(figure.value)} of {of}", figure, where))

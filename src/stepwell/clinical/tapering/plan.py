@@ -353,6 +353,8 @@ class _Maker:
         if number == 1:
             self.asked_first = self.shape.first_step(present - want.ug)
         limit = self._limit(want.ug if want.exempt else None)
+        if limit.ug == 0:
+            raise NotBuilt(f"Every {self.way.interval_days} days: {limit.rule.words}.", rule=limit.rule)
         end = self._end(limit)
         may_end = to == 0 and (present <= end.ug or (want.exempt and want.ug == 0))
         if may_end and (want.ug == 0 or self._is_last(want)):
@@ -394,8 +396,7 @@ class _Maker:
 
     def _check_chosen(self, number: int, want: shape.Wanted, limit: bounds.Limit, low: int) -> None:
         """A rate or a step that a person chose is not quietly made smaller at the first step: it is refused, with what may be."""
-        chosen = self.request.rate_percent is not None or self.request.step_ug is not None
-        if number == 1 and chosen and want.ug < low and want.ug >= self.request.to_ug and self.present - max(want.ug, 1) > limit.ug:
+        if number == 1 and self._chosen and want.ug < low and want.ug >= self.request.to_ug and self.present - max(want.ug, 1) > limit.ug:
             raise self._beyond(number, want.ug, limit)
 
     def _beyond(self, number: int, wanted: int, limit: bounds.Limit) -> BeyondBound:
@@ -449,11 +450,19 @@ class _Maker:
             found = next((found for products, error in tries if (found := made(products, error)) is not None), None)
             if found is not None:
                 return found
-        # What is left: one smallest measure of a liquid where the step is hardly more, or as far as the class's absolute step.
-        grain = min((smallest(product) for product in self.tiers[-1] if is_liquid(product)), default=0)
-        named = self.rule.bound.step.ug if self.rule.bound.step else 0
-        low = max(low, present - max(named, grain if step < HALF * grain else 0))
-        return next((found for tier in self.tiers if (found := made(tier, None)) is not None), None) if low < present else None
+        # What is left. Where nobody chose how large a step is, any dose inside the bound; otherwise as far as the class's absolute step, or
+        # one smallest measure of a liquid where the step is hardly more.
+        if self._chosen:
+            grain = min((smallest(product) for product in self.tiers[-1] if is_liquid(product)), default=0)
+            named = self.rule.bound.step.ug if self.rule.bound.step else 0
+            low = max(low, present - max(named, grain if step < HALF * grain else 0))
+        high = present - 1
+        return next((found for tier in self.tiers if (found := made(tier, None)) is not None), None) if low <= high else None
+
+    @property
+    def _chosen(self) -> bool:
+        """Whether a person chose how large the steps are."""
+        return self.request.rate_percent is not None or self.request.step_ug is not None
 
     def _allowed(self, built: Built | None) -> Built | None:
         """The build unless it takes more of one product than is allowed for what else is in it."""

@@ -56,15 +56,25 @@ def _near(request: Request, refusal: NotPlanned, rule: TaperRule, products: tupl
     yield from _doses(request, products, unit)
     yield from _own_doses(request, refusal, unit)
     yield from _products(request, products)
-    yield from _sizes(request, rule, unit)
+    if isinstance(refusal, BeyondBound):
+        yield from _slower(request, rule)
+    yield from _sizes(request, rule)
+    plain = _in(request, None)
+    yield Instead(words="as the knowledge base proposes it", request=changed(plain, interval_days=None))
     shortest = rule.interval.shortest.whole
     if request.interval_days is not None and request.interval_days < shortest:
         yield Instead(words=f"steps every {shortest} days", request=changed(request, interval_days=shortest))
     for mode in rule.modes:
         if request.mode is not None and mode.mode != request.mode:
             yield Instead(words=f"in {mode.mode}" if mode.mode.endswith("steps") else f"{mode.mode}", request=_in(request, Mode(mode.mode)))
-    for option in rule.interval.options:
-        if request.interval_days is None or option.whole > request.interval_days:
+    yield from _slower(request, rule)
+
+
+def _slower(request: Request, rule: TaperRule) -> Iterator[Instead]:
+    """The same with more days between steps."""
+    usual = request.interval_days or rule.interval.default.whole
+    for option in sorted(rule.interval.options, key=lambda option: option.whole):
+        if option.whole > usual:
             yield Instead(words=f"slower: steps every {option.whole} days", request=changed(request, interval_days=option.whole))
 
 
@@ -113,7 +123,7 @@ def _products(request: Request, products: tuple[TaperProduct, ...]) -> Iterator[
                 yield Instead(words=f"also with {product.label}", request=changed(request, products=chosen | {product.product}))
 
 
-def _sizes(request: Request, rule: TaperRule, unit: str) -> Iterator[Instead]:
+def _sizes(request: Request, rule: TaperRule) -> Iterator[Instead]:
     """Other sizes of a step: as the knowledge base proposes it, smaller ones, larger ones that exist."""
     plain = changed(request, rate_percent=None, step_ug=None, points=None)
     for rate in rule.rates:
@@ -133,5 +143,5 @@ def _sizes(request: Request, rule: TaperRule, unit: str) -> Iterator[Instead]:
             yield Instead(words=f"{words.figure_of(figure)} at each step", request=changed(request, step_ug=figure.ug))
 
 
-def _in(request: Request, mode: Mode) -> Request:
+def _in(request: Request, mode: Mode | None) -> Request:
     return changed(request, mode=mode, rate_percent=None, step_ug=None, points=None)
