@@ -22,6 +22,8 @@ from reviews_world import (
     taper_olanzapine,
     text,
 )
+from stepwell.web.contact import services as adjustments
+from stepwell.web.contact.services import Item
 from stepwell.web.core.gate import AccessRefused
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.evaluation import reevaluate
@@ -73,6 +75,9 @@ def test_the_form_begins_with_what_is_known(world):
     assert "consent" not in form and "capacity" not in form  # never taken for granted
     assert f"{OLANZAPINE}decisions" not in form
     assert not Review.objects.exists()  # looking writes nothing
+    assert form["interpreter"] == ["interpreter-not-needed"]
+    adjustments.save_adjustments(world.actor("nurse"), world.ids["Ada"], [Item("professional", "bsl")], seen=0)
+    assert "interpreter" not in form_of(gp.get(new(world)))  # an adjustment says otherwise: it is asked
 
 
 def test_figures_of_the_form_stand_with_source_and_mark(world):

@@ -59,7 +59,7 @@ class MedicineFacts:
 def of_record(person: PersonRecord, last: Mapping[str, Decided], duties: Iterable[Duty], titles: Mapping[int, str]) -> list[MedicineFacts]:
     """The medicines of a record that was cut for its reader, those the product covers first, each with its risks by the open duties
     (`titles`: duty → what it says)."""
-    open_duties = [duty for duty in duties if duty.kind in RISK_KINDS]
+    open_duties = [duty for duty in duties if duty.kind in RISK_KINDS and not _is_check(duty)]
     found = [_facts(row, last.get(row["substance"]), open_duties, titles) for row in person.medicines]
     found.sort(key=lambda each: (not covered(each.substance), each.name))
     return found
@@ -79,6 +79,12 @@ def _facts(row: Mapping[str, Any], last: Decided | None, duties: Sequence[Duty],
         last,
         tuple(dict.fromkeys(titles.get(duty.pk, capital(duty.title)) for duty in about)),
     )
+
+
+def _is_check(duty: Duty) -> bool:
+    """A measurement to be made because of something that was found: due, and no risk by itself."""
+    test = known.test(duty.test) if duty.kind == "finding" and duty.test else None
+    return test is not None and test.takes_result
 
 
 def _day(text: str | None) -> date | None:
@@ -149,6 +155,12 @@ def clock_while_reducing(substance: str, on: date) -> Clock | None:
     if row is None or not row.after or knowledge.load().taper_rule_of(substance) is None:
         return None
     return Clock(known.add(on, *parts_of_span(row.after[0])), row.after[0], row)
+
+
+def is_about(kind: str, substance: str) -> bool:
+    """Whether a kind of review is about this medicine: one without sets is about every one."""
+    row = kinds().get(kind)
+    return row is None or not row.sets or _is_of(row, substance)
 
 
 def _is_of(row: ReviewKind, substance: str) -> bool:

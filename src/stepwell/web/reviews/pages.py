@@ -30,6 +30,8 @@ SAID = {
     "record-saved": "Saved: not signed yet.",
     "last": "Filled in as last time: look it over.",
 }
+# How many medicines a heading names; of more it says how many.
+NAMED = 3
 # Fields of a medicine that are seen at once; the others are behind one click, opened where something is in them.
 _FOLDED = ("benefits", "harms", "concerns", "adherence", "alternatives")
 _FOLDED_LABELS = {
@@ -111,6 +113,16 @@ class MedicineForm:
     @property
     def substance(self) -> str:
         return self.facts.substance
+
+    @property
+    def is_open(self) -> bool:
+        """A medicine that this kind of review is about, or that something was decided or is wrong about; others open with one click."""
+        return facts.is_about(self.kind, self.substance) or bool(self.values.get(self._name(asks.DECISION))) or any(
+            name.startswith(self._name("")) for name in self.errors
+        )  # fmt: skip
+
+    def _name(self, key: str) -> str:
+        return asks.field_name(self.substance, key)
 
     @property
     def is_antipsychotic(self) -> bool:
@@ -398,8 +410,11 @@ def unreviewed(sheet: asks.Sheet, made: Sequence[closing.Chosen]) -> list[str]:
     return [known.medicine(each.substance) for each in sheet.medicines if each.substance not in chosen]
 
 
-def heading_of_form(kind: str, medicines: int) -> str:
-    return f"{facts.kind_label(kind)}: {count(medicines, 'medicine')}"
+def heading_of_form(kind: str, substances: Sequence[str]) -> str:
+    """The kind, and the medicines that it is about."""
+    about = [known.medicine(name) for name in substances if facts.is_about(kind, name)]
+    told = ", ".join(about) if 0 < len(about) <= NAMED else count(len(about), "medicine")
+    return f"{facts.kind_label(kind)}: {told}"
 
 
 __all__ = ["SAID", "AnswerLine", "DecisionView", "Field", "Group", "Kind", "Line", "MedicineForm", "MedicineLine", "ReviewView"]

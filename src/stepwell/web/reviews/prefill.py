@@ -9,6 +9,7 @@ from typing import Any
 from django.urls import reverse
 
 from stepwell.web.advice.facts import tests_of
+from stepwell.web.contact import selectors as contact
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician
 from stepwell.web.core.permissions import Permission
@@ -24,6 +25,8 @@ from stepwell.web.reviews.facts import MedicineFacts
 _LASTING_PARTS = ("outcome", "antipsychotic")
 _BEFOREHAND = ("concerns", "adherence")
 _HOW = "face"
+# Groups of adjustments that bear on how the person and the reviewer understand each other.
+_LANGUAGE = ("language", "professional", "support")
 SPECIALIST_REVIEW = "specialist-review"
 
 
@@ -34,7 +37,7 @@ def initial(person: PersonRecord, kind: str, medicines: Sequence[MedicineFacts],
     chosen, words = beforehand(person.person_id, "matters", cut)
     values |= {"matters": chosen, "matters-words": words}
     known_names = {ask.name for ask in asks.sheet([each.substance for each in medicines]).every}
-    if not person.interpreter:
+    if not _may_need_interpreter(person):
         values["interpreter"] = "interpreter-not-needed"
     for each in medicines:
         values |= _lasting(each, person)
@@ -45,6 +48,11 @@ def initial(person: PersonRecord, kind: str, medicines: Sequence[MedicineFacts],
                 chosen, words = beforehand(person.person_id, part, cut)
                 values |= {asks.field_name(each.substance, part): chosen, asks.field_name(each.substance, f"{part}-words"): words}
     return {name: value for name, value in values.items() if value and name in known_names}
+
+
+def _may_need_interpreter(person: PersonRecord) -> bool:
+    """The record or an adjustment in force tells of another language or of somebody who helps to understand: then it is asked."""
+    return bool(person.interpreter) or any(row.kind in _LANGUAGE for row in contact.in_force_of(person.person_id))
 
 
 def _lasting(each: MedicineFacts, person: PersonRecord) -> dict[str, Value]:

@@ -232,13 +232,14 @@ def _form_page(
     for medicine in form.sheet.medicines:
         known_facts = by_substance.get(medicine.substance) or _gone(medicine.substance)
         medicines.append(MedicineForm(known_facts, medicine, form.values, wrong, form.on, form.kind))
+    medicines.sort(key=lambda each: not facts.is_about(form.kind, each.substance))
     general = {ask.name: Field(ask, form.values.get(ask.name), wrong.get(ask.name, "")) for ask in form.sheet.general}
     context = {
         "banner": Banner(form.person, form.on),
         "review": form.review,
         "kind": form.kind,
         "kinds": facts.offered([each.substance for each in form.covered]),
-        "heading": pages.heading_of_form(form.kind, len(form.sheet.medicines)),
+        "heading": pages.heading_of_form(form.kind, [each.substance for each in form.sheet.medicines]),
         "general": general,
         "medicines": medicines,
         "others": [each for each in form.medicines if not facts.covered(each.substance)],

@@ -30,7 +30,7 @@ for (const box of document.querySelectorAll("textarea[data-longest]")) {
 for (const follow of document.querySelectorAll("[data-reducing]")) {
   const { usual, reducing } = follow.dataset;
   const day = follow.querySelector("input");
-  const section = follow.closest("section");
+  const section = follow.closest(".sw-review__medicine");
   if (!reducing || !day || !section) continue;
   section.addEventListener("change", (event) => {
     if (event.target.type !== "radio" || !event.target.name.endsWith(".decisions")) return;
