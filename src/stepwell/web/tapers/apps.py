@@ -18,4 +18,5 @@ class TapersConfig(AppConfig):
         add_navigation(NavItem("Reducing", "tapers:list_reducing", Permission.SUPPORT_REDUCTION, order=13, group=REVIEWS))
         add_patient_panel(panels.of_person, order=8)
         add_medicine_lines(panels.medicine_lines)
+        add_medicine_lines(studio_panels.medicine_lines)
         add_clock(clocks.let_time_pass)
