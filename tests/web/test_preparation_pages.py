@@ -22,6 +22,7 @@ from stepwell.web.privacy import restrict
 from stepwell.web.privacy import services as privacy
 from stepwell.web.week import services as week
 from stepwell.web.week.rota import Cell
+from taper_world import proposed
 from web_support import recorded
 
 pytestmark = pytest.mark.django_db
@@ -203,6 +204,14 @@ def test_the_picture_comes_with_its_table(world):
         "01-Mar-2026 recorded Fall",
     ):
         assert words in text, words
+
+
+def test_a_plan_to_reduce_is_told_on_the_bench_and_on_the_page(world):
+    proposed(world, "Dee", dose_mg=10)
+    assert "Diazepam: proposed since 01-Jun-2026" in page(world, "gp", "show_bench")
+    text = page(world, "gp", "show_prepared", world.ids["Dee"])
+    assert "Plan to reduce diazepam : proposed since 01-Jun-2026" in text and "planned from 10 mg to nothing" in text
+    assert "A clear head for the allotment (plan of 01-Jun-2026)" in text
 
 
 def test_what_is_not_known_is_shown_as_not_known(world):
