@@ -28,7 +28,7 @@ from stepwell.web.privacy.restrict import NOTHING, Cut
 if TYPE_CHECKING:
     from stepwell.web.letters.models import Letter
 
-__all__ = ["CLINICIAN", "PATIENT", "fhir", "paper_of", "patient_words", "pdf"]
+__all__ = ["CLINICIAN", "PATIENT", "fhir", "paper_of", "patient_words", "pdf", "urgent_words"]
 
 
 def pdf(letter: Letter, audience: str = CLINICIAN, *, large: bool = False, cut: Cut = NOTHING) -> bytes:
@@ -47,6 +47,11 @@ def fhir(letter: Letter, *, cut: Cut = NOTHING) -> dict[str, Any]:
 def patient_words(letter: Letter, *, cut: Cut = NOTHING) -> plain.PatientCopy:
     paper = paper_of(letter, cut)
     return plain.patient_copy(paper, nation_of(paper.sender.code))
+
+
+def urgent_words(nation: str) -> str:
+    """Whom a person calls when it cannot wait, by nation (ENG, WLS, SCT, NIR); mark K. Empty for another."""
+    return plain.words().urgent.get(nation, "")
 
 
 def paper_of(letter: Letter, cut: Cut = NOTHING) -> Paper:
