@@ -13,7 +13,7 @@ class TapersConfig(AppConfig):
         from stepwell.web.core.layout import REVIEWS, NavItem, add_medicine_lines, add_navigation, add_patient_panel
         from stepwell.web.core.permissions import Permission
         from stepwell.web.ledger.evaluation import add_clock
-        from stepwell.web.tapers import clocks, panels
+        from stepwell.web.tapers import clocks, panels, studio_panels
 
         add_navigation(NavItem("Reducing", "tapers:list_reducing", Permission.SUPPORT_REDUCTION, order=13, group=REVIEWS))
         add_patient_panel(panels.of_person, order=8)
