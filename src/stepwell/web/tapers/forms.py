@@ -103,7 +103,7 @@ class NameForm(Form):
 
     clinician = SelectField(label="Named clinician", label_size="s", error_messages={"required": "Choose who is named"})
     check_by = RadiosField(label="Check-ins by", label_size="s", choices=_CHECK_BY, initial=STAFF, inline=True)
-    why = TextareaField(label="In a few words", label_size="s", rows=2, required=False, max_length=LONGEST_WORDS)
+    why = TextareaField(label="Anything to add", label_size="s", rows=2, required=False, max_length=LONGEST_WORDS)
 
     def __init__(self, *args: Any, staff: Sequence[tuple[int, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

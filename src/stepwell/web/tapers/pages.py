@@ -97,6 +97,11 @@ class StepLine:
         return count(self.step.days, "day") if self.step.days else "from then on"
 
 
+def step_lines(plan: Plan) -> list[StepLine]:
+    """The steps that are taken: one that lasts no day, because the next is due at once, is none."""
+    return [StepLine(step, plan.unit) for step in plan.steps if step.days or step is plan.steps[-1]]
+
+
 @dataclass(frozen=True)
 class CheckLine:
     """A check-in as the diary shows it. `meant`: what its rating means by the scale's bands."""
@@ -248,7 +253,7 @@ class PlanLine:
         if self.state == PlanState.PAUSED:
             return "Nothing changes until somebody goes on with it."
         what = f"{a_day(step.built.dose_ug, self.row.unit)} from {clinician.date(step.on)}"
-        return f"Next: {what}" + (", if this dose is all right." if self.standing.still else ".")
+        return f"Next: {what}" + (", if this dose is all right." if self.standing.still and self.standing.begun else ".")
 
     @property
     def held_days(self) -> int | None:
@@ -321,11 +326,11 @@ class PlanPage(PlanLine):
         if self.told.ended_on is not None:
             return []
         from_number = self.standing.step.number
-        return [StepLine(step, self.row.unit) for step in self.plan.steps if step.number >= from_number][:NEXT_SHOWN]
+        return [line for line in self.steps if line.step.number >= from_number][:NEXT_SHOWN]
 
     @property
     def steps(self) -> list[StepLine]:
-        return [StepLine(step, self.row.unit) for step in self.plan.steps]
+        return step_lines(self.plan)
 
     @property
     def clinician_name(self) -> str:

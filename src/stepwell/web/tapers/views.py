@@ -17,6 +17,7 @@ from stepwell.web.accounts import selectors as accounts
 from stepwell.web.core import clock, gate
 from stepwell.web.core.access import OrganisationSubject
 from stepwell.web.core.actor import Actor
+from stepwell.web.core.formatting import clinician
 from stepwell.web.core.forms import Form
 from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import selectors as ledger
@@ -30,9 +31,11 @@ from stepwell.web.tapers.choices import choices
 from stepwell.web.tapers.doing import Changed
 from stepwell.web.tapers.forms import CheckInForm, ContrastForm, WordsForm
 from stepwell.web.tapers.models import Act, PlanState, TaperEvent, TaperPlan
-from stepwell.web.tapers.pages import SAID, EventLine, PlanLine, ReducingRow, StepLine
+from stepwell.web.tapers.pages import SAID, EventLine, PlanLine, ReducingRow, StepLine, step_lines
 
 FORM_METHODS = ["GET", "HEAD", "POST"]
+# How many steps of a plan as it would be are shown.
+PREVIEWED = 4
 # Acts that are decided for a state of their own, whatever it is.
 _ALWAYS = (Act.UNDONE,)
 
@@ -146,7 +149,7 @@ def _preview(row: TaperPlan, line: PlanLine, spec: Spec, form: Form) -> tuple[li
         plan = planning.replanned(selectors.version_of(row), line.standing.told, Change(kind=ChangeKind(spec.change), days=given))
     except Refused as refusal:
         return [], str(refusal)
-    return [StepLine(step, plan.unit) for step in plan.steps[:4]], ""
+    return step_lines(plan)[:PREVIEWED], ""
 
 
 # Check-in
@@ -193,7 +196,7 @@ def _check_in_form(data: Any, actor: Actor, row: TaperPlan) -> CheckInForm:
     line = lines.plan_line(row, clock.today())
     hints = {}
     if line.standing.next is not None:
-        hints[checkins.GO_ON] = line.next
+        hints[checkins.GO_ON] = _going_on(row, line)
     if line.standing.before_ug is not None:
         hints[checkins.STEP_BACK] = f"Up to {lines.words_of_dose(line.standing.before_ug, row.unit)}; then smaller and slower."
     return CheckInForm(
@@ -201,6 +204,21 @@ def _check_in_form(data: Any, actor: Actor, row: TaperPlan) -> CheckInForm:
         decisions=_decisions(actor, row, line),
         hints=hints,
     )  # fmt: skip
+
+
+def _going_on(row: TaperPlan, line: PlanLine) -> str:
+    """What comes next if the person goes on today: after a hold a step may be due at once."""
+    if not line.standing.still:
+        return line.next
+    try:
+        plan = planning.replanned(selectors.version_of(row), line.standing.told, Change(kind=ChangeKind.RESUME))
+    except Refused as refusal:
+        return str(refusal)
+    step = next((each for each in plan.steps if each.built.dose_ug != line.standing.dose_ug), None)
+    if step is None:
+        return ""
+    when = "today" if step.on == line.today else f"from {clinician.date(step.on)}"
+    return f"Next: {lines.words_of_dose(step.built.dose_ug, row.unit)} {when}."
 
 
 def _decisions(actor: Actor, row: TaperPlan, line: PlanLine) -> list[str]:
