@@ -153,6 +153,10 @@ def test_the_history_of_a_duty_names_no_medicine():
     assert closing.summary(made, "Yearly") == "Yearly, 2 medicines: continue (2); follow up 01-Jun-2027"
 
 
+def only(duty, *taken):
+    return closing.Open([duty], {}, frozenset(taken or ("sertraline",)))
+
+
 def test_an_offer_to_reduce_is_not_answered_by_going_on_as_before():
     duty = SimpleNamespace(
         pk=1,
@@ -166,7 +170,23 @@ def test_an_offer_to_reduce_is_not_answered_by_going_on_as_before():
     )
     actor = SimpleNamespace(role="gp", organisations=("A81001",))
     stays, reduces = chosen("sertraline", "continue"), chosen("sertraline", "taper")
-    assert not closing.answers(actor, "antidepressant-annual", [stays], duties=[duty], held=TODAY, follow_ups={})[0].proposed
-    assert closing.answers(actor, "antidepressant-annual", [reduces], duties=[duty], held=TODAY, follow_ups={})[0].proposed
+    assert not closing.answers(actor, "antidepressant-annual", [stays], only(duty), TODAY)[0].proposed
+    assert closing.answers(actor, "antidepressant-annual", [reduces], only(duty), TODAY)[0].proposed
     duty.opens_on = TODAY + timedelta(1)
-    assert closing.answers(actor, "antidepressant-annual", [reduces], duties=[duty], held=TODAY, follow_ups={}) == []
+    assert closing.answers(actor, "antidepressant-annual", [reduces], only(duty), TODAY) == []
+
+
+def test_a_duty_about_more_than_was_decided_is_not_presumed_to_be_answered():
+    actor = SimpleNamespace(role="pharmacist", organisations=("A81001",))
+    three = SimpleNamespace(
+        pk=1, kind="combination", rule_id="combination.three", subject="opioid+benzodiazepine or z-drug+gabapentinoid",
+        test="structured-review", title="All three", owner_org="A81001", opens_on=None,
+    )  # fmt: skip
+    one = [chosen("zopiclone", "taper")]
+    every = [chosen(name, "continue") for name in ("zopiclone", "tramadol", "pregabalin")]
+    standing = only(three, "zopiclone", "tramadol", "pregabalin", "citalopram")
+    assert not closing.answers(actor, "sedative", one, standing, TODAY)[0].proposed
+    assert not closing.answers(actor, "structured", one, standing, TODAY)[0].proposed
+    told = closing.answers(actor, "structured", one, standing, TODAY)[0].note
+    assert told == "It is also about pregabalin, tramadol, which this review did not decide."
+    assert closing.answers(actor, "structured", every, standing, TODAY)[0].proposed

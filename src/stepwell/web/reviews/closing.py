@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ from stepwell.web.reviews.facts import MedicineFacts
 REVIEW_KINDS = ("review", "finding")
 # Kinds of review that nobody else can hold.
 SPECIALIST = ("psychiatrist",)
+NAMED = 3  # of more medicines than these a note says how many
 # The test of rules that ask for an offer to reduce: a decision to go on as before is no offer.
 OFFER = "taper-offer"
 STOP, CONTINUE, REFER, MONITOR = "stop", "continue", "refer", "start-monitoring"
@@ -181,15 +182,23 @@ class Answer:
     elsewhere: str = ""
 
 
-def answers(
-    actor: Actor, kind: str, made: Sequence[Chosen], *, duties: Sequence[Duty], held: date, follow_ups: Mapping[int, Sequence[str]]
-) -> list[Answer]:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Open:
+    """What of a person is open when a review is closed: duties, of them the follow-ups of earlier reviews (duty → medicines), and the
+    medicines that are taken now."""
+
+    duties: Sequence[Duty]
+    follow_ups: Mapping[int, Sequence[str]]
+    taken: frozenset[str]
+
+
+def answers(actor: Actor, kind: str, made: Sequence[Chosen], standing: Open, held: date) -> list[Answer]:
     """The open review duties about the medicines that were decided, those that this review answers first; follow-ups of earlier reviews
-    (duty → medicines) among them. A duty whose time had not begun when the review was held is not answered by it."""
+    among them. A duty whose time had not begun when the review was held is not answered by it."""
     by_substance = {each.substance: each for each in made}
-    found = {each.key: each for each in _followed(follow_ups, duties, set(by_substance))}
+    found = {each.key: each for each in _followed(standing, set(by_substance))}
     answerable = {rule for row in facts.kinds().values() for rule in row.rules}
-    open_duties = [duty for duty in duties if duty.opens_on is None or duty.opens_on <= held]
+    open_duties = [duty for duty in standing.duties if duty.opens_on is None or duty.opens_on <= held]
     for duty in open_duties:
         about = known.members(duty.subject) & by_substance.keys()
         test = known.test(duty.test) if duty.test else None
@@ -201,19 +210,27 @@ def answers(
             continue
         together = tuple(each for each in open_duties if test is not None and each.test == duty.test) or (duty,)
         chosen = [by_substance[substance] for substance in sorted(about)]
-        found[key] = _answer(actor, kind, key, together, chosen)
+        answer = _answer(actor, kind, key, together, chosen)
+        rest = {name for each in together for name in known.members(each.subject) & standing.taken} - by_substance.keys()
+        found[key] = replace(answer, proposed=False, note=_also(rest)) if answer.proposed and rest else answer
     return sorted(found.values(), key=lambda each: (bool(each.elsewhere), not each.proposed))
 
 
-def _followed(follow_ups: Mapping[int, Sequence[str]], duties: Sequence[Duty], now: set[str]) -> list[Answer]:
+def _also(rest: Iterable[str]) -> str:
+    """What else a duty is about: then the reviewer says whether it is answered."""
+    names = sorted(known.medicine(name) for name in rest)
+    told = ", ".join(names[:NAMED]) + (f" and {count(len(names) - NAMED, 'other medicine')}" if len(names) > NAMED else "")
+    return f"It is also about {told}, which this review did not decide."
+
+
+def _followed(standing: Open, now: set[str]) -> list[Answer]:
     """What earlier reviews asked to be looked at again, where it was."""
     found = []
-    for duty in duties:
-        about = set(follow_ups.get(duty.pk, ()))
+    for duty in standing.duties:
+        about = set(standing.follow_ups.get(duty.pk, ()))
         if about & now:
-            rest = ", ".join(known.medicine(each) for each in sorted(about - now))
-            note = f"It is also about {rest}, which this review did not decide." if rest else ""
-            found.append(Answer(f"{FOLLOWING}.{duty.pk}", (duty,), not rest, note))
+            rest = about - now
+            found.append(Answer(f"{FOLLOWING}.{duty.pk}", (duty,), not rest, _also(rest) if rest else ""))
     return found
 
 
@@ -227,7 +244,9 @@ def _answer(actor: Actor, kind: str, key: str, together: tuple[Duty, ...], chose
     rows = [row for row in facts.kinds().values() if rules & set(row.rules)]
     if duty.test == OFFER and not any(each.reduces or each.decision == STOP for each in chosen):
         return Answer(key, together, False, note="Tick it if reducing was offered.")
-    if any(actor.role in row.who or (row.review_kind == kind and row.who != SPECIALIST) for row in rows):
+    own = [row for row in rows if row.review_kind == kind and (actor.role in row.who or row.who != SPECIALIST)]
+    # A review of a class is answered by whoever reviews its medicines; one of all medicines together only by such a review.
+    if own or any(row.sets and actor.role in row.who for row in rows):
         return Answer(key, together, True)
     if rows:
         who = " or ".join(dict.fromkeys(role for row in rows for role in row.who))

@@ -7,8 +7,9 @@ for row in decisions_of(review): row.substance, row.decision, row.follow_up_on, 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from stepwell.web.core import clock
 from stepwell.web.core.actor import Actor
@@ -65,6 +66,14 @@ def last_reviews_of(person_id: int) -> dict[str, Decided]:
     for row in decisions_in_force(person_id):
         found.setdefault(row.substance, row)
     return found
+
+
+def decided_at(org_codes: Iterable[str], since: date, until: date) -> list[Decided]:
+    """What reviews of these organisations decided from `since` to `until`, of the versions in force, with the person. Not limited to whom
+    anybody may open."""
+    found = Decided.objects.filter(review__org_code__in=list(org_codes), review__state=ReviewState.CLOSED, held_on__range=(since, until))
+    rows = found.filter(version=F("review__version")).select_related("review", "person")
+    return list(rows.order_by("held_on", "pk"))
 
 
 def shown(rows: Iterable[Decided], cut: Cut) -> list[Decided]:

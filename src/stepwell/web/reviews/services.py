@@ -194,8 +194,9 @@ def view_of(actor: Actor, review: Review, values: Values) -> View:
     sheet = asks.sheet(listed)
     made = closing.decided(sheet, values)
     held = asks.kept_day(values, asks.HELD_ON) or clock.today()
-    earlier = selectors.follow_ups(review, duties)
-    found = closing.answers(actor, review.kind, made, duties=duties, held=held, follow_ups=earlier)
+    taken = frozenset(row["substance"] for row in person.medicines)
+    standing = closing.Open(duties, selectors.follow_ups(review, duties), taken)
+    found = closing.answers(actor, review.kind, made, standing, held)
     return View(sheet, medicines, made, found)
 
 
