@@ -153,7 +153,8 @@ def within_bound(now: int, then: int, request: Request, plan: Plan, known: Knowl
             bound.end.ug if bound.end else 0,
             Fraction(str(bound.end_of_first.value)) * request.dose_ug / 100 if bound.end_of_first else 0,
         ]
-        if bound.end_smallest and bound.end_smallest.value:
+        # Whoever began with the smallest dose would stop at once: for them it is no last step.
+        if bound.end_smallest and bound.end_smallest.value and smallest_of(request, known) < request.dose_ug:
             ends.append(smallest_of(request, known))
         assert now <= max(ends), (plan.medicine, now, ends)
         return
