@@ -128,6 +128,14 @@ def doses_of(row: TaperPlan, on: date | None = None) -> tuple[tuple[date, int], 
     return story.doses(told, plans_in(told, versions_of(row.pk)), on or clock.today())
 
 
+def way_of(row: TaperPlan, on: date) -> tuple[tuple[tuple[date, int], ...], dict[int, int]]:
+    """(what was to be taken from which day on, of each dose how many products it is built from) until `on`."""
+    told = story_of(row.pk)
+    plans = plans_in(told, versions_of(row.pk))
+    lines = {step.built.dose_ug: len(step.built.items) for number in sorted(plans) for step in plans[number].steps}
+    return story.doses(told, plans, on), lines
+
+
 def standing(row: TaperPlan, on: date | None = None) -> Standing:
     """Where the person is on a day (today)."""
     told = story_of(row.pk)
@@ -156,3 +164,33 @@ def reducing(actor: Actor) -> QuerySet[TaperPlan]:
     """Plans that run, wait to start or are paused at the actor's organisations, of people they may open."""
     found = TaperPlan.objects.select_related("person", "clinician").filter(org_code__in=actor.organisations, state__in=LISTED)
     return found.filter(person_id__in=ledger.visible_ids(actor, clock.today())).order_by("person__search_name", "person_id", "pk")
+
+
+# Over many plans
+
+
+def plans_at(org_codes: Iterable[str]) -> QuerySet[TaperPlan]:
+    """Every plan led at these organisations but those entered in error. Not limited to whom anybody may open."""
+    rows = TaperPlan.objects.select_related("person", "clinician").filter(org_code__in=list(org_codes))
+    return rows.exclude(state=PlanState.IN_ERROR).order_by("pk")
+
+
+def check_ins_in(plan_ids: Iterable[int]) -> dict[int, list[CheckIn]]:
+    """Check-ins that count, by plan, the oldest first."""
+    keys = list(plan_ids)
+    undone = TaperEvent.objects.filter(taper_id__in=keys, undoes__act=Act.CHECKED).select_related("undoes")
+    gone = {event.undoes.detail["check_in"] for event in undone if event.undoes is not None}
+    found: dict[int, list[CheckIn]] = {}
+    for row in CheckIn.objects.filter(taper_id__in=keys).order_by("on", "id"):
+        if row.pk not in gone:
+            found.setdefault(row.taper_id, []).append(row)
+    return found
+
+
+def steps_back_in(plan_ids: Iterable[int]) -> dict[int, int]:
+    """By plan how many times somebody went back to the dose before."""
+    found: dict[int, int] = {}
+    rows = TaperEvent.objects.filter(taper_id__in=list(plan_ids), act=Act.STEPPED_BACK, undone_by__isnull=True)
+    for plan_id in rows.values_list("taper_id", flat=True):
+        found[plan_id] = found.get(plan_id, 0) + 1
+    return found
