@@ -147,6 +147,14 @@ def test_one_at_a_time_says_what_is_being_reduced_already(world):
     assert studio.status_code == 302 and studio["Location"] == f"/reductions/{plan_id}/studio"
 
 
+def test_the_patient_page_leads_there_from_each_medicine_that_can_be_reduced(world):
+    page = world.client("gp").get(f"/patients/{world.ids['Dee']}").content.decode()
+    for medicine in ("diazepam", "sertraline"):
+        assert f'<a href="{address(world, medicine=medicine)}">' in page
+    assert "/reduce/" not in world.client("gp").get(f"/patients/{world.ids['Cleo']}").content.decode()
+    assert "/reduce/" not in world.client("nurse").get(f"/patients/{world.ids['Dee']}").content.decode()
+
+
 # Drawing
 
 

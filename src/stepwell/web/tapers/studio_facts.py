@@ -158,15 +158,21 @@ def tried(history: ClinicalHistory, substance: str) -> list[str]:
         for before, after in pairwise(course.doses):
             if before.daily_ug and after.daily_ug and before.daily_ug != after.daily_ug:
                 way = "Lowered" if after.daily_ug < before.daily_ug else "Raised"
-                doses = f"from {clinician.mass(before.daily_ug)} to {clinician.mass(after.daily_ug)} a day"
+                doses = f"from {_dose_of(before.daily_ug, substance)} to {_dose_of(after.daily_ug, substance)}"
                 found.append((after.from_on, f"{way} {doses} on {clinician.date(after.from_on)}"))
         if course.status == "ended":
             found.append((course.supply_ends_on, _ended(course)))
     return [words for _, words in sorted(found, reverse=True)][:_SHOWN]
 
 
+def _dose_of(daily_ug: int, substance: str) -> str:
+    """`20 mg a day`; of patches what their labels say an hour, where that can be told."""
+    hourly = _hourly(substance, daily_ug) if unit_of(substance) == PATCHES else None
+    return a_day(hourly, PATCHES) if hourly else f"{clinician.mass(daily_ug)} a day"
+
+
 def _ended(course: CourseOf) -> str:
-    most = f", at most {clinician.mass(course.highest_ug)} a day" if course.highest_ug else ""
+    most = f", at most {_dose_of(course.highest_ug, course.substance)}" if course.highest_ug else ""
     return f"Taken from {clinician.date(course.started_on)}{most}; no supply after {clinician.date(course.supply_ends_on)}"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from stepwell.clinical.tapering.model import Mode, Plan
 from stepwell.knowledge.tapering import Figure, TaperProduct, TaperRule
 from stepwell.web.core.formatting import count
-from stepwell.web.tapers.chart import DAYS_OF_A_WEEK, amount
+from stepwell.web.tapers.chart import DAYS_OF_A_WEEK, PATCHES, amount
 from stepwell.web.tapers.studio_form import Asked, typed
 
 _UL_PER_ML = 1_000
@@ -26,7 +26,8 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One choice: what is sent, what it says, whether it is the one chosen, whether it is the knowledge base's proposal."""
+    """One choice: what is sent (nothing leaves it to the knowledge base), what it says, whether it is the one chosen, whether it is the
+    knowledge base's proposal. size: of rates per cent, or micrograms with `is_amount`."""
 
     value: str
     label: str
@@ -35,6 +36,8 @@ class Offer:
     words: str = ""
     source: Sequence[str] = ()
     mark: str = ""
+    size: float = 0
+    is_amount: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ def offers(
         intervals=intervals,
         products=tuple(_product(product, asked, usual) for product in products),
         slower=_longer(intervals),
-        smaller=_smaller(rule, rates, mode, asked),
+        smaller=_smaller(rates),
     )  # fmt: skip
 
 
@@ -86,30 +89,39 @@ def _rates(rule: TaperRule, asked: Asked, mode: Mode) -> tuple[Offer, ...]:
     of = {Mode.PROPORTIONAL: "present", Mode.LINEAR: "first"}.get(mode)
     if of is None:
         return ()
-    proposed = rule.default_rate(of)  # type: ignore[arg-type]
+    amounts = rule.steps if mode == Mode.LINEAR else []
+    # What the arithmetic takes when nobody chooses (`clinical.tapering.shape`): of equal steps the rule's first amount, where it has one.
+    proposed = amounts[0] if amounts else rule.default_rate(of)  # type: ignore[arg-type]
     found: list[Offer] = []
     for rate in rule.rates:
         value = f"{rate.percent:g}%"
-        if rate.of != of or any(offer.value == value for offer in found):  # the first of several with one figure is the one that is used
+        if rate.of != of or any(offer.size == rate.percent for offer in found):  # the first of several with one figure is used
             continue
         label = f"{rate.percent:g} % of the {'present' if of == 'present' else 'first'} dose"
         if rate.then_percent is not None:
             label += f", later {rate.then_percent:g} %"
-        chosen = asked.rate == value or (not asked.rate and rate is proposed)
-        found.append(Offer(value, label, chosen, rate is proposed, rate.when, tuple(rate.source), rate.mark))
-    if mode == Mode.LINEAR:
-        found += [_amount(figure, asked) for figure in rule.steps]
+        usual = rate is proposed
+        found.append(
+            Offer(
+                "" if usual else value, label, not asked.rate if usual else asked.rate == value, usual, rate.when, tuple(rate.source),
+                rate.mark, rate.percent,
+            )
+        )  # fmt: skip
+    found += [_amount(figure, asked, usual=figure is proposed) for figure in amounts]
     if asked.rate and not any(offer.chosen for offer in found):
-        label = asked.rate.replace("%", " %") if "%" in asked.rate else amount(asked.step_ug or 0, asked.unit)
-        found.append(Offer(asked.rate, f"{label} (typed)", True))
-    return tuple(found)
+        is_amount = asked.step_ug is not None
+        label = amount(asked.step_ug or 0, asked.unit) if is_amount else asked.rate.replace("%", " %")
+        found.append(Offer(asked.rate, f"{label} (typed)", True, size=asked.step_ug or asked.rate_percent or 0, is_amount=is_amount))
+    return tuple(sorted(found, key=lambda offer: not offer.proposed))
 
 
-def _amount(figure: Figure, asked: Asked) -> Offer:
+def _amount(figure: Figure, asked: Asked, *, usual: bool) -> Offer:
     value = typed(figure.ug, asked.unit)
+    words = f"{figure.value:g} micrograms per hour" if asked.unit == PATCHES else amount(figure.ug, asked.unit)
     return Offer(
-        value, f"{amount(figure.ug, asked.unit)} at a step", asked.step_ug == figure.ug, False, "", tuple(figure.source), figure.mark
-    )
+        "" if usual else value, f"{words} at a step", not asked.rate if usual else asked.rate == value, usual, "", tuple(figure.source),
+        figure.mark, figure.ug, is_amount=True,
+    )  # fmt: skip
 
 
 def _intervals(rule: TaperRule, asked: Asked, plan: Plan | None) -> tuple[Offer, ...]:
@@ -151,18 +163,13 @@ def _longer(intervals: Sequence[Offer]) -> Offer | None:
     return min(longer, key=lambda offer: int(offer.value), default=None)
 
 
-def _smaller(rule: TaperRule, rates: Sequence[Offer], mode: Mode, asked: Asked) -> Offer | None:
+def _smaller(rates: Sequence[Offer]) -> Offer | None:
     """The next smaller of the same kind: of parts a smaller part, of amounts a smaller amount."""
     now = next((offer for offer in rates if offer.chosen), None)
     if now is None:
         return None
-    part = now.value.endswith("%")
-    same = [offer for offer in rates if offer.value.endswith("%") == part and _size(offer) < _size(now)]
-    return max(same, key=_size, default=None)
-
-
-def _size(offer: Offer) -> float:
-    return float(offer.value.rstrip("%"))
+    same = [offer for offer in rates if offer.is_amount == now.is_amount and offer.size < now.size]
+    return max(same, key=lambda offer: offer.size, default=None)
 
 
 def increment(products: Sequence[TaperProduct], dose_ug: int) -> int:

@@ -20,6 +20,7 @@ from stepwell.clinical.tapering.supply import SupplyLine, supply
 from stepwell.knowledge.tapering import Occupancy, TaperProduct, TaperSupport, support_of
 from stepwell.web.core.formatting import clinician, count
 from stepwell.web.core.forms import TextareaField
+from stepwell.web.ledger.presenters import capital
 from stepwell.web.tapers.chart import Lived, a_day, amount, calendar, changes, chart_svg, length, months_of, told
 from stepwell.web.tapers.forms import LONGEST_WORDS, AgreeForm
 from stepwell.web.tapers.models import TaperPlan
@@ -404,15 +405,12 @@ class StudioPage:
         return sum(bool(row.off) for row in self.rows)
 
     @property
-    def largest(self) -> str:
-        """The largest step of the plan, in per cent of the dose before: beside the bound it stands under."""
-        steps = [row for row in self.rows if row.before is not None and row.less.find("less") > 0 and row.step.built.dose_ug]
-        if not steps:
-            return ""
-        row = max(
-            steps, key=lambda each: (each.before.built.dose_ug - each.step.built.dose_ug) / each.before.built.dose_ug if each.before else 0
-        )
-        return row.less
+    def left_out(self) -> str:
+        """What else the product on record holds and the products drawn do not (codeine with paracetamol)."""
+        used = {item.product for row in self.rows for item in row.step.built.items}
+        written = self.taken.written.lower()
+        held = [product for product in self._products if product.also and product.label.split()[0].lower() in written]
+        return held[0].also if self.plan is not None and held and not any(product.product in used for product in held) else ""
 
     # What stands before agreeing
 
@@ -443,7 +441,7 @@ class StudioPage:
         refusal = self.drawn.refusal
         if refusal is None:
             return []
-        return [(each.words, self._at(self.asked.like(each.request).query())) for each in refusal.instead]
+        return [(capital(each.words), self._at(self.asked.like(each.request).query())) for each in refusal.instead]
 
     def _at(self, query: str) -> str:
         review = urlencode({"review": self.review_id}) if self.review_id is not None else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,6 +13,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST, require_safe
 
 from stepwell.clinical.working_days import NATIONS
+from stepwell.engine.history import ClinicalHistory
 from stepwell.errors import Refused
 from stepwell.web.accounts import selectors as accounts
 from stepwell.web.core import clock, gate
@@ -63,6 +65,16 @@ class Seat:
     def nation(self) -> str:
         found = accounts.organisation_nations().get(self.person.gp_org, _NATION)
         return found if found in NATIONS else _NATION
+
+    @cached_property
+    def told(self) -> ClinicalHistory:
+        """All that the record tells: for guards, never for a page."""
+        return preparation.clinical_history(self.person_id, self.on)
+
+    @cached_property
+    def shown(self) -> ClinicalHistory:
+        """The same as this actor is shown it."""
+        return preparation.cut_history(self.told, self.cut)
 
     def taken(self, medicine: str) -> Taken:
         """A medicine of the record as it is shown. Http404: it is not on it."""
@@ -124,9 +136,8 @@ def _draw(seat: Seat, taken: Taken, values: QueryDict) -> Drawn:
         today=seat.on,
         usual=studio_facts.usual(taken.substance),
     )
-    told = preparation.clinical_history(seat.person_id, seat.on)
-    whole = preparation.history_from(told, taken.substance)
-    shown = preparation.history_from(preparation.cut_history(told, seat.cut), taken.substance) if seat.cut.hidden else whole
+    whole = preparation.history_from(seat.told, taken.substance)
+    shown = preparation.history_from(seat.shown, taken.substance) if seat.cut.hidden else whole
     return studio.draw(taken, asked, Histories(whole, shown, studio_facts.never(seat.person.sex)), nation=seat.nation)
 
 
@@ -138,11 +149,10 @@ def _page(
         taken, drawn, studio_facts.products(taken.substance), href=reverse("tapers:show_studio", args=[seat.person_id, taken.substance]),
         person_id=seat.person_id, given=seat.person.given_name, on=seat.on, review_id=review,
     )  # fmt: skip
-    told = preparation.shown_history(seat.person_id, seat.on, seat.cut)
     context = {
         "page": page,
         "banner": Banner(seat.person, seat.on),
-        "tried": studio_facts.tried(told, taken.substance),
+        "tried": studio_facts.tried(seat.shown, taken.substance),
         "matters": studio_facts.matters(seat.person_id, seat.cut),
     }
     if request.headers.get("HX-Request") == "true":
