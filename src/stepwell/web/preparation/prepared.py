@@ -22,6 +22,7 @@ from stepwell.web.ledger import known, known_loads
 from stepwell.web.ledger.models import PersonRecord
 from stepwell.web.ledger.pages import Banner
 from stepwell.web.ledger.presenters import DutyPresenter, capital, dose_words, in_words
+from stepwell.web.ledger.worklist import SOON
 from stepwell.web.patients.together import InteractionPresenter, TotalPresenter
 from stepwell.web.preparation import basis
 from stepwell.web.preparation.basis import Basis
@@ -323,8 +324,6 @@ class Prepared:
 
 
 def _is_now(duty: DutyPresenter, on: date) -> bool:
-    from stepwell.web.ledger.worklist import SOON
-
     return duty.duty.due_on is None or duty.duty.due_on <= on + SOON
 
 
