@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 ON_BOTH = re.compile(
     r"/acceptance/|/test_(accounts_at_once|advice_services|agreements_asking|agreements_running|audit_\w+|core_limits|ledger_handovers|ledger_kept"
     r"|ledger_raised|ledger_search|ledger_services|letters_exchange|meetings_services|privacy_audit|requests_at_once"
-    r"|requests_evaluated|requests_flow|transfers_services)\.py$"
+    r"|requests_evaluated|requests_flow|tapers_services|transfers_services)\.py$"
 )
 
 

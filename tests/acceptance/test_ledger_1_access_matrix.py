@@ -140,6 +140,7 @@ ADDRESSES: dict[str, Address] = {
     "reviews:list_reviews": person(),
     "reviews:new_review": person((P.REVIEW_MEDICINES,), (P.REVIEW_MEDICINES,), kind="annual", how="phone"),
     "tapers:choose_medicine": person((P.PLAN_REDUCTION,)),
+    "tapers:list_reducing": own((P.SUPPORT_REDUCTION,)),
     "week:show_week": own((P.VIEW_WEEK,)),
     "week:show_board": own((P.VIEW_WORKLIST,)),
     "week:plan_rota": own((P.VIEW_WEEK,)),
@@ -358,6 +359,10 @@ ELSEWHERE = {
     **dict.fromkeys(("reviews:edit_record", "reviews:print_record"), "tests/acceptance/test_reduce_6_record_one_page.py"),
     **dict.fromkeys(
         ("tapers:show_studio", "tapers:save_plan", "tapers:show_restudio", "tapers:save_change"), "tests/web/test_tapers_studio.py"
+    ),
+    **dict.fromkeys(
+        ("tapers:show_plan", "tapers:act", "tapers:check_in", "tapers:check_in_error", "tapers:tell_apart"),
+        "tests/web/test_tapers_pages.py",
     ),
     "week:change_view": "tests/web/test_week_saved.py",
     **dict.fromkeys(("advice:change_service", "advice:plan_days"), "tests/web/test_advice_running.py"),

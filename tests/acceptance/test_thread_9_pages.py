@@ -57,8 +57,9 @@ from stepwell.web.reviews.models import Review as MedicineReview
 from stepwell.web.service_requests import directory
 from stepwell.web.service_requests import services as service_requests
 from stepwell.web.service_requests.models import Service, ServiceRequest
+from stepwell.web.tapers import checkins
 from stepwell.web.tapers import services as taper_services
-from stepwell.web.tapers.models import TaperPlan
+from stepwell.web.tapers.models import CheckIn, TaperPlan
 from stepwell.web.team import services as team_services
 from stepwell.web.team.models import TeamEvent
 from stepwell.web.transfers import services as transfer_services
@@ -184,6 +185,12 @@ PAGES = {
     "tapers:choose_medicine": "/patients/{person}/reduce",
     "tapers:show_studio": "/patients/{person}/reduce/risperidone",
     "tapers:show_restudio": "/reductions/{reduction}/studio?act=slower",
+    "tapers:list_reducing": "/reductions",
+    "tapers:show_plan": "/reductions/{reduction}",
+    "tapers:act": "/reductions/{reduction}/hold",
+    "tapers:check_in": "/reductions/{reduction}/check-in",
+    "tapers:check_in_error": "/reductions/{reduction}/check-in/{check_in}/error",
+    "tapers:tell_apart": "/reductions/{reduction}/relapse-or-withdrawal",
     "meetings:list_meetings": "/meetings",
     "meetings:arrange": "/meetings/new",
     "meetings:show_meeting": "/meetings/{meeting}",
@@ -405,6 +412,7 @@ def _reduction(world) -> None:
     """Somebody on their way down since today."""
     plan_id = taper_world.agreed(world, "Iris", medicine="olanzapine", dose_mg=10, start_on=TODAY)
     taper_services.start(world.actor("gp"), plan_id)
+    checkins.record(world.actor("nurse"), plan_id, checkins.Given(rating=2, symptoms=("symptom-sleep",)))
 
 
 def _preparation(world) -> None:
@@ -563,6 +571,7 @@ def addresses(world):
         "transfer": Transfer.objects.get().pk,
         "sheet": AnswerSheet.objects.get().pk,
         "reduction": TaperPlan.objects.get().pk,
+        "check_in": CheckIn.objects.get().pk,
         "held": MedicineReview.objects.get(state="closed").pk,
         "begun": MedicineReview.objects.get(state="draft").pk,
         "meeting": Meeting.objects.get().pk,
