@@ -45,7 +45,7 @@ class Take:
 @dataclass(frozen=True)
 class Card:
     """A step as the person reads it: from when until when, how much a day, what of. `before_ug`: the dose before it, None of the
-    first."""
+    first. ends: the plan's last; begins: the reduction begins with it."""
 
     step: Step
     unit: str
@@ -53,6 +53,7 @@ class Card:
     takes: tuple[Take, ...]
     before_ug: int | None
     ends: bool
+    begins: bool
 
     @property
     def span(self) -> str:
@@ -75,7 +76,7 @@ class Card:
         """What this step is to the one before, in words."""
         words = pack_words().sheet
         if self.before_ug is None:
-            return words["began"] if self.step.kind == "start" else ""
+            return words["began"] if self.begins else ""
         if self.step.built.dose_ug == self.before_ug:
             return words["same"]
         if self.step.built.dose_ug > self.before_ug:
@@ -214,7 +215,11 @@ class Pack:
         step = steps[at]
         until = steps[at + 1].on - timedelta(days=1) if at + 1 < len(steps) and not self.paused else None
         before = steps[at - 1].built.dose_ug if at else None
-        return Card(step, self.row.unit, until, self._takes(step), before, step is steps[-1])
+        return Card(step, self.row.unit, until, self._takes(step), before, step is steps[-1], self.begins(step.on))
+
+    def begins(self, on: date) -> bool:
+        """Whether this is the day on which the reduction begins, or began: a plan made anew on the way begins nothing."""
+        return on == (self.told.started_on if self.begun else self.begins_on)
 
     def _takes(self, step: Step) -> tuple[Take, ...]:
         return tuple(self._take(item) for item in step.built.items)
