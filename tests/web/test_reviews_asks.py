@@ -190,3 +190,19 @@ def test_a_duty_about_more_than_was_decided_is_not_presumed_to_be_answered():
     told = closing.answers(actor, "structured", one, standing, TODAY)[0].note
     assert told == "It is also about pregabalin, tramadol, which this review did not decide."
     assert closing.answers(actor, "structured", every, standing, TODAY)[0].proposed
+
+
+def stopping(**changed):
+    """What is said of stopping sertraline, by the facts of the record."""
+    values = FINE | {"m.sertraline.decisions": "stop", "m.sertraline.reason": "Hives", "m.sertraline.abrupt": changed.pop("abrupt", "")}
+    told = facts.MedicineFacts("sertraline", "", changed.get("since"), "", "licensed", None, False, daily_ug=changed.get("daily_ug"))
+    return [each.text for each in closing.problems(SHEET, {name: value for name, value in values.items() if value}, [told], TODAY)]
+
+
+def test_stopping_at_once_is_for_what_was_taken_briefly_an_emergency_or_a_dose_that_may():
+    april = date(2026, 4, 1)
+    assert "say why it is stopped at once" in stopping(daily_ug=100_000)[0]
+    assert stopping(daily_ug=50_000) == []  # may be stopped directly from this dose
+    assert stopping(daily_ug=100_000, abrupt="brief", since=TODAY - timedelta(10)) == []
+    assert "taken since 01-Apr-2026; briefly is up to 14 days (P, mark P)" in stopping(daily_ug=100_000, abrupt="brief", since=april)[0]
+    assert stopping(daily_ug=100_000, abrupt="emergency", since=april) == []

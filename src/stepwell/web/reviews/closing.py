@@ -22,6 +22,7 @@ from stepwell.web.reviews.facts import MedicineFacts
 REVIEW_KINDS = ("review", "finding")
 # Kinds of review that nobody else can hold.
 SPECIALIST = ("psychiatrist",)
+BRIEF = "brief"
 NAMED = 3  # of more medicines than these a note says how many
 # The test of rules that ask for an offer to reduce: a decision to go on as before is no offer.
 OFFER = "taper-offer"
@@ -148,8 +149,11 @@ def _of_decision(medicine: MedicineAsks, one: Chosen, known_facts: MedicineFacts
         missing(asks.FOLLOW_UP, "Give the day of the follow-up")
     if one.follow_up is not None and one.follow_up <= held:
         missing(asks.FOLLOW_UP, "The follow-up must come after the review")
-    if stops_abruptly(one) and not one.answers.get(asks.ABRUPT):
-        missing(asks.ABRUPT, "Choose to reduce it step by step, or say why it is stopped at once")
+    if stops_abruptly(one, known_facts):
+        if not one.answers.get(asks.ABRUPT):
+            missing(asks.ABRUPT, "Choose to reduce it step by step, or say why it is stopped at once")
+        elif problem := too_long_for_brief(one, known_facts, held):
+            missing(asks.ABRUPT, problem)
     if stays_in_spite(one, known_facts) and not one.answers.get(asks.CLINICAL):
         missing(asks.CLINICAL, "It stays in spite of a risk: choose the clinical reason")
     if stays_in_spite(one, known_facts) and not one.reason and "words" not in needs:
@@ -157,9 +161,27 @@ def _of_decision(medicine: MedicineAsks, one: Chosen, known_facts: MedicineFacts
     return found
 
 
-def stops_abruptly(one: Chosen) -> bool:
-    """Stopping a medicine that the knowledge base has rules to reduce."""
-    return one.decision == STOP and knowledge.load().taper_rule_of(one.substance) is not None
+def stops_abruptly(one: Chosen, known_facts: MedicineFacts | None) -> bool:
+    """Stopping a medicine that the knowledge base reduces in steps, from a dose at which it may not be stopped directly."""
+    rule = knowledge.load().taper_rule_of(one.substance)
+    if one.decision != STOP or rule is None:
+        return False
+    daily = known_facts.daily_ug if known_facts is not None else None
+    return rule.stop_directly is None or daily is None or daily > rule.stop_directly.ug
+
+
+def too_long_for_brief(one: Chosen, known_facts: MedicineFacts | None, held: date) -> str:
+    """Why "it was taken only briefly" does not hold by the record; empty where it does, or where the start is not known."""
+    rule = knowledge.load().taper_rule_of(one.substance)
+    since = known_facts.since if known_facts is not None else None
+    if one.answers.get(asks.ABRUPT) != BRIEF or rule is None or since is None:
+        return ""
+    for row in knowledge.load().taper_support.values():
+        days = row.figure if row.part == BRIEF and (not row.classes or rule.taper_rule in row.classes) else None
+        if days is not None and days.unit == "days" and (held - since).days > days.whole:
+            limit = f"briefly is up to {days.whole} days ({asks.basis(days)})"
+            return f"By the record it is taken since {clinician.date(since)}; {limit}. Reduce it step by step, or say what the emergency is"
+    return ""
 
 
 def stays_in_spite(one: Chosen, known_facts: MedicineFacts | None) -> bool:

@@ -30,7 +30,8 @@ def covered(substance: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class MedicineFacts:
-    """One medicine of the record: since when, what for, whether that is licensed, what was decided last, what speaks against it now."""
+    """One medicine of the record: since when, what for, whether that is licensed, what was decided last, what speaks against it now.
+    daily_ug: micrograms a day, None where they are not known."""
 
     substance: str
     dose: str
@@ -41,6 +42,7 @@ class MedicineFacts:
     lapsed: bool
     last: Decided | None = None
     risks: tuple[str, ...] = ()
+    daily_ug: int | None = None
 
     @property
     def name(self) -> str:
@@ -78,6 +80,7 @@ def _facts(row: Mapping[str, Any], last: Decided | None, duties: Sequence[Duty],
         row["status"] == "lapsed",
         last,
         tuple(dict.fromkeys(titles.get(duty.pk, capital(duty.title)) for duty in about)),
+        row["daily_ug"],
     )
 
 

@@ -301,6 +301,7 @@ def close_review(request: HttpRequest, review_id: int) -> HttpResponse:
                 errors, status = [closing.Problem(str(refusal))], 409
     held = asks.kept_day(form.values, asks.HELD_ON) or form.on
     about = frozenset(one.substance for one in view.made)
+    by_substance = {each.substance: each for each in view.medicines}
     context = {
         "banner": Banner(form.person, form.on),
         "review": form.review,
@@ -315,7 +316,9 @@ def close_review(request: HttpRequest, review_id: int) -> HttpResponse:
         "restricted": form.cut.words,
         "legend": asks.legend(),
         "reductions": [
-            (known.medicine(one.substance), pages.never_abrupt(one.substance)) for one in view.made if closing.stops_abruptly(one)
+            (known.medicine(one.substance), pages.never_abrupt(one.substance))
+            for one in view.made
+            if closing.stops_abruptly(one, by_substance.get(one.substance))
         ],
     }
     return render(request, "reviews/close.jinja", context, status=status)
