@@ -409,9 +409,16 @@ def test_who_supports_may_hold_and_not_shape_the_way_down(world):
 
 
 def test_a_plan_that_has_not_begun_is_thought_through_anew(world):
-    plan_id = agreed(world)
-    response = world.client("gp").get(f"/reductions/{plan_id}/studio")
-    assert response["Location"] == address(world)
+    plan_id = agreed(world, to_ug=5_000)
+    gp = world.client("gp")
+    assert gp.get(f"/reductions/{plan_id}/studio")["Location"] == address(world)
+    there = gp.get(address(world))
+    assert there.status_code == 302 and "to=5&" in there["Location"] and "q-" not in there["Location"]
+    query = there["Location"].partition("?")[2]
+    page = open_studio(world, f"{query}&every=28&rest=no")
+    assert "from 20 mg a day to 5 mg" in heading(page) and save(world, page).status_code == 302
+    plan = row(plan_id)
+    assert (plan.state, plan.version) == (PlanState.AGREED, 2) and selectors.version_of(plan).interval_days == 28
 
 
 # Pure parts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
@@ -12,6 +13,7 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST, require_safe
 
+from stepwell.clinical.tapering.model import Request
 from stepwell.clinical.working_days import NATIONS
 from stepwell.engine.history import ClinicalHistory
 from stepwell.errors import Refused
@@ -123,8 +125,21 @@ def show_studio(request: HttpRequest, person_id: int, medicine: str) -> HttpResp
     on_its_way = next((row for row in seat.open_plans() if row.substance == medicine and row.state in _ON_ITS_WAY), None)
     if on_its_way is not None:
         return redirect("tapers:show_restudio", on_its_way.pk)
-    drawn = _draw(seat, taken, request.GET)
-    return _page(request, seat, taken, drawn, review=_review(request.GET.get("review", "")))
+    review = _review(request.GET.get("review", ""))
+    thought = next((row for row in seat.open_plans() if row.substance == medicine), None)
+    if thought is not None and not set(request.GET) - {"review"}:
+        again = _as_thought(seat, taken, selectors.request_of(thought))
+        said = "&".join(part for part in (again, urlencode({"review": review}) if review is not None else "") if part)
+        return redirect(f"{reverse('tapers:show_studio', args=[person_id, medicine])}?{said}")
+    return _page(request, seat, taken, _draw(seat, taken, request.GET), review=review)
+
+
+def _as_thought(seat: Seat, taken: Taken, earlier: Request) -> str:
+    """The address of a plan that was thought through already. What was asked then is asked again."""
+    first = studio.first_day(seat.on, seat.nation)
+    asked = studio_form.Asked(taken.unit, taken.dose_ug).like(earlier)
+    start_on = earlier.start_on if earlier.start_on >= seat.on else first
+    return replace(asked, dose_typed=earlier.dose_ug != taken.dose_ug, start_on=start_on).query()
 
 
 def _draw(seat: Seat, taken: Taken, values: QueryDict) -> Drawn:
