@@ -208,6 +208,15 @@ ADDRESSES: dict[str, Address] = {
     "agreements:list_agreements": own((P.VIEW_AGREEMENTS,)),
     "agreements:show_inventory": own((P.VIEW_AGREEMENTS,)),
     "agreements:show_numbers": own((P.VIEW_INTERFACE_NUMBERS,)),
+    "outcomes:show_outcomes": own((P.VIEW_OUTCOMES,)),
+    "outcomes:export_figures": own((P.VIEW_OUTCOMES,)),
+    "outcomes:list_people": own((P.VIEW_OUTCOMES, P.VIEW_PATIENT)),
+    "outcomes:show_released": own((P.VIEW_OUTCOMES,)),
+    "outcomes:record_reinvestment": own(
+        (P.VIEW_OUTCOMES,),
+        (P.VIEW_OUTCOMES,),
+        **{"what": "Half a day of a pharmacist", "pounds": "1200", "on-day": "1", "on-month": "6", "on-year": "2026"},
+    ),
     "agreements:list_protocols": signed_in(),
     "agreements:show_protocol": signed_in(protocol="lithium"),
     "agreements:show_agreement": person(),
@@ -271,6 +280,7 @@ ADDRESSES: dict[str, Address] = {
 # About something of one's own that this table cannot name (one's own opening, session or saved list, a review or an import of one's
 # organisation, a piece of work of a week): the test that shows who is refused.
 ELSEWHERE = {
+    "outcomes:take_back": "tests/web/test_outcomes_pages.py",
     "privacy:open_record": "tests/web/test_privacy_break_glass.py",
     "privacy:end_opening": "tests/web/test_privacy_break_glass.py",
     "privacy:show_review": "tests/web/test_privacy_break_glass.py",
@@ -363,6 +373,10 @@ ELSEWHERE = {
     **dict.fromkeys(
         ("tapers:show_plan", "tapers:act", "tapers:check_in", "tapers:check_in_error", "tapers:tell_apart"),
         "tests/web/test_tapers_pages.py",
+    ),
+    **dict.fromkeys(
+        ("tapers:show_pack", "tapers:print_pack", "tapers:show_pack_letter", "tapers:print_pack_letter", "tapers:show_pack_supply"),
+        "tests/web/test_tapers_pack.py",
     ),
     "week:change_view": "tests/web/test_week_saved.py",
     **dict.fromkeys(("advice:change_service", "advice:plan_days"), "tests/web/test_advice_running.py"),

@@ -127,8 +127,10 @@ def _divided(quarters: int, strength: tuple[str, str]) -> str:
     name = f'<text x="17" y="{31 if quarters == 2 else 25}" text-anchor="middle" font-size="20" font-weight="700" fill="{INK}">'
     name += f"{words.counted(quarters)}</text>"
     number, unit = strength
-    small = f"{number} {unit}" if len(unit) < 6 else number
-    name += f'<text x="47" y="{31 if quarters < 3 else 50}" text-anchor="middle" font-size="9" fill="{INK}">{escape(small)}</text>'
+    y = 30 if quarters < 3 else 46
+    name += f'<text x="46" y="{y}" text-anchor="middle" font-size="{13 if len(number) < 4 else 10}" fill="{INK}">{escape(number)}</text>'
+    if len(unit) < 6:
+        name += f'<text x="46" y="{y + 10}" text-anchor="middle" font-size="9" fill="{INK}">{escape(unit)}</text>'
     return f'{ring}<path d="{part}" fill="{FILL}" {_STROKE}/>{score}{name}'
 
 
