@@ -49,6 +49,7 @@ from stepwell.web.letters.models import Draft, Letter, LetterAction
 from stepwell.web.meetings import services as meeting_services
 from stepwell.web.meetings.models import AgendaItem, ItemEvent, Meeting
 from stepwell.web.operations.models import ImportRun
+from stepwell.web.outcomes import services as outcomes
 from stepwell.web.preparation import services as preparation_services
 from stepwell.web.preparation.models import AnswerSheet
 from stepwell.web.privacy import services as privacy_services
@@ -583,6 +584,7 @@ def addresses(world):
         "sheet": AnswerSheet.objects.get().pk,
         "reduction": TaperPlan.objects.get().pk,
         "check_in": CheckIn.objects.get().pk,
+        "reinvested": outcomes.record_reinvestment(world.actor("gp"), on=TODAY, pence=120_000, what="Half a day of a pharmacist"),
         "held": MedicineReview.objects.get(state="closed").pk,
         "begun": MedicineReview.objects.get(state="draft").pk,
         "meeting": Meeting.objects.get().pk,

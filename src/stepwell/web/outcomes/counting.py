@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from statistics import median
 
+from stepwell.knowledge.tapering import ServiceResult
+
 STOPPED, REDUCED, STABILISED, SAME, UP, UNKNOWN = "stopped", "reduced", "stabilised", "no change", "increased or switched", "not known"
 # Decisions of the knowledge base that a record without the medicine bears out.
 STOP, SWITCH = "stop", "switch"
@@ -187,6 +189,18 @@ def times(cases: Iterable[Case]) -> dict[str, Time]:
 def weeks_between(since: date | None, until: date | None) -> int | None:
     """Whole weeks, rounded."""
     return None if since is None or until is None else int((until - since).days / WEEK + 0.5)
+
+
+# What services published
+
+
+def published_words(result: ServiceResult) -> str:
+    """`405 of 657 eligible to be reviewed (62 %)`, as printed."""
+    of = f" of {result.of:,}" if result.of is not None else ""
+    percent = f"{result.percent:g} %" if result.percent is not None else ""
+    if result.people is not None:
+        return f"{result.people:,}{of} {result.of_words}{f' ({percent})' if percent else ''}".strip()
+    return f"{percent}{of and f' of {result.of:,}'} {f'({result.of_words})' if not of else result.of_words}".strip()
 
 
 # What is issued no longer

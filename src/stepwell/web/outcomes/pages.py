@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
-from stepwell.knowledge.tapering import ServiceResult, TaperOutcome, TaperService
+from stepwell.knowledge.tapering import TaperOutcome, TaperService
 from stepwell.web.core.formatting import clinician, count
 from stepwell.web.outcomes import counting
 from stepwell.web.outcomes.chart import drawn
@@ -150,15 +150,6 @@ class OutcomesPage:
         return [
             NotedRow(label, self._cell(sum(NOTED[key](case) for case in self.cases), noted=key), counted) for key, label, counted in told
         ]
-
-
-def published_words(result: ServiceResult) -> str:
-    """`405 of 657 eligible to be reviewed (62 %)`, as printed."""
-    of = f" of {result.of:,}" if result.of is not None else ""
-    percent = f"{result.percent:g} %" if result.percent is not None else ""
-    if result.people is not None:
-        return f"{result.people:,}{of} {result.of_words}{f' ({percent})' if percent else ''}".strip()
-    return f"{percent}{of and f' of {result.of:,}'} {f'({result.of_words})' if not of else result.of_words}".strip()
 
 
 def select(found: Found, query: Mapping[str, str], released: Iterable[int] | None = None) -> list[Case]:

@@ -6,6 +6,7 @@ everything below their organisation, rounded, and no person.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from stepwell import knowledge
-from stepwell.knowledge.tapering import TaperService, rule_of
+from stepwell.knowledge.tapering import ServiceResult, TaperService, rule_of
 from stepwell.web.accounts import selectors as accounts
 from stepwell.web.core import clock
 from stepwell.web.core.actor import Actor
@@ -99,9 +100,13 @@ class Found:
     unread: int = 0
 
 
-def cases_for(actor: Actor, span: Span) -> Found:
-    """Of every medicine that was reviewed in the period, or whose reduction was proposed or went on in it, how it came out by today."""
+def cases_for(actor: Actor, span: Span, kind: str = "") -> Found:
+    """Of every medicine that was reviewed in the period, or whose reduction was proposed or went on in it, how it came out by today.
+    `kind`: of one class only."""
     plans, decided = _plans(actor, span), reviews.decided_at(organisations_of(actor), span.since, span.until)
+    if kind:
+        plans = [row for row in plans if class_key(row.substance) == kind]
+        decided = [row for row in decided if class_key(row.substance) == kind]
     plans, decided, people = _for_reader(actor, plans, decided)
     reader = _Doses()
     checks, backs = tapers.check_ins_in(row.pk for row in plans), tapers.steps_back_in(row.pk for row in plans)
@@ -120,7 +125,7 @@ def _plans(actor: Actor, span: Span) -> list[TaperPlan]:
 def _for_reader(
     actor: Actor, plans: Sequence[TaperPlan], decided: Sequence[Decided]
 ) -> tuple[list[TaperPlan], list[Decided], dict[int, PersonRecord]]:
-    people = {row.person_id: row.person for row in [*plans, *decided]}
+    people = {row.person_id: row.person for row in plans} | {row.person_id: row.person for row in decided}
     if counts_only(actor):
         return list(plans), list(decided), people
     may = set(ledger.visible_ids(actor, clock.today()).filter(person_id__in=list(people)))
@@ -265,6 +270,16 @@ class Box:
     until: date
     services: tuple[TaperService, ...]
 
+    @property
+    def published(self) -> list[tuple[str, ServiceResult, str]]:
+        """(service, result, its figure in words): of those that worked with the class, who stopped or went down."""
+        return [
+            (service.label, result, counting.published_words(result))
+            for service in self.services
+            for result in service.results
+            if result.outcome in (counting.STOPPED, counting.REDUCED)
+        ]
+
 
 def services_of(kind: str = "") -> list[TaperService]:
     """Published services that worked with the class, or with several; all without one."""
@@ -277,8 +292,8 @@ def box_for(actor: Actor, substance_class: str) -> Box | None:
     if not actor.may(Permission.VIEW_OUTCOMES) or counts_only(actor) or substance_class not in knowledge.load().taper_rules:
         return None
     span = span_of(None, clock.today())
-    cases = [case for case in cases_for(actor, span).cases if case.kind == substance_class]
-    numbers = counting.counts(cases, lambda case: case.kind).get(substance_class, {})
+    cases = cases_for(actor, span, substance_class).cases
+    numbers = Counter(case.outcome for case in cases)
     parts = tuple((each.label, numbers[key]) for key, each in knowledge.load().taper_outcomes.items() if numbers.get(key))
     return Box(
         class_labels()[substance_class], len(cases), parts, span.since, span.until,

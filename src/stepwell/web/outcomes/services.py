@@ -51,6 +51,8 @@ def _words(text: str, missing: str) -> str:
 
 
 def _tell(actor: Actor, on: date, pence: int, words: str, *, error: Reinvestment | None, act: str) -> Reinvestment:
+    if actor.user_id is None:
+        raise Refused("Somebody has to write it down.")
     row = Reinvestment.objects.create(
         org_code=actor.organisation, on=on, pence=pence, what=words, at=clock.moment(), by_id=actor.user_id, by_name=actor.display_name,
         role=actor.role, in_error_of=error,

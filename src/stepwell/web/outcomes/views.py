@@ -21,9 +21,9 @@ from stepwell.web.ledger.forms import refuse
 from stepwell.web.ledger.pages import banners
 from stepwell.web.outcomes import selectors, services
 from stepwell.web.outcomes.choices import choices, prices
-from stepwell.web.outcomes.counting import Case, Rounding, pounds
+from stepwell.web.outcomes.counting import Case, Rounding, pounds, published_words
 from stepwell.web.outcomes.forms import ReinvestmentForm, TakeBackForm
-from stepwell.web.outcomes.pages import OutcomesPage, ReleasedPage, figures, published_words, select
+from stepwell.web.outcomes.pages import OutcomesPage, ReleasedPage, figures, select
 from stepwell.web.tapers.chart import amount
 
 FORM_METHODS = ["GET", "HEAD", "POST"]

@@ -23,6 +23,7 @@ from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.forms import refuse
 from stepwell.web.ledger.pages import Banner, banners
+from stepwell.web.outcomes import selectors as outcomes
 from stepwell.web.privacy import restrict
 from stepwell.web.privacy.restrict import Cut
 from stepwell.web.tapers import checkins, duties, lines, planning, selectors, services, support, telling
@@ -78,6 +79,7 @@ def show_plan(request: HttpRequest, plan_id: int) -> HttpResponse:
         "banner": Banner(row.person, clock.today()),
         "said": SAID.get(request.GET.get("said", "").replace("-", " "), ""),
         "waiting": request.GET.get("waiting") == "yes",
+        "compares_with": outcomes.box_for(actor, support.class_of(row.substance)),
     }
     return render(request, "tapers/plan.jinja", context)
 
