@@ -126,13 +126,15 @@ def test_a_check_in_in_one_form_and_against_the_rating_only_with_a_reason(world)
 
 def test_the_diary_is_a_picture_with_its_table_and_a_slip_can_be_taken_out(world):
     plan_id = reducing(world)
-    for rating in (1, 4):
+    for rating, score in ((1, 5), (4, 11)):
         later(world, 14)
-        checkins.record(world.actor("gp"), plan_id, Given(rating=rating, decided="hold" if rating == 4 else "go on"))
+        decided = "hold" if rating == 4 else "go on"
+        checkins.record(world.actor("gp"), plan_id, Given(rating=rating, scores={"phq-9": score}, decided=decided))
     client = world.client("gp")
     page = show(client, plan_id).content.decode()
     assert 'class="sw-diary"' in page
     assert "2 check-ins from 22-Jun-2026 to 06-Jul-2026: ratings from 1 to 4 of 10, the last 4." in page
+    assert "PHQ-9 up by 6 since 22-Jun-2026 : ask when it began (a rise of 6 or more" in text(show(client, plan_id))
     check = selectors.check_ins_of(plan_id)[0]
     address = reverse("tapers:check_in_error", args=[plan_id, check.pk])
     assert client.get(address).status_code == 200

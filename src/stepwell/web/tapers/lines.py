@@ -15,7 +15,7 @@ from stepwell.web.tapers import duties, selectors, services, story, support
 from stepwell.web.tapers.chart import a_day
 from stepwell.web.tapers.choices import choices
 from stepwell.web.tapers.models import CheckIn, TaperEvent, TaperPlan
-from stepwell.web.tapers.pages import CheckLine, EventLine, PlanLine, PlanPage
+from stepwell.web.tapers.pages import CheckLine, EventLine, PlanLine, PlanPage, rises
 
 
 def words_of_dose(dose_ug: int, unit: str) -> str:
@@ -34,7 +34,12 @@ def check_lines(row: TaperPlan, rows: Sequence[CheckIn]) -> list[CheckLine]:
         scales = {each.scale: each for each in support.scales(row.substance)}
     except Refused:  # the pack no longer plans this medicine: what was written stays readable
         return [CheckLine(each, row.unit, {}, {}) for each in rows]
-    return [CheckLine(each, row.unit, symptoms, scales, support.read_rating(row.substance, each.rating).label) for each in rows]
+    return [
+        CheckLine(
+            each, row.unit, symptoms, scales, support.read_rating(row.substance, each.rating).label, rises(each, rows[:place], scales)
+        )
+        for place, each in enumerate(rows)
+    ]
 
 
 def last_check(row: TaperPlan) -> CheckLine | None:

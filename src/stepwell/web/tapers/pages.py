@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from stepwell.clinical.tapering.model import Plan, Step
 from stepwell.clinical.tapering.words import items as items_words
-from stepwell.knowledge.tapering import TaperSupport, WithdrawalScale
+from stepwell.knowledge.tapering import Figure, TaperSupport, WithdrawalScale
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician, count
 from stepwell.web.core.permissions import Permission
@@ -103,6 +103,29 @@ def step_lines(plan: Plan) -> list[StepLine]:
 
 
 @dataclass(frozen=True)
+class Rise:
+    """A score that is higher than at the check-in before by what the knowledge base asks about; `figure` has its source and mark."""
+
+    label: str
+    by: int
+    since: date
+    figure: Figure
+
+
+def rises(row: CheckIn, before: Sequence[CheckIn], scales: Mapping[str, WithdrawalScale]) -> tuple[Rise, ...]:
+    """Scores of a check-in that have risen so far; `before`: earlier check-ins, the oldest first."""
+    found = []
+    for key, score in row.scores.items():
+        scale, earlier = scales.get(key), next((each for each in reversed(before) if key in each.scores), None)
+        if scale is None or scale.rise is None or earlier is None:
+            continue
+        by = score - earlier.scores[key]
+        if by >= scale.rise.whole:
+            found.append(Rise(scale.label, by, earlier.on, scale.rise))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
 class CheckLine:
     """A check-in as the diary shows it. `meant`: what its rating means by the scale's bands."""
 
@@ -111,6 +134,7 @@ class CheckLine:
     symptoms: Mapping[str, TaperSupport]
     scales: Mapping[str, WithdrawalScale]
     meant: str = ""
+    rises: tuple[Rise, ...] = ()
 
     @property
     def who(self) -> str:
