@@ -113,6 +113,15 @@ def supported(plan: Any, *parts: Any, plain: bool = True) -> list[tuple[str, Any
     return [(each.plain if plain else each.words, each) for each in found if each.plain or not plain]
 
 
+def test_what_lacks_its_mark_is_found():
+    entry = next(iter(knowledge.load().taper_support.values()))
+    text = f"{entry.words} ({basis(entry)})"
+    assert missing(text, [(entry.words, entry)]) == strays(text) == []
+    assert missing(entry.words, [(entry.words, entry)])
+    assert strays(text.replace(entry.source[0], "ZZZ9")) == [f"(ZZZ9{text[text.index(basis(entry)) + len(entry.source[0]) : -1]}"]
+    assert bare("a week (mark K)") == ["markK)"]
+
+
 def test_the_studio_and_the_plan(world):
     plan_id = reducing(world)
     plan = selectors.version_of(row(plan_id))
@@ -130,7 +139,7 @@ def test_the_pack_as_pages_and_as_pdfs(world):
     plan, client, known = selectors.version_of(row(plan_id)), world.client("gp"), knowledge.load()
     sheet = [*steps_of(plan), *supported(plan, "expect", "step-back", "safety-net", "comfort", "wording")]
     sheet += [(each.words.format(name="Dr Amara Osei"), each) for key, each in pack_words().said.items() if key.startswith("person")]
-    for path in ("", "/pdf", "/pdf?print=large"):
+    for path in ("", "/pdf"):
         text = text_of(client.get(f"/reductions/{plan_id}/pack{path}"))
         assert missing(text, sheet) == [], path
         assert (strays(text), bare(text)) == ([], []), path

@@ -76,7 +76,7 @@ def test_what_to_take_is_drawn_and_said(given, said, drawn):
 def test_the_calendar_says_what_to_take_what_to_expect_and_whom_to_ring(world):
     page = told(world, reducing(world))
     assert "Your plan to reduce diazepam" in page
-    assert "Today: 20 mg a day You have taken this dose since 8 June 2026." in page
+    assert "Today: 20 mg a day This is your dose by the plan since 8 June 2026." in page
     assert "Monday 22 June 2026 to Sunday 5 July 2026 19 mg a day New dose 14 days" in page
     assert "one and a half 10 mg tablets" in page
     assert "You may sleep worse or feel more anxious for a while after a step." in page
@@ -88,15 +88,15 @@ def test_the_calendar_says_what_to_take_what_to_expect_and_whom_to_ring(world):
     assert MATTERS not in page
 
 
-def test_it_is_printed_in_normal_and_in_large_letters(world):
-    plan_id = reducing(world)
-    client = world.client("nurse")
-    normal, large = (client.get(f"/reductions/{plan_id}/pack/pdf{query}") for query in ("", "?print=large"))
-    assert re.fullmatch(r'inline; filename="plan-calendar-\w+\.pdf"', normal["Content-Disposition"])
-    assert len(pages_of(large)) > len(pages_of(normal))
-    for made in (normal, large):
-        assert "Today: 20 mg a day" in text_of(made)
-        assert "one and a half 10 mg tablets" in text_of(made)
+def test_it_is_printed_in_large_letters(world):
+    """In normal letters too: `tests/acceptance/test_reduce_7_marks.py` reads that."""
+    made = world.client("nurse").get(f"/reductions/{reducing(world)}/pack/pdf?print=large")
+    assert re.fullmatch(r'inline; filename="plan-calendar-\w+\.pdf"', made["Content-Disposition"])
+    pages = pages_of(made)
+    assert len(pages) > 6
+    assert "Today: 20 mg a day" in pages[0]
+    assert all(f"{number} of {len(pages)}" in page for number, page in enumerate(pages, 1))
+    assert "one and a half 10 mg tablets" in " ".join(pages)
 
 
 def test_what_the_person_asked_for_is_told_and_large_print_comes_first(world):
@@ -170,7 +170,7 @@ def test_the_plan_leads_to_it_and_everything_read_is_recorded(world):
     for path in ("/pack", "/pack/pdf?print=large", "/pack/practice", "/pack/pharmacy", "/pack/supply"):
         assert f'href="/reductions/{plan_id}{path}"' in page
     with recorded() as trail:
-        told(world, plan_id, "/pharmacy/pdf")
+        told(world, plan_id, "/pharmacy")
     assert trail.reads_of(world.ids["Dee"])
     assert world.client("nurse").get(f"/reductions/{plan_id}/pack/neighbour").status_code == 404
     assert world.client("nurse").get("/reductions/999999/pack").status_code == 404

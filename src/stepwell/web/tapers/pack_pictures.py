@@ -127,10 +127,10 @@ def _divided(quarters: int, strength: tuple[str, str]) -> str:
     name = f'<text x="17" y="{31 if quarters == 2 else 25}" text-anchor="middle" font-size="20" font-weight="700" fill="{INK}">'
     name += f"{words.counted(quarters)}</text>"
     number, unit = strength
-    y = 30 if quarters < 3 else 46
-    name += f'<text x="46" y="{y}" text-anchor="middle" font-size="{13 if len(number) < 4 else 10}" fill="{INK}">{escape(number)}</text>'
+    y, size = (30, 13 if len(number) < 4 else 10) if quarters == 2 else (44, 10)
+    name += f'<text x="45" y="{y}" text-anchor="middle" font-size="{size}" fill="{INK}">{escape(number)}</text>'
     if len(unit) < 6:
-        name += f'<text x="46" y="{y + 10}" text-anchor="middle" font-size="9" fill="{INK}">{escape(unit)}</text>'
+        name += f'<text x="44" y="{y + 9}" text-anchor="middle" font-size="8" fill="{INK}">{escape(unit)}</text>'
     return f'{ring}<path d="{part}" fill="{FILL}" {_STROKE}/>{score}{name}'
 
 
