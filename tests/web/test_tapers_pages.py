@@ -62,6 +62,9 @@ def test_the_heading_is_the_answer_and_every_figure_has_its_mark(world):
     assert all("needs local approval" in each or "mark V" in each for each in rows)
     assert "999, or the crisis line" in said
     assert "fail" not in said.lower()
+    for name in ("show_pack", "show_pack_supply"):
+        assert world.client("gp").get(reverse(f"tapers:{name}", args=[plan_id])).status_code == 200
+        assert reverse(f"tapers:{name}", args=[plan_id]) in page.content.decode()
 
 
 def test_from_proposed_to_agreed_to_begun_in_three_forms(world):

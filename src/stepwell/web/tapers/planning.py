@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from stepwell import knowledge
 from stepwell.clinical.tapering.model import Change, NotPlanned, Plan, Request, Standing
+from stepwell.clinical.tapering.propose import propose
+from stepwell.clinical.tapering.replan import replan
 from stepwell.errors import Refused
 
 
 def planned(request: Request) -> Plan:
-    from stepwell.clinical.tapering.propose import propose
-
     try:
         return propose(request, knowledge.load())
     except NotPlanned as refusal:
@@ -18,8 +18,6 @@ def planned(request: Request) -> Plan:
 
 def replanned(plan: Plan, standing: Standing, change: Change) -> Plan:
     """The plan from where the person is."""
-    from stepwell.clinical.tapering.replan import replan
-
     try:
         return replan(plan, standing, change, knowledge.load())
     except NotPlanned as refusal:
