@@ -69,6 +69,7 @@ def test_every_outcome_is_one_of_the_knowledge_base():
         (PlanFacts("something new", True, 20_000, 5_000), "not known"),
         (PlanFacts("", True, 20_000, 15_000), "reduced"),
         (PlanFacts("", True, 20_000, 20_000), "no change"),
+        (PlanFacts("", True, 20_000, 0), "reduced"),
         (PlanFacts("", False, 20_000, 20_000), "not known"),
     ],
 )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-WIDTH, LINE, LEFT, RIGHT = 560, 30, 168, 110
+WIDTH, LINE, LEFT, RIGHT = 430, 30, 164, 96
 INK, BAR, BASE = "#212b32", "#005eb8", "#4c6272"
 
 

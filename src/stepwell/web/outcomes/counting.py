@@ -78,10 +78,14 @@ def by_dose(before: int | None, now: int | None) -> str:
 
 
 def of_plan(facts: PlanFacts, known: Iterable[str]) -> str:
-    """As it ended; while it is open by the dose that the plan gives now. A plan that was not begun tells of no dose that is taken."""
+    """As it ended; while it is open by the dose that the plan gives now. A plan that was not begun tells of no dose that is taken, and
+    one whose calendar has run out to nothing is no stop before somebody says so."""
     if facts.ended_as:
         return facts.ended_as if facts.ended_as in set(known) else UNKNOWN
-    return by_dose(facts.from_ug, facts.now_ug) if facts.begun else UNKNOWN
+    if not facts.begun:
+        return UNKNOWN
+    outcome = by_dose(facts.from_ug, facts.now_ug)
+    return REDUCED if outcome == STOPPED else outcome
 
 
 def of_review(decision: str, held_on: date, recorded: Recorded | None, dose_then: Callable[[], int | None]) -> str:
@@ -178,10 +182,10 @@ class Time:
 
 
 def times(cases: Iterable[Case]) -> dict[str, Time]:
-    """By outcome, of plans that have ended."""
+    """By outcome, of plans that have ended so; of what is not known there is no time."""
     found: dict[str, list[int]] = {}
     for case in cases:
-        if case.weeks is not None:
+        if case.weeks is not None and case.outcome != UNKNOWN:
             found.setdefault(case.outcome, []).append(case.weeks)
     return {key: Time(len(weeks), median(weeks), min(weeks), max(weeks)) for key, weeks in found.items()}
 

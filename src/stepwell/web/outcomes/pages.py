@@ -241,7 +241,9 @@ class ReleasedPage:
     def heading(self) -> str:
         if not self.rows:
             return "No reduction has released anything in this period" if not self.left_out else "Too few plans to show what was released"
-        return f"About {self.items} items and {self.cost} no longer issued, by the plans"
+        items, pence = sum(items for items, _ in self._sums), self.pence
+        fewer, less = "fewer" if items >= 0 else "more", "less" if pence >= 0 else "more"
+        return f"About {decimal(abs(items))} items {fewer} and {pounds(abs(pence))} {less} than before, by the plans"
 
 
 def decimal(value: float) -> str:

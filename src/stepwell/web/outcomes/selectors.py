@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
@@ -219,7 +219,8 @@ class Released:
 
 def released_for(actor: Actor, span: Span) -> list[Released]:
     """What plans on their way or at their end made unnecessary in the period, the most items first. A plan whose medicine the record shows
-    supplied again counts until its end, and one that is not followed here until then."""
+    supplied again counts until its end, one that is not followed here until
+    then, and one whose calendar ran out to nothing until then."""
     plans = [row for row in _plans(actor, span) if row.started_on is not None]
     plans, _, people = _for_reader(actor, plans, [])
     rows: dict[str, list[Freed]] = {}
@@ -237,6 +238,8 @@ def released_for(actor: Actor, span: Span) -> list[Released]:
 def _freed(plan: TaperPlan, person: PersonRecord, span: Span) -> Freed:
     changes, lines = tapers.way_of(plan, span.until)
     until = span.until
+    if plan.ended_on is None and changes and changes[-1][1] == 0:
+        until = changes[-1][0] - timedelta(1)  # nobody has said yet that it has stopped
     if plan.ended_on is not None:
         again = counting.supplied_again(recorded(person, plan.substance), plan.ended_on, choices().again_days)
         if plan.state in _NOBODY_KNOWS or (plan.state == PlanState.STOPPED and again is not None):
