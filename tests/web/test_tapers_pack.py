@@ -15,7 +15,7 @@ from stepwell.web.contact import services as contact
 from stepwell.web.contact.services import Item as Adjustment
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.privacy import services as privacy
-from stepwell.web.tapers import selectors
+from stepwell.web.tapers import pack_read, selectors
 from stepwell.web.tapers.pack_pictures import picture
 from stepwell.web.tapers.pack_words import pack_words
 from stepwell.web.tapers.said import PlanWords
@@ -124,6 +124,13 @@ def test_who_stays_at_a_dose_is_not_sent_on(world):
     assert "Do not prescribe or supply the next step" in letter
     assert "for the next 1 step" in supply
     assert "What would follow, if it goes on" in supply
+
+
+@pytest.mark.parametrize(
+    ("name", "same"), [("Dr Amara Osei", True), ("amara  osei", True), ("Osei", False), ("", False), ("Ara Osei", False)]
+)
+def test_a_number_is_printed_only_beside_its_own_name(name, same):
+    assert pack_read._is_called("Dr Amara Osei", name) is same
 
 
 def test_a_proposal_says_so_everywhere(world):

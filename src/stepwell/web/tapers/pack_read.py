@@ -66,11 +66,17 @@ def _callers(actor: Actor, row: TaperPlan, place: str, today: date) -> list[Call
     around = team.team_of(actor, row.person_id, today)
     members = [each for each in (around.coordinator, *around.people) if each is not None and not each.gone]
     name = row.clinician.display_name
-    own = next((each for each in members if each.name and each.name.casefold() in name.casefold()), None)
+    own = next((each for each in members if _is_called(name, each.name)), None)
     found = [Caller(name, place, own.phone if own is not None else "")]
     if around.coordinator is not None and around.coordinator is not own and around.coordinator.phone:
         found.append(Caller(around.coordinator.name, around.coordinator.organisation, around.coordinator.phone))
     return found
+
+
+def _is_called(display_name: str, name: str) -> bool:
+    """`Amara Osei` is `Dr Amara Osei`; a part of a name is nobody: a wrong number would be printed."""
+    whole, own = display_name.casefold(), " ".join(name.casefold().split())
+    return own == whole or (" " in own and whole.endswith(f" {own}"))
 
 
 def _supported(substance: str) -> Supported:
