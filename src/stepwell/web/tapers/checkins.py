@@ -14,7 +14,7 @@ from stepwell.web.core.actor import Actor
 from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.evaluation import reevaluate
-from stepwell.web.tapers import duties, selectors, services, support
+from stepwell.web.tapers import duties, services, support
 from stepwell.web.tapers.doing import LONGEST_WORDS, Doing, Done, checking_in_alone, doing, finished, words_of
 from stepwell.web.tapers.models import RUNNING_STATES, Act, CheckIn, PlanState, TaperEvent
 
@@ -172,8 +172,3 @@ def enter_in_error(actor: Actor, plan_id: int, check_in_id: int, *, why: str, re
         now.tell(Act.UNDONE, words, undoes=event, undone=event.act)
         duties.follow(actor, now.subject, now.row)
     return finished(now)
-
-
-def latest_of(plan_id: int) -> CheckIn | None:
-    found = selectors.check_ins_of(plan_id)
-    return found[-1] if found else None

@@ -44,7 +44,7 @@ def check_lines(row: TaperPlan, rows: Sequence[CheckIn]) -> list[CheckLine]:
 
 def last_check(row: TaperPlan) -> CheckLine | None:
     found = selectors.check_ins_of(row.pk)
-    return check_lines(row, found[-1:])[0] if found else None
+    return check_lines(row, found)[-1] if found else None
 
 
 def undoable(row: TaperPlan) -> TaperEvent | None:

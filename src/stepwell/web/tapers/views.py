@@ -275,7 +275,7 @@ def tell_apart(request: HttpRequest, plan_id: int) -> HttpResponse:
     contrasts, safety = support.contrasts(row.substance), support.of_part("safety-net", row.substance)
     form = ContrastForm(request.POST if request.method == "POST" else None, contrasts=contrasts)
     found = telling.weigh(contrasts, form.answers(), safety) if form.is_bound and form.is_valid() else None
-    line, last = lines.plan_line(row, clock.today()), checkins.latest_of(plan_id)
+    line, last = lines.plan_line(row, clock.today()), lines.last_check(row)
     changed_on = line.standing.since if line.standing.begun else None
     context = {
         "line": line,
@@ -284,8 +284,8 @@ def tell_apart(request: HttpRequest, plan_id: int) -> HttpResponse:
         "telling": found,
         "safety": safety,
         "ends": [each for each in support.of_part("contrast", row.substance) if not each.withdrawal],
-        "timing": telling.timing_words(changed_on, last.began if last is not None else None, clock.today()),
-        "last": lines.check_lines(row, [last])[0] if last is not None else None,
+        "timing": telling.timing_words(changed_on, last.row.began if last is not None else None, clock.today()),
+        "last": last,
     }
     return render(request, "tapers/telling.jinja", context)
 
