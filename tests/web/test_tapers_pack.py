@@ -122,7 +122,7 @@ def test_who_stays_at_a_dose_is_not_sent_on(world):
     assert "The plan begins" not in page
     assert "19 mg" in letter and "18 mg" not in letter
     assert "Do not prescribe or supply the next step" in letter
-    assert "for the next 1 step" in supply
+    assert "Order 2 strengths of diazepam for this dose" in supply
     assert "What would follow, if it goes on" in supply
 
 
