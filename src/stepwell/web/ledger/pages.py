@@ -21,6 +21,7 @@ from stepwell.web.ledger.options import options_of
 from stepwell.web.ledger.presenters import DutyPresenter, EventPresenter, people, visit
 from stepwell.web.ledger.services import UNDOABLE
 from stepwell.web.ledger.worklist import PAGE_SIZES, SOON, Order, Page, Query, Row, Tab, Whose
+from stepwell.web.ledger.workplaces import Workplace
 
 _SEX = {"female": "Female", "male": "Male", "other": "Other"}
 _E = TypeVar("_E", bound=StrEnum)
@@ -94,7 +95,9 @@ class ActBar:
         takes_result = duty.closes_by == "result" or (self.options and duty.test is not None and duty.test.takes_result)
         self.result = duty.is_open and takes_result and may(Permission.RECORD_RESULT)
         has_test = bool(duty.duty.test) and not self.options
-        self.done = duty.is_open and duty.closes_by == "review" and (may(Permission.RECORD_RESULT) if has_test else self.act)
+        self.there = duty.workplace if self.own else None
+        by_hand = duty.is_open and duty.closes_by == "review" and duty.workplace is None
+        self.done = by_hand and (may(Permission.RECORD_RESULT) if has_test else self.act)
         single = duty.duty.kind == "agree" or duty.is_nobody
         self.agree = duty.is_open and single and may(Permission.AGREE_OWNERS)
         self.acknowledge = self.act and (not duty.acknowledged or duty.duty.second_look)
@@ -110,7 +113,7 @@ class ActBar:
 
     @property
     def any(self) -> bool:
-        return any((self.act, self.result, self.done, self.agree, self.answer, self.withdraw, self.hand_over))
+        return any((self.act, self.there, self.result, self.done, self.agree, self.answer, self.withdraw, self.hand_over))
 
 
 class DutyPage:
@@ -256,6 +259,12 @@ class WorklistRow:
     def first(self) -> DutyPresenter:
         """The one that is due first."""
         return min(self.duties, key=lambda duty: duty.duty.due_on or date.max)
+
+    @property
+    def workplace(self) -> Workplace | None:
+        """Where to do it, when that is all the row asks of the actor."""
+        places = {duty.workplace for duty in self.duties if duty.is_mine}
+        return places.pop() if len(places) == 1 and len(self.duties) == 1 else None
 
     @property
     def whose(self) -> str:

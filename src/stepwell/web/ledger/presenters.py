@@ -17,6 +17,7 @@ from stepwell.web.core.formatting import clinician, count
 from stepwell.web.ledger import known
 from stepwell.web.ledger.models import Duty, DutyEvent, DutyState, EventKind, HandoverScope
 from stepwell.web.ledger.options import options_of
+from stepwell.web.ledger.workplaces import Workplace, workplace_of
 
 NOBODY = "nobody"
 NEW = ("new", "blue")
@@ -154,6 +155,11 @@ class DutyPresenter:
     def source(self) -> str:
         """The kind of work that raised it: `agreement`, `service request`; empty for a duty of a rule."""
         return self.duty.rule_id.removeprefix(f"{ASKED}.") if self.is_asked else ""
+
+    @property
+    def workplace(self) -> Workplace | None:
+        """Where the work behind an open duty is done, when that is what closes it."""
+        return workplace_of(self.duty) if self.is_open else None
 
     @property
     def medicine(self) -> str:

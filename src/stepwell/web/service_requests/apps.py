@@ -13,6 +13,7 @@ class ServiceRequestsConfig(AppConfig):
         from stepwell.web.core.layout import BETWEEN, NavItem, add_duty_links, add_navigation, add_patient_panel
         from stepwell.web.core.permissions import Permission
         from stepwell.web.ledger.apply import add_reach
+        from stepwell.web.ledger.workplaces import done_there
         from stepwell.web.service_requests import panels, selectors
 
         add_navigation(NavItem("Requests", "service_requests:list_requests", Permission.VIEW_WORKLIST, order=32, group=BETWEEN))
@@ -22,3 +23,13 @@ class ServiceRequestsConfig(AppConfig):
         add_patient_panel(panels.panel, order=25)
         add_duty_links(panels.duty_links)
         add_reach(selectors.reach)
+        done_there(
+            "service request",
+            {
+                "answer": ("Answer the request", "service_requests:triage_request"),
+                "offer": ("Answer the request", "service_requests:triage_request"),
+                "chase": ("Follow the request up", "service_requests:show_request"),
+                "advice": ("Read the advice", "service_requests:answer_advice"),
+                "see": ("Report back", "service_requests:close_request"),
+            },
+        )
