@@ -199,6 +199,9 @@ ADDRESSES: dict[str, Address] = {
     "agreements:show_numbers": own((P.VIEW_INTERFACE_NUMBERS,)),
     "agreements:list_protocols": signed_in(),
     "agreements:show_protocol": signed_in(protocol="lithium"),
+    "agreements:adopt_protocol": own(
+        (P.APPROVE_KNOWLEDGE,), (P.APPROVE_KNOWLEDGE,), values={"protocol": "lithium"}, version="1", from_on=DAY, seen="0", why="Minute 7"
+    ),
     "agreements:show_agreement": person(),
     "transfers:list_transfers": own((P.VIEW_AGREEMENTS,)),
     "transfers:list_candidates": own((P.VIEW_AGREEMENTS,)),

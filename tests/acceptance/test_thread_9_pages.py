@@ -137,6 +137,7 @@ PAGES = {
     "agreements:show_numbers": "/shared-care/numbers",
     "agreements:list_protocols": "/shared-care/protocols",
     "agreements:show_protocol": "/shared-care/protocols/lithium",
+    "agreements:adopt_protocol": "/shared-care/protocols/lithium/use",
     "agreements:show_agreement": "/shared-care/{agreement}",
     "agreements:act_on_agreement": "/shared-care/{agreement}/renew",
     "agreements:request_care": "/patients/{person}/shared-care/new?medicine=risperidone",

@@ -107,7 +107,7 @@ class GapWords:
             case Kind.REVIEW:
                 return "; ".join(_missing(each, day) for each, day in gap.missing).capitalize() + "."
             case Kind.PROTOCOL:
-                return f"Agreed on an earlier version of {gap.protocol}; a newer one is in force."
+                return f"Agreed on a version of {gap.protocol} that is no longer the one in use."
 
     @property
     def to_do(self) -> str:

@@ -257,8 +257,8 @@ def protocols_for(org_code: str, on: date | None = None) -> list[InUse]:
 
 
 def superseded_since(agreement: Agreement, on: date | None = None) -> date | None:
-    """From when the practice's organisation uses a later version of the protocol than the agreement was made under; None when it
-    does not, or no protocol was named."""
+    """From when the practice's organisation uses another version of the protocol than the agreement was made under (a later one, or an
+    earlier one that it went back to); None when it does not, or no protocol was named."""
     return protocol_use.superseded_since(agreement, on or clock.today())
 
 
