@@ -8,6 +8,7 @@ add_patient_panel(panels.links, order=30)         # a section in the side column
 add_medicine_lines(panels.lines)                  # a line beside a medicine on the patient page
 add_notice(notices.opened_without_relationship)   # a line above everything else, on every page
 add_duty_links(links.ask_about)                   # links beside the acts of a duty, on its page
+add_way_back(panels.ask_for_review, order=20)     # on rows of people who lack a specialist
 """
 
 from __future__ import annotations
@@ -111,6 +112,7 @@ MedicineLinesFor = Callable[[Actor, int, date], Mapping[str, Sequence[MedicineLi
 NoticeFor = Callable[[Actor], Sequence[Notice]]
 ListToolsFor = Callable[[Actor, str, str], Sequence[ListTool]]
 DutyLinksFor = Callable[[Actor, int, int], Sequence[ListTool]]
+WayBackFor = Callable[[Actor, Collection[int]], Mapping[int, ListTool]]
 
 _navigation: dict[str, NavItem] = {}
 _before_contact: list[BeforeContact] = []
@@ -119,6 +121,7 @@ _medicine_lines: list[MedicineLinesFor] = []
 _notices: list[NoticeFor] = []
 _list_tools: list[ListToolsFor] = []
 _duty_links: list[DutyLinksFor] = []
+_ways_back: dict[WayBackFor, int] = {}
 _stamp: Callable[[Actor], Stamp | None] | None = None
 
 
@@ -195,6 +198,18 @@ def add_duty_links(provider: DutyLinksFor) -> None:
 
 def duty_links(actor: Actor, duty_id: int, person_id: int) -> list[ListTool]:
     return [link for provider in _duty_links for link in provider(actor, duty_id, person_id)]
+
+
+def add_way_back(provider: WayBackFor, *, order: int = 50) -> None:
+    """`provider(actor, person_ids)`: for those whom it can bring to a specialist, the link that does; the first by `order` counts."""
+    _ways_back[provider] = order
+
+
+def ways_back(actor: Actor, person_ids: Collection[int]) -> dict[int, ListTool]:
+    found: dict[int, ListTool] = {}
+    for provider in sorted(_ways_back, key=lambda each: _ways_back[each]):
+        found = {**provider(actor, person_ids), **found}
+    return found
 
 
 def navigation_for(actor: Actor | None) -> list[NavItem]:

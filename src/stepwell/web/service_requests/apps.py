@@ -10,7 +10,7 @@ class ServiceRequestsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from stepwell.web.core.layout import BETWEEN, NavItem, add_duty_links, add_navigation, add_patient_panel
+        from stepwell.web.core.layout import BETWEEN, NavItem, add_duty_links, add_navigation, add_patient_panel, add_way_back
         from stepwell.web.core.permissions import Permission
         from stepwell.web.ledger.apply import add_reach
         from stepwell.web.ledger.workplaces import done_there
@@ -22,6 +22,7 @@ class ServiceRequestsConfig(AppConfig):
         )
         add_patient_panel(panels.panel, order=25)
         add_duty_links(panels.duty_links)
+        add_way_back(panels.ask_for_review, order=20)
         add_reach(selectors.reach)
         done_there(
             "service request",

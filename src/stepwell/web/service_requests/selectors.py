@@ -155,6 +155,14 @@ def open_for_person(person_id: int) -> list[ServiceRequest]:
     return list(_rows().filter(person_id=person_id, state__in=OPEN).order_by("due_on", "pk"))
 
 
+def open_asked_of_people(actor: Actor, person_ids: Collection[int]) -> dict[int, list[ServiceRequest]]:
+    """What the actor's organisations asked for these people and is open, the oldest first."""
+    found: dict[int, list[ServiceRequest]] = {}
+    for row in _rows().filter(person_id__in=list(person_ids), asked_org__in=actor.organisations, state__in=OPEN).order_by("pk"):
+        found.setdefault(row.person_id, []).append(row)
+    return found
+
+
 def ended_for_person(person_id: int, limit: int = 10) -> list[ServiceRequest]:
     """Requests that are over, the latest first."""
     return list(_rows().filter(person_id=person_id).exclude(state__in=OPEN).order_by("-ended_on", "-pk")[:limit])
