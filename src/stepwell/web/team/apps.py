@@ -10,7 +10,8 @@ class TeamConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from stepwell.web.core.layout import add_patient_panel
+        from stepwell.web.core.layout import add_around, add_patient_panel
         from stepwell.web.team import panels
 
         add_patient_panel(panels.team, order=12)
+        add_around(panels.strip)
