@@ -58,6 +58,7 @@ class Touched:
 
     by_version: Mapping[int, int]
     practices_apart: int
+    parts: int
 
     @property
     def number(self) -> int:
@@ -134,7 +135,7 @@ def touched(org_code: str, protocol: str, on: date) -> Touched:
             apart[practice] = _goes_before(practice, org_code, protocol, on)
         if not apart[practice]:
             found[version or 0] = found.get(version or 0, 0) + number
-    return Touched(found, sum(apart.values()))
+    return Touched(found, sum(apart.values()), len(codes) - 1)
 
 
 def _goes_before(practice: str, org_code: str, protocol: str, on: date) -> bool:
