@@ -11,8 +11,10 @@ class AdviceConfig(AppConfig):
 
     def ready(self) -> None:
         from stepwell.web.advice import panels, selectors
+        from stepwell.web.advice.models import Question
         from stepwell.web.core.layout import BETWEEN, MANAGE, NavItem, add_duty_links, add_navigation, add_notice, add_patient_panel
         from stepwell.web.core.permissions import Permission
+        from stepwell.web.core.traces import add_traces
         from stepwell.web.ledger.apply import add_reach
 
         add_navigation(NavItem("Duty desk", "advice:show_desk", Permission.ANSWER_ADVICE, order=14))
@@ -22,3 +24,4 @@ class AdviceConfig(AppConfig):
         add_duty_links(panels.about_duty)
         add_notice(panels.notices)
         add_reach(selectors.reaches)
+        add_traces(Question)

@@ -10,8 +10,10 @@ class AgreementsConfig(AppConfig):
 
     def ready(self) -> None:
         from stepwell.web.agreements import panels
+        from stepwell.web.agreements.models import Agreement
         from stepwell.web.core.layout import BETWEEN, NavItem, add_medicine_lines, add_navigation, add_notice, add_patient_panel
         from stepwell.web.core.permissions import Permission
+        from stepwell.web.core.traces import add_traces
 
         add_navigation(NavItem("Shared care", "agreements:list_agreements", Permission.VIEW_AGREEMENTS, order=33, group=BETWEEN))
         add_navigation(
@@ -20,3 +22,4 @@ class AgreementsConfig(AppConfig):
         add_patient_panel(panels.shared_care, order=5)
         add_medicine_lines(panels.medicine_lines)
         add_notice(panels.late_answers)
+        add_traces(Agreement)

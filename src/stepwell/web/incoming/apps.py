@@ -10,6 +10,9 @@ class IncomingConfig(AppConfig):
 
     def ready(self) -> None:
         from stepwell.web.core.layout import add_patient_panel
+        from stepwell.web.core.traces import add_traces
         from stepwell.web.incoming import panels
+        from stepwell.web.incoming.models import ReceivedLetter
 
         add_patient_panel(panels.received, order=45)
+        add_traces(ReceivedLetter)

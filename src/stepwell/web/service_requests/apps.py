@@ -12,8 +12,10 @@ class ServiceRequestsConfig(AppConfig):
     def ready(self) -> None:
         from stepwell.web.core.layout import BETWEEN, NavItem, add_duty_links, add_navigation, add_patient_panel
         from stepwell.web.core.permissions import Permission
+        from stepwell.web.core.traces import add_traces
         from stepwell.web.ledger.apply import add_reach
         from stepwell.web.service_requests import panels, selectors
+        from stepwell.web.service_requests.models import ServiceRequest
 
         add_navigation(NavItem("Requests", "service_requests:list_requests", Permission.VIEW_WORKLIST, order=32, group=BETWEEN))
         add_navigation(
@@ -22,3 +24,4 @@ class ServiceRequestsConfig(AppConfig):
         add_patient_panel(panels.panel, order=25)
         add_duty_links(panels.duty_links)
         add_reach(selectors.reach)
+        add_traces(ServiceRequest)

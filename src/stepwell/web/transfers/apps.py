@@ -12,10 +12,13 @@ class TransfersConfig(AppConfig):
     def ready(self) -> None:
         from stepwell.web.core.layout import BETWEEN, NavItem, add_navigation, add_notice, add_patient_panel
         from stepwell.web.core.permissions import Permission
+        from stepwell.web.core.traces import add_traces
         from stepwell.web.ledger.apply import add_reach
         from stepwell.web.transfers import panels, selectors
+        from stepwell.web.transfers.models import Transfer
 
         add_navigation(NavItem("Transfers", "transfers:list_transfers", Permission.VIEW_AGREEMENTS, order=34, group=BETWEEN))
         add_patient_panel(panels.transfer, order=14)
         add_notice(panels.late_returns)
         add_reach(selectors.reach)
+        add_traces(Transfer)
