@@ -3,7 +3,7 @@
 Over a region a list is made in a tenth of a second and looked at every few. What has happened to somebody the reader may open since
 it was made is looked up, and those people alone are placed anew: the next look shows what anybody did. It is made whole again when
 records are evaluated anew or an entry is marked as sensitive, when very much has happened, and after two minutes in any case (a
-relationship may have changed without any of them).
+relationship, or the points that somebody stands by, may have changed without any of them).
 Only keys and places are kept, under the organisations and the role they were found for; what a page shows is read anew.
 """
 

@@ -184,10 +184,6 @@ def _tab(actor: Actor, tab: Tab, on: date) -> Q:
             return Q(state__in=(DutyState.MET, DutyState.DECLINED, DutyState.NOT_APPLICABLE), closed_as_of__gt=on - KEPT) & mine
 
 
-def count_people(duties: QuerySet[Duty]) -> int:
-    return duties.order_by().values("person_id").distinct().count()
-
-
 def counts_for(actor: Actor, query: Query, on: date) -> dict[Tab, int]:
     return tabs_for(actor, query, on).counts
 
