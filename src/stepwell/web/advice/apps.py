@@ -11,8 +11,10 @@ class AdviceConfig(AppConfig):
 
     def ready(self) -> None:
         from stepwell.web.advice import panels, selectors
+        from stepwell.web.advice.models import Question
         from stepwell.web.core.layout import BETWEEN, MANAGE, NavItem, add_duty_links, add_navigation, add_notice, add_patient_panel
         from stepwell.web.core.permissions import Permission
+        from stepwell.web.core.traces import add_traces
         from stepwell.web.ledger.apply import add_reach
         from stepwell.web.ledger.workplaces import done_there
 
@@ -27,3 +29,4 @@ class AdviceConfig(AppConfig):
         done_there(
             "advice", {"answer": ("Answer the question", question), "chase": ("Chase the answer", question), "read": ("Read it", question)}
         )
+        add_traces(Question)

@@ -10,8 +10,10 @@ class AgreementsConfig(AppConfig):
 
     def ready(self) -> None:
         from stepwell.web.agreements import panels
+        from stepwell.web.agreements.models import Agreement
         from stepwell.web.core.layout import BETWEEN, NavItem, add_medicine_lines, add_navigation, add_notice, add_patient_panel
         from stepwell.web.core.permissions import Permission
+        from stepwell.web.core.traces import add_traces
         from stepwell.web.ledger.workplaces import done_there
 
         add_navigation(NavItem("Shared care", "agreements:list_agreements", Permission.VIEW_AGREEMENTS, order=33, group=BETWEEN))
@@ -34,3 +36,4 @@ class AgreementsConfig(AppConfig):
                 "suspended": ("Take it up or end it", page),
             },
         )
+        add_traces(Agreement)

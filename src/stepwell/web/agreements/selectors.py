@@ -19,7 +19,7 @@ from stepwell.web.agreements.models import Agreement, AgreementEvent, AgreementL
 from stepwell.web.agreements.protocol_use import InUse
 from stepwell.web.agreements.story import ALL, ASKING, NOBODY, Event, Opening, Period, State, Story, Text
 from stepwell.web.agreements.terms import Baseline, Missing, Terms, missing, responsibilities
-from stepwell.web.core import clock
+from stepwell.web.core import clock, traces
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician
 from stepwell.web.ledger import known
@@ -151,6 +151,8 @@ def _whole(found: QuerySet[Agreement]) -> QuerySet[Agreement]:
 
 def agreements_of(person_id: int) -> QuerySet[Agreement]:
     """Those that were accepted or recorded: what has, had or will have owners."""
+    if not traces.any_of(Agreement, person_id):
+        return Agreement.objects.none()
     return Agreement.objects.filter(person_id=person_id, from_on__isnull=False).prefetch_related("lines")
 
 

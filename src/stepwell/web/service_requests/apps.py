@@ -12,9 +12,11 @@ class ServiceRequestsConfig(AppConfig):
     def ready(self) -> None:
         from stepwell.web.core.layout import BETWEEN, NavItem, add_duty_links, add_navigation, add_patient_panel, add_way_back
         from stepwell.web.core.permissions import Permission
+        from stepwell.web.core.traces import add_traces
         from stepwell.web.ledger.apply import add_reach
         from stepwell.web.ledger.workplaces import done_there
         from stepwell.web.service_requests import panels, selectors
+        from stepwell.web.service_requests.models import ServiceRequest
 
         add_navigation(NavItem("Requests", "service_requests:list_requests", Permission.VIEW_WORKLIST, order=32, group=BETWEEN))
         add_navigation(
@@ -34,3 +36,4 @@ class ServiceRequestsConfig(AppConfig):
                 "see": ("Report back", "service_requests:close_request"),
             },
         )
+        add_traces(ServiceRequest)

@@ -12,9 +12,11 @@ class TransfersConfig(AppConfig):
     def ready(self) -> None:
         from stepwell.web.core.layout import BETWEEN, NavItem, add_navigation, add_notice, add_patient_panel, add_way_back
         from stepwell.web.core.permissions import Permission
+        from stepwell.web.core.traces import add_traces
         from stepwell.web.ledger.apply import add_reach
         from stepwell.web.ledger.workplaces import done_there
         from stepwell.web.transfers import panels, selectors
+        from stepwell.web.transfers.models import Transfer
 
         add_navigation(NavItem("Transfers", "transfers:list_transfers", Permission.VIEW_AGREEMENTS, order=34, group=BETWEEN))
         add_patient_panel(panels.transfer, order=14)
@@ -26,3 +28,4 @@ class TransfersConfig(AppConfig):
             "transfer",
             {"answer": ("Answer the proposal", page), "prepare": ("Prepare the transfer", page), "return": ("Answer the return", page)},
         )
+        add_traces(Transfer)
