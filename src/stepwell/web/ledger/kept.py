@@ -38,9 +38,9 @@ FEW = 200
 
 @dataclass(frozen=True)
 class Tabs:
-    """People by tab: those it shows, and those it leaves out as put off."""
+    """People by tab: those it shows, each with the first day (ordinal) something is due, and those it leaves out as put off."""
 
-    shown: dict[Any, frozenset[int]]
+    shown: dict[Any, dict[int, int]]
     put_off: dict[Any, frozenset[int]]
 
     @property
@@ -49,7 +49,7 @@ class Tabs:
 
     def put_right(self, changed: frozenset[int], now: Tabs) -> Tabs | None:
         return Tabs(
-            {tab: people - changed | now.shown[tab] for tab, people in self.shown.items()},
+            {tab: {key: day for key, day in people.items() if key not in changed} | now.shown[tab] for tab, people in self.shown.items()},
             {tab: people - changed | now.put_off[tab] for tab, people in self.put_off.items()},
         )
 

@@ -5,13 +5,14 @@ A tab is a condition on duties; its count is a number of people. What an actor m
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import Case, F, Max, Min, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import F, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from stepwell.engine.reconcile import ASKED
 from stepwell.web.core.actor import Actor
@@ -191,17 +192,18 @@ def counts_for(actor: Actor, query: Query, on: date) -> dict[Tab, int]:
 def tabs_for(actor: Actor, query: Query, on: date, of: Collection[int] | None = None) -> kept.Tabs:
     """People in every tab, and those left out as put off (of those among `of` when they are named): what is due in one reading, what
     was offered and what is done each by its own index."""
-    shown: dict[Tab, frozenset[int]] = {}
+    shown: dict[Tab, dict[int, int]] = {}
     put_off: dict[Tab, frozenset[int]] = {}
 
     def read(duties: QuerySet[Duty], *tabs: Tab) -> None:
         conditions = [_shown(actor, replace(query, tab=tab), on) for tab in tabs]
         conditions += [_tab(actor, tab, on) & Q(shown_from__gt=on) for tab in tabs]
-        flags = {f"in_{number}": Max(Case(When(condition, then=1), default=0)) for number, condition in enumerate(conditions)}
-        rows = list(duties.order_by().values("person_id").annotate(**flags).values_list("person_id", *flags))
-        found = [frozenset(row[0] for row in rows if row[number]) for number in range(1, 1 + len(flags))]
-        shown.update(zip(tabs, found, strict=False))
-        put_off.update(zip(tabs, found[len(tabs) :], strict=True))
+        due = Coalesce("due_on", date.max)
+        firsts = {f"in_{number}": Min(due, filter=condition) for number, condition in enumerate(conditions)}
+        rows = list(duties.order_by().values("person_id").annotate(**firsts).values_list("person_id", *firsts))
+        for number, tab in enumerate(tabs, start=1):
+            shown[tab] = {row[0]: row[number].toordinal() for row in rows if row[number] is not None}
+            put_off[tab] = frozenset(row[0] for row in rows if row[number + len(tabs)] is not None)
 
     due = _filtered(actor, query, on, of=of, by_people=True).filter(state=DutyState.OPEN, due_on__lte=on + SOON)
     read(due, *DUE_TABS)
@@ -218,8 +220,9 @@ def page_for(actor: Actor, query: Query, on: date) -> Page:
     # The tabs tell the same numbers whichever of them is open, and in whatever order.
     of_tabs = replace(query, tab=Tab.MINE, order=Order.PRIORITY, page=1, size=0)
     tabs = look.kept("tabs", of_tabs, lambda of: tabs_for(actor, query, on, of))
-    people = look.kept("people", replace(query, page=1, size=0), lambda of: _places(actor, query, on, of)).people
-    total = len(tabs.shown[query.tab])
+    firsts = tabs.shown[query.tab]
+    people = look.kept("people", replace(query, page=1, size=0), lambda of: _places(actor, query, on, of, firsts)).people
+    total = len(firsts)
     last = max(1, -(-total // query.size))
     query = replace(query, page=min(max(query.page, 1), last))
     start = (query.page - 1) * query.size
@@ -237,16 +240,26 @@ def page_for(actor: Actor, query: Query, on: date) -> Page:
     return Page(query, tabs.counts, rows, total, 0 if query.deferred else len(tabs.put_off[query.tab]))
 
 
-def _places(actor: Actor, query: Query, on: date, of: Collection[int] | None) -> kept.Places:
-    """Where on the list people stand: numbers that sort as the database did, the person's key last."""
-    return kept.Places([_place(query, row) for row in _people(actor, query, on, of)[: kept.PEOPLE]])
+def _places(actor: Actor, query: Query, on: date, of: Collection[int] | None, firsts: Mapping[int, int]) -> kept.Places:
+    """Where on the list people stand: numbers that sort as the database does, the person's key last. `firsts`: who is on it, with the
+    first day something is due."""
+    if query.tab is Tab.DONE or len(firsts) > kept.PEOPLE:
+        return kept.Places([_place(query, row) for row in _people(actor, query, on, of)[: kept.PEOPLE]])
+    keys = list(firsts) if of is None else [key for key in of if key in firsts]
+    if not keys:
+        return kept.Places([])
+    points = PersonRecord.objects.filter(Among(F("person_id"), keys)).values_list("person_id", "points")
+    return kept.Places(sorted(_by_points_or_day(query, key, number, firsts[key]) for key, number in points))
 
 
 def _place(query: Query, row: dict[str, Any]) -> tuple[int, ...]:
     if query.tab is Tab.DONE:
         return -row["closed"].toordinal(), row["person_id"]
-    due = (row["first_due"] or date.max).toordinal()
-    return (due, -row["points"], row["person_id"]) if query.order is Order.DUE else (-row["points"], due, row["person_id"])
+    return _by_points_or_day(query, row["person_id"], row["points"], (row["first_due"] or date.max).toordinal())
+
+
+def _by_points_or_day(query: Query, person_id: int, points: int, due: int) -> tuple[int, ...]:
+    return (due, -points, person_id) if query.order is Order.DUE else (-points, due, person_id)
 
 
 def _people(actor: Actor, query: Query, on: date, of: Collection[int] | None = None) -> QuerySet[Duty, Any]:
