@@ -3,6 +3,8 @@ PYTHON ?= python3
 WORKERS ?= auto
 BIN := .venv/bin
 NODE_MODULES := node_modules/nhsuk-frontend/package.json
+# Compiled modules are kept: the tests start many processes, each two seconds sooner.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test test-sqlite test-postgres bench lint lock frontend clean
 
@@ -39,7 +41,7 @@ bench: .venv/ready
 .venv/ready: requirements.lock pyproject.toml
 	@command -v uv >/dev/null || test -x .venv-uv/bin/uv || ($(PYTHON) -m venv .venv-uv && .venv-uv/bin/pip install --quiet --disable-pip-version-check uv)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	UV=$$(command -v uv || echo .venv-uv/bin/uv); $$UV pip sync --quiet --python $(BIN)/python requirements.lock && $$UV pip install --quiet --no-deps --python $(BIN)/python -e .
+	UV=$$(command -v uv || echo .venv-uv/bin/uv); $$UV pip sync --quiet --compile-bytecode --python $(BIN)/python requirements.lock && $$UV pip install --quiet --no-deps --python $(BIN)/python -e .
 	touch $@
 
 # The machine's npm, otherwise the one PyPI carries. Only prebuilt CSS and JavaScript are taken; nothing is compiled.

@@ -218,7 +218,9 @@ class Wait:
 )
 def test_silence_to_day_14_is_never_a_yes(begin, wait):
     world = begin({"Lio": [*LIO, *BASELINE]}, wait.sent, wait.hour)
-    Organisation.objects.filter(code=PRACTICE).update(nation=wait.nation)
+    surgery = Organisation.objects.get(code=PRACTICE)
+    surgery.nation = wait.nation
+    surgery.save()  # an update in bulk would leave the nation as it was remembered
     agreement = sent_request(world, "Lio")
     world.set_hour(time(9))
     last, by = wait.last, clinician.date(wait.last)

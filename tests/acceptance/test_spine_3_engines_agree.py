@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from agreement import first_difference
 from catalogues import catalogue
-from histories import SeededDice, history
+from dice import SeededDice
+from histories import history
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from random_rules import random_knowledge
@@ -73,5 +74,9 @@ def test_under_hypothesis(seed, people, medicines):
     plain, duckdb = (run(inputs, as_of, engine=engine) for engine in ("reference", "duckdb"))
     found = spark.run(inputs, as_of, divided=True)
     assert plain["courses"].num_rows > people
+    # What people asked of each other is among it: statements in several rounds, and requests that keep an owner until they are answered.
+    assert inputs.table("asked").num_rows > people / 2 and inputs.table("owner_requests").num_rows > people / 2
+    assert sum(rule.startswith("asked.") for rule in plain["needs"]["rule_id"].to_pylist()) > people / 20
+    assert "request" in plain["medicines"]["owner_basis"].to_pylist()
     assert first_difference(plain, found) is None
     assert {name: table.equals(duckdb[name]) for name, table in found.items()} == dict.fromkeys(TABLES, True)

@@ -11,10 +11,11 @@ import pytest
 from agreement import disagreement, first_difference
 from builders import small_knowledge
 from catalogues import catalogue
+from dice import SeededDice
 from edges import approved
 from edges import batch as edges
 from faults import FAULTS
-from histories import SeededDice, history
+from histories import history
 from hypothesis import given, settings
 from random_rules import random_knowledge
 from stage_tables import Stages

@@ -2,37 +2,23 @@
 
 Dates are drawn as days before `as_of`, mostly from the edges where the rules change their mind (28, 56, 60/61, 84 days, months, years).
 Everything a history mentions (product codes, tests, conditions, rule keys) comes from the knowledge tables it is drawn for.
-The dice are either a seeded random number generator or a Hypothesis draw (`strategies.py`), which shrinks.
+The dice (`dice.py`) are either a seeded random number generator or a Hypothesis draw (`strategies.py`), which shrinks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 from catalogues import Catalogue
+from dice import Dice, Roll
 
 from stepwell.engine.inputs import Inputs
 from stepwell.engine.reference.dates import add
 from stepwell.records.schema import TABLES, WORKFLOW
-
-
-class Dice(Protocol):
-    def integer(self, low: int, high: int) -> int:
-        """From low to high, both included."""
-
-
-class SeededDice:
-    def __init__(self, seed: int) -> None:
-        self._random = Random(seed)
-
-    def integer(self, low: int, high: int) -> int:
-        return self._random.randint(low, high)
-
 
 PRACTICE, OTHER_PRACTICE, TRUST, OTHER_TRUST, PRIVATE, WALK_IN = "A81001", "B82002", "RX9", "RTR", "PRV01", "WALKIN1"
 AS_OF = [date(2026, 6, 1), date(2026, 3, 31), date(2024, 2, 29), date(2025, 3, 1)]
@@ -98,28 +84,6 @@ def lately(roll: Roll) -> int:
 
 def nearly(roll: Roll) -> int:
     return roll.integer(-400, 400)
-
-
-class Roll:
-    """Choices, all made by one kind of throw."""
-
-    def __init__(self, dice: Dice) -> None:
-        self.integer = dice.integer
-
-    def choose(self, options: Sequence[Any]) -> Any:
-        return options[self.integer(0, len(options) - 1)]
-
-    def boolean(self) -> bool:
-        return self.integer(0, 1) == 1
-
-    def chance(self, of: int) -> bool:
-        """True about once in `of`."""
-        return self.integer(0, of - 1) == of - 1
-
-    def several(self, options: Sequence[Any], least: int, most: int) -> list[Any]:
-        """Different ones, at least and at most so many."""
-        left = list(options)
-        return [left.pop(self.integer(0, len(left) - 1)) for _ in range(min(len(left), self.integer(least, most)))]
 
 
 @dataclass

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 from builders import PARAMETERS, point, rule, table
-from histories import Dice, Roll
+from dice import Dice, Roll
 from wide import wide_knowledge
 
 SETS = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "greek", "early", "late", "outer", "mild"]

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 import pytest
 from builders import PARAMETERS, small_knowledge
 from catalogues import catalogue
-from histories import SeededDice, history
+from dice import SeededDice
+from histories import history
 from random_rules import random_knowledge
 from spark_machine import QUICK
 from wide import wide_knowledge

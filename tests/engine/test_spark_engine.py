@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 from builders import small_knowledge
 from catalogues import catalogue
-from histories import SeededDice, history
+from dice import SeededDice
+from histories import history
 from spark_machine import ON_SPARK
 
 from stepwell.engine import runner, spark, spark_session

@@ -410,6 +410,7 @@ def test_a_discharge_without_a_plan_is_found_and_goes_with_an_agreement(world, g
     words = text(gp.get("/shared-care/gaps"))
     assert "WORKED, Ole" in words and "Specialist discharged, no plan" in words
     assert "Northside CMHT discharged them on 01-Mar-2026" in words and "Ask Northside CMHT for a plan" in words
+    assert "Ask for a review WORKED, Ole" in words, "what to do is one step away"
     # The trust may no longer open them: it learns how many, and where.
     words = text(specialist.get("/shared-care/gaps"))
     assert "WORKED, Ole" not in words and "Riverside Surgery: 1 person" in words

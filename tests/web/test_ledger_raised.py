@@ -19,6 +19,7 @@ from stepwell.web.ledger import evaluation, handovers, raised, selectors, servic
 from stepwell.web.ledger.arrangement import arrangement_of, derive
 from stepwell.web.ledger.models import Asked, Disposition, Duty, PendingEvaluation
 from stepwell.web.ledger.results import ResultEntry
+from stepwell.web.ledger.workplaces import workplace_of
 from stepwell.web.privacy import services as privacy
 
 ADA = [
@@ -380,6 +381,55 @@ def test_the_duty_page_shows_what_raised_it_and_leads_there(world, ask):
     assert "None: somebody asked for it (advice)" in page
     assert "Where it comes from" not in page and "needs local approval" not in page and "/library/rule/" not in page
     assert "Done…" in page and ">new<" in page
+
+
+# Each kind of work that is answered where it was asked: source, point, page, words of the button.
+ANSWERED_THERE = [
+    ("advice", "answer", "/advice/7", "Answer the question"),
+    ("advice", "read", "/advice/7", "Read it"),
+    ("agreement", "answer", "/shared-care/7", "Answer the request"),
+    ("service request", "answer 12", "/requests/7/answer", "Answer the request"),
+    ("service request", "see 13", "/requests/7/close", "Report back"),
+    ("transfer", "return 2", "/transfers/7", "Answer the return"),
+    ("received letter", "read", "/letters/received/7", "Read the letter"),
+]
+
+
+def test_what_is_answered_elsewhere_is_not_closed_by_hand(world, ask, settle):
+    """Neither as done nor as declined or not applicable: the question behind it would stay without an answer."""
+    ada, actor = world.ids["Ada"], world.actor("gp")
+    for source, point, _, _ in ANSWERED_THERE:
+        ask(source=source, point=point, due_on=TODAY)
+    for source, point, href, words in ANSWERED_THERE:
+        duty = world.duty("Ada", f"asked.{source}", point)
+        assert workplace_of(duty).href == href
+        for close in (
+            lambda key: services.done_with_review(actor, key, on=TODAY, why="Done"),
+            lambda key: services.decline(actor, key, on=TODAY, why="She would rather not"),
+            lambda key: services.not_applicable(actor, key, why="Not for us", ends_when="she asks again"),
+        ):
+            with pytest.raises(Refused, match=f"where it was asked: “{words}”"):
+                close(duty.pk)
+        assert world.duty("Ada", f"asked.{source}", point).is_open
+    duty, client = world.duty("Ada", RULE, "answer"), world.client("gp")
+    page = text(client.get(f"/duties/{duty.pk}"))
+    assert '<a class="sw-button" href="/advice/7">Answer the question' in page and "Done…" not in page
+    assert client.get(f"/duties/{duty.pk}/done").headers["Location"] == "/advice/7"
+    refused = client.post(f"/duties/{duty.pk}/done", {"on": TODAY, "why": "Rang them", "version": duty.revision})
+    assert refused.status_code == 422 and "closes by the work itself" in text(refused)
+    later = client.get(f"/duties/{duty.pk}/not-this-time").content.decode()
+    assert "Show it again later" in later and "The patient declined" not in later
+    assert settle(point="answer") and not world.duty("Ada", RULE, "answer").is_open
+    # What no page answers is still closed by hand, with words.
+    ask(point="to do 1")
+    page = text(client.get(f"/patients/{ada}"))
+    assert page.count("Done…") >= 1 and "Read the letter" in page
+
+
+def test_a_row_that_asks_for_one_answer_leads_straight_to_it(world, ask):
+    ask("gp", name="Bo", point="read", due_on=TODAY)
+    page = text(world.client("gp").get("/worklist?tab=new"))
+    assert '<a class="sw-button" href="/advice/7">Read it' in page and f'href="/patients/{world.ids["Bo"]}">Open' in page
 
 
 def test_it_is_new_until_somebody_of_the_owner_has_seen_it(world, ask):

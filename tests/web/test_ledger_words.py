@@ -11,7 +11,7 @@ from stepwell.web.ledger import known
 from stepwell.web.ledger.models import Duty, DutyState, PersonRecord
 from stepwell.web.ledger.pages import WorklistRow, address, query_of
 from stepwell.web.ledger.people import search_name
-from stepwell.web.ledger.presenters import DutyPresenter, dates, in_words, sentence, visit
+from stepwell.web.ledger.presenters import DutyPresenter, daily_dose, dates, in_words, sentence, visit
 from stepwell.web.ledger.worklist import Order, Query, Row, Tab, Whose
 
 TODAY = date(2026, 6, 1)
@@ -151,6 +151,22 @@ def test_one_visit_settles_what_can_be_done_together():
     assert blood is not None and blood.words == "one blood visit settles two"
     assert visit([duty(), duty(test="medication-review")], by=TODAY) is None
     assert visit([duty(), duty(test="weight", due_on=TODAY + timedelta(1))], by=TODAY) is None
+
+
+@pytest.mark.parametrize(
+    ("micrograms", "provenance", "words"),
+    [
+        (14_286, "structured", "about 14.3 mg"),  # a depot's dose over its days
+        (7_143, "text", "about 7.14 mg"),
+        (28_571, "estimated", "about 29 mg"),
+        (1_125, "structured", "1.125 mg"),
+        (137, "structured", "137 micrograms"),
+        (400_000, "structured", "400 mg"),
+        (None, "unknown", ""),
+    ],
+)
+def test_a_daily_dose_claims_no_more_than_is_known(micrograms, provenance, words):
+    assert daily_dose({"daily_ug": micrograms, "dose_provenance": provenance}) == words
 
 
 def test_small_words():

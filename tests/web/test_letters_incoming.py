@@ -315,6 +315,9 @@ def test_a_score_is_kept_by_sender_and_month(world):
     ]
     shown = page(client.get("/letters/received"))
     assert "Elm Ward" in shown and f"{due - 1} of {due}" in shown
+    # In the drawing and in the table; each opens the letters behind it.
+    assert f'<a href="/letters/received?like={letter.pk}" aria-label="Elm Ward, Jun-2026: ' in shown
+    assert shown.count(f'href="/letters/received?like={letter.pk}"') == 2 and shown.count('<svg class="sw-bars"') == 2
     # The figure opens its letters.
     behind = page(client.get(f"/letters/received?like={letter.pk}"))
     assert "1 scored letter from Elm Ward of Jun-2026" in behind and f'/letters/received/{letter.pk}"' in behind

@@ -8,10 +8,12 @@ from datetime import date
 
 import pytest
 
-from ledger_world import PRACTICE, World
+from ledger_world import PRACTICE, TODAY, TRUST, World
 from stepwell import knowledge
+from stepwell.web.core import clock
 from stepwell.web.ledger.selectors import subject_of
 from stepwell.web.registers.models import Membership, Spell
+from stepwell.web.transfers.models import State, Transfer
 
 SMI = "diagnosis schizophrenia on 2015-02-01"
 RISPERIDONE = "risperidone 1 mg daily from 2025-01-10 every 28 days"
@@ -97,6 +99,23 @@ def test_groups_stand_among_the_registers_and_open_their_lists(world):
     assert "Benefit and stopping are reviewed every six weeks" in one and "a proposal of this project" in one
     assert "NICE NG97 / KTT7 antipsychotics in dementia (S31)" in one and "Left it 1" in one and "New starters" not in one
     assert "WORKED, Gone" in page(client, "/registers/antipsychotic-dementia?who=left")
+
+
+def test_who_lacks_a_specialist_is_one_step_from_one(world):
+    """A request for a review; rapid return for whom a specialist transferred; what was asked already instead of asking twice."""
+    gp, sam, demented = world.client("gp"), world.ids["Sam"], world.ids["Demented"]
+    address = "/registers/smi-no-specialist-review"
+    shown = page(gp, address)
+    assert f'href="/patients/{sam}/ask?kind=medication-review">Ask for a review' in shown
+    moved = Transfer.objects.create(
+        person_id=sam, from_org=TRUST, to_org=PRACTICE, state=State.TRANSFERRED, why="Well", plan="Repeats", planned_on=TODAY,
+        transferred_on=TODAY, proposed_at=clock.now(), answer_by=TODAY,
+    )  # fmt: skip
+    shown = page(gp, address)
+    assert f'href="/transfers/{moved.pk}/return">Ask for rapid return' in shown and f'href="/patients/{sam}/ask' not in shown
+    assert f'href="/patients/{demented}/ask?kind=medication-review">Ask for a review' in page(gp, "/registers/smi-primary-care-only")
+    assert "Ask for a review" not in page(gp, "/registers/antipsychotic-dementia"), "a group of people who have what they need"
+    assert "Ask for a review" not in page(world.client("manager"), address), "the role does not ask services"
 
 
 def test_hiding_a_part_hides_the_group(world):

@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from ledger_world import IRIS, TODAY, World
+from ledger_world import IRIS, PRACTICE, TODAY, World
 from stepwell import knowledge
 from stepwell.errors import Refused
 from stepwell.web.contact import services as contact
 from stepwell.web.core.gate import AccessRefused
+from stepwell.web.letters import services as letters
 from stepwell.web.team import choices, selectors, services
 from stepwell.web.team.models import TeamEvent
 from stepwell.web.team.services import Entry
@@ -129,3 +130,17 @@ def test_a_manager_reads_and_does_not_write(world):
 def test_the_choices_have_sources():
     assert set(choices.sources()) <= {*knowledge.load().sources, "P"}
     assert {each.code for each in choices.options("agency")} >= {"housing", "substance misuse", "police liaison"}
+
+
+def test_the_team_stands_where_somebody_writes_about_the_person(world):
+    """A letter, a request for service, a question: with the number, and cut for the reader as on the patient page."""
+    person = world.ids["Iris"]
+    services.record(world.actor("nurse"), person, Entry("coordinator", name="Jo Blake", phone="01632 960222"))
+    services.record(world.actor("gp"), person, Entry("agency", "housing", "Riverside Homes", sharing="agreed", words="How she is"))
+    draft = letters.begin(world.actor("psychiatrist"), person, kind="outpatient", to_org=PRACTICE, medicines=["lithium"])
+    for who, address in (
+        ("gp", f"/patients/{person}/ask"),
+        ("psychiatrist", f"/letters/drafts/{draft.pk}"),
+    ):
+        page = read(world, who, address)
+        assert "Team: Jo Blake" in page and "01632 960222" in page and "1 other around them" in page, address

@@ -446,6 +446,8 @@ class PeopleGroup(Sourced, frozen=True, kw_only=True):
     without: list[Key] = []
     age_from: Annotated[int, msgspec.Meta(ge=1, le=120)] | None = None
     specialist: Literal["none"] | None = None
+    way_back: bool = False
+    """Its people lack a specialist: each row leads to asking for one."""
     due: list[Key] = []
     cadence: list[Key] = []
 

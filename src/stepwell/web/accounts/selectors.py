@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date
+from types import MappingProxyType
 
 from django.core.cache import cache
 from django.db.models import Q, QuerySet
@@ -11,6 +12,7 @@ from django.db.models import Q, QuerySet
 from stepwell.web.accounts.models import Membership, Organisation, OrganisationKind, PartOf, User
 from stepwell.web.accounts.roles import role
 from stepwell.web.core.actor import Actor
+from stepwell.web.core.once import once
 
 
 def in_force(on: date) -> Q:
@@ -117,13 +119,14 @@ def organisation_nations() -> dict[str, str]:
     return {code: nation for code, (_, nation) in _known().items()}
 
 
-def _known() -> dict[str, tuple[str, str]]:
+@once
+def _known() -> Mapping[str, tuple[str, str]]:
     """Name and nation by code: asked several times for every page, changed once in a year."""
     known: dict[str, tuple[str, str]] | None = cache.get(KNOWN)
     if known is None:
         known = {code: (name, nation) for code, name, nation in Organisation.objects.values_list("code", "name", "nation")}
         cache.set(KNOWN, known, KNOWN_FOR)
-    return known
+    return MappingProxyType(known)
 
 
 def forget_organisations(**_: object) -> None:

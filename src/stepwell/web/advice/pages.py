@@ -105,6 +105,13 @@ class QuestionLine:
         return found.full_name if found is not None else self._org(self.row.answering_org)
 
     @property
+    def ring(self) -> str:
+        """For who asked, while the answer is owed: whom to ring when it does not come."""
+        found = self.desks.get(self.row.service_id)
+        waits = self.row.state == QuestionState.WAITING and self.side == ASKER
+        return f"{found.name}, {found.phone}" if waits and found is not None and found.phone else ""
+
+    @property
     def state(self) -> tuple[str, str]:
         """Where it stands, as a tag."""
         row = self.row

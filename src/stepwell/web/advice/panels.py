@@ -56,14 +56,15 @@ def notices(actor: Actor) -> list[Notice]:
     """New answers for those who asked; questions that wait for those who answer. Neither names anybody."""
     found = []
     if actor.may(Permission.ANSWER_ADVICE):
-        waiting = list(selectors.waiting_at(actor)[: selectors.DESK_SHOWN])
+        # Number and clock alone: the line is on every page, and all that a question is about takes longer to plan than to read.
+        waiting = list(selectors.waiting_at(actor).values_list("pk", "due_at")[: selectors.DESK_SHOWN])
         if waiting:
-            first = waiting[0]
-            late = first.due_at is not None and first.due_at < clock.moment()
+            first, due_at = waiting[0]
+            late = due_at is not None and due_at < clock.moment()
             text = f"{count(len(waiting), 'question waits', 'questions wait')} at your duty desk"
-            when = f"{'was' if late else 'is'} due {clinician.datetime(first.due_at)}"
+            when = f"{'was' if late else 'is'} due {clinician.datetime(due_at)}"
             text += f", the first {when}." if len(waiting) > 1 else f": it {when}."
-            href = reverse("advice:show_question", args=[first.pk])
+            href = reverse("advice:show_question", args=[first])
             found.append(Notice(text, href=href, link="Answer the one with the oldest clock" if len(waiting) > 1 else "Answer it"))
     new = selectors.new_for_asker(actor)
     if new:

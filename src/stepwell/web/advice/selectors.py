@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 
 from stepwell.web.advice.choices import choices
 from stepwell.web.advice.models import OPEN_STATES, Act, AdviceEvent, Question, QuestionState
-from stepwell.web.core import clock
+from stepwell.web.core import clock, traces
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import UK, clinician
 from stepwell.web.core.permissions import Permission
@@ -56,6 +56,8 @@ def question(question_id: int) -> Question | None:
 
 def for_person(person_id: int) -> list[Question]:
     """Every question about a person, the newest first. Cut for its reader with `shown`."""
+    if not traces.any_of(Question, person_id):
+        return []
     return list(_rows().filter(person_id=person_id).order_by("-asked_at", "-id"))
 
 

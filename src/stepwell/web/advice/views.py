@@ -27,6 +27,7 @@ from stepwell.web.ledger.forms import refuse
 from stepwell.web.ledger.models import PersonRecord
 from stepwell.web.ledger.pages import Banner
 from stepwell.web.ledger.presenters import DutyPresenter
+from stepwell.web.ledger.view_support import open_person
 from stepwell.web.patients import selectors as patients
 from stepwell.web.privacy import restrict
 from stepwell.web.privacy.restrict import Cut
@@ -44,10 +45,7 @@ def _actor(request: HttpRequest) -> Actor:
 
 def _person(request: HttpRequest, person_id: int, what: str, permission: Permission) -> tuple[Actor, PersonRecord, Cut]:
     """The person as the actor is shown them, once the actor may see them and that is recorded."""
-    actor, person = _actor(request), ledger.find_person(person_id)
-    if person is None:
-        raise Http404
-    gate.open_patient(actor, ledger.subject_of(person_id), action=permission, what=what)
+    actor, person = open_person(request, person_id, what, permission)
     return actor, person, restrict.cut_for(actor, [person])[person_id]
 
 

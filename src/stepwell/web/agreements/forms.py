@@ -73,3 +73,21 @@ class EndForm(Form):
     def __init__(self, *args: Any, earliest: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["to_on"].earliest = earliest  # type: ignore[attr-defined]
+
+
+class VersionForm(Form):
+    """Which version of a protocol, and from when."""
+
+    version = RadiosField(label="Version", label_size="s", error_messages={"required": "Choose the version"})
+    from_on = DateField(label="From", label_size="s", error_messages={"required": "Give the day from which it is used"})
+
+    def __init__(self, *args: Any, choices: Sequence[tuple[str, str]], earliest: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["version"].choices = list(choices)  # type: ignore[attr-defined]
+        self.fields["from_on"].earliest = earliest  # type: ignore[attr-defined]
+
+
+class AdoptForm(Form):
+    why = TextareaField(
+        label="Why", label_size="s", rows=3, help_text="Who decided it, and where it is written.", error_messages={"required": "Say why"}
+    )

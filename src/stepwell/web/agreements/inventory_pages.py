@@ -107,7 +107,7 @@ class GapWords:
             case Kind.REVIEW:
                 return "; ".join(_missing(each, day) for each, day in gap.missing).capitalize() + "."
             case Kind.PROTOCOL:
-                return f"Agreed on an earlier version of {gap.protocol}; a newer one is in force."
+                return f"Agreed on a version of {gap.protocol} that is no longer the one in use."
 
     @property
     def to_do(self) -> str:
@@ -152,9 +152,12 @@ def _missing(missing: Missing, day: date | None) -> str:
 
 
 class GapRow(GapWords):
-    def __init__(self, gap: Orphan, actor: Actor, on: date, names: Mapping[str, str], person: Banner) -> None:
+    """`way`: at a practice, the step that brings somebody who was discharged back to a specialist."""
+
+    def __init__(self, gap: Orphan, actor: Actor, on: date, names: Mapping[str, str], person: Banner, way: layout.ListTool | None) -> None:  # noqa: PLR0917
         super().__init__(gap, actor, on, names)
         self.person = person
+        self.way = way if gap.kind is Kind.DISCHARGED else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +190,11 @@ class InventoryPage:
         start = (self.query.page - 1) * PAGE_SIZE
         shown = rows[start : start + PAGE_SIZE]
         before = layout.before_contact([row.person_id for row in shown], on)
-        self.rows = [GapRow(row, actor, on, names, Banner(found.people[row.person_id], on, before[row.person_id])) for row in shown]
+        ways = layout.ways_back(actor, {row.person_id for row in shown}) if actor.organisation_kind not in SPECIALIST_KINDS else {}
+        self.rows = [
+            GapRow(row, actor, on, names, Banner(found.people[row.person_id], on, before[row.person_id]), ways.get(row.person_id))
+            for row in shown
+        ]
         here = reverse("agreements:show_inventory")
         number = self.query.page
         self.pager = Pager(

@@ -15,7 +15,9 @@ from django.db.models import Count, F, Prefetch, Q, QuerySet
 from stepwell.web.agreements.models import Agreement, AgreementEvent
 from stepwell.web.agreements.story import Kind, State
 from stepwell.web.agreements.terms import Baseline
+from stepwell.web.core import traces
 from stepwell.web.core.actor import Actor
+from stepwell.web.core.once import once
 from stepwell.web.ledger import known
 from stepwell.web.ledger.models import Duty, DutyState, PersonRecord
 from stepwell.web.ledger.selectors import visible_ids
@@ -168,9 +170,12 @@ def shown_of(actor: Actor, record: PersonRecord, agreements: Sequence[Agreement]
     return list(cut.shown_agreements(agreements))
 
 
+@once
 def of_person(actor: Actor, person_id: int, on: date) -> list[Agreement]:
     """What goes or went through Stepwell for one person and is not over: drafts of the actor's organisation, open requests, declined
     ones that were not asked again, and what was agreed. Only what this actor is shown."""
+    if not traces.any_of(Agreement, person_id):
+        return []
     own_draft = Q(state=State.DRAFT.value, between_org__in=actor.organisations)
     found = Agreement.objects.filter(own_draft | ~Q(state=State.DRAFT.value), person_id=person_id, requested=True)
     events = AgreementEvent.objects.select_related("by").order_by("id")

@@ -107,13 +107,14 @@ class AgreementEvent(AppendOnlyModel):
 
 class ProtocolUse(AppendOnlyModel):
     """From `from_on` an organisation, and what is part of it, uses this version of a protocol. `text` is the protocol as it was then,
-    so that an earlier version can still be read."""
+    and `drawn` what the rules said beside it (`protocol_text.drawn`), so that an earlier version can still be read and compared."""
 
     org_code = models.CharField(max_length=20, db_index=True)
     protocol = models.CharField(max_length=60)
     version = models.IntegerField()
     from_on = models.DateField()
     text = models.JSONField(default=dict)
+    drawn = models.JSONField(default=dict)
     why = models.TextField(blank=True)
     at = models.DateTimeField()
     by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")

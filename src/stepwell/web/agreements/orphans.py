@@ -71,7 +71,7 @@ class Taken:
 @dataclass(frozen=True, slots=True)
 class Held:
     """An agreement in force. `specialist_review_on`: the five-yearly review. `newer_since`: from when its protocol has a version
-    that is newer than the one agreed; None while it is the newest or no protocol was named."""
+    in use that is not the one agreed; None while it is the newest or no protocol was named."""
 
     id: int
     substance: str

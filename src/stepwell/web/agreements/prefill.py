@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -12,13 +13,15 @@ from stepwell.web.agreements.terms import Terms, latest
 from stepwell.web.ledger.models import PersonRecord
 from stepwell.web.ledger.presenters import dose_words
 
+_AMOUNT = re.compile(r"\d\s*(mg|milligram|microgram|mcg|g\b|gram)", re.IGNORECASE)
+
 
 def first_terms(record: PersonRecord, substance: str, about: Protocol | None, on: date) -> Terms:
     """Indication, licence, dose, start and stability as the record has them; review days at the protocol's latest."""
     row: Mapping[str, Any] = next((each for each in record.medicines if each["substance"] == substance), {})
     indication = str(row.get("indication") or "").replace("-", " ")
     licence = row.get("licence") if row.get("licence") in (LICENSED, OFF_LICENCE) else ""
-    dose = row.get("dose_text") or (dose_words(row) if row else "")
+    dose = _dose(str(row.get("dose_text") or ""), dose_words(row) if row else "")
     return Terms(
         indication=indication[:1].upper() + indication[1:],
         licence=licence or "",
@@ -30,6 +33,13 @@ def first_terms(record: PersonRecord, substance: str, about: Protocol | None, on
         specialist_review_on=latest(about.specialist_review.every, on) if about is not None else None,
         from_on=on,
     )
+
+
+def _dose(text: str, amount: str) -> str:
+    """As it is written, with the amount a day before it where the text names none ("take 2 tablets at bedtime")."""
+    if text and amount and not _AMOUNT.search(text):
+        return f"{amount}: {text}"
+    return text or amount
 
 
 def _day(text: str | None) -> date | None:

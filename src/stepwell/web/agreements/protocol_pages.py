@@ -4,32 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from django.db.models import Count, Q
 from markupsafe import Markup
 
 from stepwell.knowledge import model, shared_care
 from stepwell.knowledge.compile import Knowledge
-from stepwell.web.agreements.models import Agreement
-from stepwell.web.agreements.protocol_use import InUse
+from stepwell.web.agreements.models import Agreement, ProtocolUse
+from stepwell.web.agreements.protocol_text import APPROVED, PARTS, SIDES, changes, figure, figures, not_comparable, timetable
+from stepwell.web.agreements.protocol_use import InUse, Touched, Version
 from stepwell.web.core.actor import Actor
+from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import known
 from stepwell.web.library import words
-
-SIDES = {"practice": "the practice", "specialist": "the specialist team"}
-_APPROVED = "V"  # the only mark that needs no local approval
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A statement of a protocol with where it comes from."""
-
-    label: str
-    text: str
-    sources: str
-    needs_approval: bool
-    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +37,6 @@ class Use:
 
     version: int
     number: int
-
-
-def figure(label: str, text: str, on: model.Sourced) -> Figure:
-    sources = "; ".join(known.source_title(key) for key in on.source)
-    return Figure(label, text, sources, on.mark != _APPROVED, getattr(on, "note", "") or "")
 
 
 def uses_of(actor: Actor, on: date) -> dict[str, list[Use]]:
@@ -85,8 +68,8 @@ class ProtocolRow:
 
     @property
     def behind(self) -> int:
-        """Agreements made under an earlier version."""
-        return sum(use.number for use in self.uses if use.version < self.version)
+        """Agreements made under another version."""
+        return sum(use.number for use in self.uses if use.version != self.version)
 
 
 class LibraryPage:
@@ -102,14 +85,39 @@ class LibraryPage:
         return f"{len(self.rows)} shared care protocols, {shared} of them can be asked for"
 
 
-class ProtocolPage(ProtocolRow):
-    """One protocol, whole."""
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """One row of the history: which version from when, by whom and why. `state`: `in use`, `planned` or empty."""
 
-    def __init__(self, used: InUse, pack: Knowledge, uses: Sequence[Use], names: Mapping[str, str]) -> None:
+    version: int
+    from_on: date
+    organisation: str
+    who: str
+    at: datetime
+    why: str
+    state: str
+
+
+class ProtocolPage(ProtocolRow):
+    """One protocol, whole. `rows`: its adoptions by the organisation and what that is part of."""
+
+    def __init__(
+        self,
+        used: InUse,
+        pack: Knowledge,
+        uses: Sequence[Use],
+        names: Mapping[str, str],
+        *,
+        rows: Sequence[ProtocolUse],
+        actor: Actor,
+        on: date,
+    ) -> None:
         super().__init__(used, pack, uses, names)
+        self.may_adopt = actor.may(Permission.APPROVE_KNOWLEDGE)
+        self.adopted = [_adopted(row, used, names, on) for row in rows]
         protocol = used.protocol
         members = pack.members.get(protocol.set, frozenset())
-        self.figures = _figures(protocol)
+        self.figures = figures(protocol)
         self.monitoring = [_line(rule) for rule in shared_care.monitoring(pack, members)]
         self.thresholds = [_result(rule, pack) for rule in shared_care.thresholds(pack, members)]
         self.responsibilities = [(figure(line.label, SIDES[line.proposed], line), line.fixed) for line in pack.responsibilities.values()]
@@ -118,24 +126,60 @@ class ProtocolPage(ProtocolRow):
             {pack.tests[rule.test].label for name in members for rule in shared_care.baseline_rules(pack, name) if rule.test}
         )
         self.sources = [known.source_title(key) for key in protocol.source]
-        self.needs_approval = protocol.mark != _APPROVED
+        self.needs_approval = protocol.mark != APPROVED
 
     @property
     def heading(self) -> str:
         return f"{self.label}: shared care protocol, version {self.version}"
 
 
-def _figures(protocol: shared_care.Protocol) -> list[Figure]:
-    may = "yes" if protocol.requestable.value else f"no: {protocol.refused_because}"
-    found = [figure("Can be asked for", may, protocol.requestable)]
-    if protocol.stability is not None:
-        weeks = protocol.stability.weeks
-        found.append(figure("Stable before it is asked for", f"{weeks} weeks on the same medicine and dose", protocol.stability))
-    found.append(figure("Agreement reviewed", f"every {words.span(protocol.agreement_review.every)}", protocol.agreement_review))
-    found.append(figure("Reviewed by a specialist", f"every {words.span(protocol.specialist_review.every)}", protocol.specialist_review))
-    found.append(figure("Contact for advice", protocol.contact.words, protocol.contact))
-    found.append(figure("Plan to stop", protocol.stop.words, protocol.stop))
-    return found
+def _adopted(row: ProtocolUse, used: InUse, names: Mapping[str, str], on: date) -> Adopted:
+    state = "in use" if row.pk == used.row_id else "planned" if row.from_on > on else ""
+    who = row.by.display_name if row.by is not None else "Stepwell"
+    return Adopted(row.version, row.from_on, names.get(row.org_code, row.org_code), who, row.at, row.why, state)
+
+
+class AdoptPage:
+    """Choosing a version, and what it would change: lines that differ, and agreements."""
+
+    def __init__(self, used: InUse, versions: Sequence[Version], names: Mapping[str, str], actor: Actor) -> None:
+        self.key, self.label, self.used = used.protocol.protocol, used.protocol.label, used
+        self.versions = list(versions)
+        self.organisation = actor.organisation_name
+        self.adopted_by = names.get(used.by_org, used.by_org)
+
+    @property
+    def choices(self) -> list[tuple[str, str]]:
+        return [(str(each.version), self._words(each)) for each in self.versions]
+
+    def _words(self, each: Version) -> str:
+        told = [f"Version {each.version}"]
+        if each.of_pack:
+            told.append("the latest in the library")
+        if each.version == self.used.version:
+            told.append("in use now" if self.used.since else "shown now, not adopted yet")
+        return ", ".join(told)
+
+
+class AdoptPlan:
+    """The confirm step: what is different from what is in use, and how many agreements it touches."""
+
+    def __init__(self, page: AdoptPage, chosen: Version, from_on: date, touched: Touched) -> None:
+        self.page, self.chosen, self.from_on, self.touched = page, chosen, from_on, touched
+        now = next((each for each in page.versions if each.version == page.used.version), chosen)
+        self.changes = changes(now.text, chosen.text)
+        self.not_comparable = not_comparable(now.text, chosen.text)
+        self.same = chosen.version == page.used.version
+        self.behind = sum(number for version, number in touched.by_version.items() if version != chosen.version)
+
+    @property
+    def heading(self) -> str:
+        return f"Use version {self.chosen.version} of the {self.page.label} protocol"
+
+    @property
+    def parts(self) -> list[str]:
+        """What was compared, for the line that says nothing differs."""
+        return [title.lower() for title in PARTS.values() if title not in self.not_comparable]
 
 
 def _indications(pack: Knowledge, members: frozenset[str]) -> list[tuple[str, list[str]]]:
@@ -148,15 +192,10 @@ def _indications(pack: Knowledge, members: frozenset[str]) -> list[tuple[str, li
 
 
 def _line(rule: model.Rule) -> RuleLine:
-    when = []
-    for line in words.timetable(rule):
-        usual = rule.usual_owner.get(line.point, "")
-        whose = f" ({SIDES.get(usual, usual)})" if usual else ""
-        when.append(("" if line.point in ("ongoing", "once", "trigger") else line.point, f"{line.when}{whose}"))
-    return RuleLine(rule.rule, rule.title, tuple(when), "", rule.mark != _APPROVED)
+    return RuleLine(rule.rule, rule.title, timetable(rule), "", rule.mark != APPROVED)
 
 
 def _result(rule: model.Rule, pack: Knowledge) -> RuleLine:
     test = pack.tests.get(rule.test) if rule.test else None
     band = words.band(rule, test.label, test.unit) if test else ""
-    return RuleLine(rule.rule, rule.title, (("", band),) if band else (), rule.action or rule.because, rule.mark != _APPROVED)
+    return RuleLine(rule.rule, rule.title, (("", band),) if band else (), rule.action or rule.because, rule.mark != APPROVED)

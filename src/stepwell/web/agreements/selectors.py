@@ -19,7 +19,7 @@ from stepwell.web.agreements.models import Agreement, AgreementEvent, AgreementL
 from stepwell.web.agreements.protocol_use import InUse
 from stepwell.web.agreements.story import ALL, ASKING, NOBODY, Event, Opening, Period, State, Story, Text
 from stepwell.web.agreements.terms import Baseline, Missing, Terms, missing, responsibilities
-from stepwell.web.core import clock
+from stepwell.web.core import clock, traces
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician
 from stepwell.web.ledger import known
@@ -151,6 +151,8 @@ def _whole(found: QuerySet[Agreement]) -> QuerySet[Agreement]:
 
 def agreements_of(person_id: int) -> QuerySet[Agreement]:
     """Those that were accepted or recorded: what has, had or will have owners."""
+    if not traces.any_of(Agreement, person_id):
+        return Agreement.objects.none()
     return Agreement.objects.filter(person_id=person_id, from_on__isnull=False).prefetch_related("lines")
 
 
@@ -257,8 +259,8 @@ def protocols_for(org_code: str, on: date | None = None) -> list[InUse]:
 
 
 def superseded_since(agreement: Agreement, on: date | None = None) -> date | None:
-    """From when the practice's organisation uses a later version of the protocol than the agreement was made under; None when it
-    does not, or no protocol was named."""
+    """From when the practice's organisation uses another version of the protocol than the agreement was made under (a later one, or an
+    earlier one that it went back to); None when it does not, or no protocol was named."""
     return protocol_use.superseded_since(agreement, on or clock.today())
 
 

@@ -1,4 +1,4 @@
-"""Shared care from request to end, the same pages for both sides; the inbox, gaps, numbers and the protocol library."""
+"""Shared care from request to end, the same pages for both sides; the inbox, gaps and numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from stepwell import knowledge
 from stepwell.errors import Refused
 from stepwell.web.accounts import selectors as accounts
 from stepwell.web.agreements import inventory, lists, selectors, services
@@ -22,7 +21,6 @@ from stepwell.web.agreements.models import Agreement
 from stepwell.web.agreements.next_acts import Do
 from stepwell.web.agreements.numbers import NumbersPage
 from stepwell.web.agreements.pages import AgreementPage
-from stepwell.web.agreements.protocol_pages import LibraryPage, ProtocolPage, uses_of
 from stepwell.web.agreements.story import State
 from stepwell.web.core import clock, gate
 from stepwell.web.core.access import OrganisationSubject
@@ -209,27 +207,3 @@ def show_numbers(request: HttpRequest) -> HttpResponse:
     actor: Actor = request.actor  # type: ignore[attr-defined]
     gate.require(actor, Permission.VIEW_INTERFACE_NUMBERS, OrganisationSubject(actor.organisation))
     return render(request, "agreements/numbers.jinja", {"page": NumbersPage(actor, clock.today())})
-
-
-# The protocol library
-
-
-@no_patient_data
-@require_safe
-def list_protocols(request: HttpRequest) -> HttpResponse:
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    on = clock.today()
-    page = LibraryPage(selectors.protocols_for(actor.organisation, on), knowledge.load(), uses_of(actor, on), accounts.organisation_names())
-    return render(request, "agreements/protocols.jinja", {"page": page})
-
-
-@no_patient_data
-@require_safe
-def show_protocol(request: HttpRequest, protocol: str) -> HttpResponse:
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    on = clock.today()
-    used = next((each for each in selectors.protocols_for(actor.organisation, on) if each.protocol.protocol == protocol), None)
-    if used is None:
-        raise Http404
-    page = ProtocolPage(used, knowledge.load(), uses_of(actor, on).get(protocol, ()), accounts.organisation_names())
-    return render(request, "agreements/protocol.jinja", {"page": page})

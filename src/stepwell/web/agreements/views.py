@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -13,24 +11,14 @@ from stepwell.errors import Refused
 from stepwell.web.accounts import selectors as accounts
 from stepwell.web.agreements import selectors
 from stepwell.web.agreements.forms import AgreementForm, EndForm
-from stepwell.web.core import clock, gate
-from stepwell.web.core.actor import Actor
+from stepwell.web.core import clock
 from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import known
-from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger import services as ledger_services
 from stepwell.web.ledger.pages import Banner
+from stepwell.web.ledger.view_support import open_person
 
 FORM_METHODS = ["GET", "HEAD", "POST"]
-
-
-def _person(request: HttpRequest, person_id: int, what: str) -> tuple[Actor, Any]:
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    person = ledger.find_person(person_id)
-    if person is None:
-        raise Http404
-    gate.open_patient(actor, ledger.subject_of(person_id), action=Permission.AGREE_OWNERS, what=what)
-    return actor, person
 
 
 def _back(person_id: int, said: str, written: ledger_services.Written) -> HttpResponse:
@@ -40,7 +28,7 @@ def _back(person_id: int, said: str, written: ledger_services.Written) -> HttpRe
 
 @require_http_methods(FORM_METHODS)
 def record_agreement(request: HttpRequest, person_id: int) -> HttpResponse:
-    actor, person = _person(request, person_id, "record agreement")
+    actor, person = open_person(request, person_id, "record agreement", Permission.AGREE_OWNERS)
     own = person.gp_org if person.gp_org in actor.covered else actor.organisation
     names = accounts.organisation_names()
     medicines = [(row["substance"], known.medicine(row["substance"])) for row in person.medicines]
@@ -74,7 +62,7 @@ def record_agreement(request: HttpRequest, person_id: int) -> HttpResponse:
 
 @require_http_methods(FORM_METHODS)
 def end_agreement(request: HttpRequest, person_id: int, agreement_id: int) -> HttpResponse:
-    actor, person = _person(request, person_id, "end agreement")
+    actor, person = open_person(request, person_id, "end agreement", Permission.AGREE_OWNERS)
     agreement = selectors.agreement_of(person_id, agreement_id)
     if agreement is None:
         raise Http404

@@ -12,6 +12,7 @@ opened what, and addresses name people by key.
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 
@@ -46,4 +47,8 @@ def post_worker_init(worker: Any) -> None:
     ours = tuple(f"{area}/" for area in areas())
     for name in pages.list_templates(filter_func=lambda name: name.startswith(ours)):
         pages.get_template(name)
+    # What is loaded now stays for good. Were it collected with the rest, a reader would now and then wait half a second while the
+    # whole knowledge base is walked through.
+    gc.collect()
+    gc.freeze()
     worker.log.info("warm: knowledge %s, %s", knowledge.load().version, engine.__name__)

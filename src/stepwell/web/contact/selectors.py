@@ -9,9 +9,12 @@ from django.db.models import Q
 
 from stepwell.web.contact import words
 from stepwell.web.contact.models import Act, AdjustmentEvent
+from stepwell.web.core import traces
+from stepwell.web.core.once import once
 from stepwell.web.ledger import selectors as ledger
 
 
+@once
 def in_force(person_ids: Collection[int]) -> dict[int, list[AdjustmentEvent]]:
     """Of each person what was recorded and neither ended nor taken back, in the order of the choices."""
     rows = AdjustmentEvent.objects.filter(person_id__in=list(person_ids), act=Act.RECORDED, closed_by__isnull=True)
@@ -19,7 +22,7 @@ def in_force(person_ids: Collection[int]) -> dict[int, list[AdjustmentEvent]]:
 
 
 def in_force_of(person_id: int) -> list[AdjustmentEvent]:
-    return in_force([person_id]).get(person_id, [])
+    return in_force([person_id]).get(person_id, []) if traces.any_of(AdjustmentEvent, person_id) else []
 
 
 def as_seen(person_id: int, last_event: int) -> list[AdjustmentEvent]:
@@ -57,6 +60,7 @@ def recorded(event_id: int) -> AdjustmentEvent | None:
 
 def before_contact(person_ids: Collection[int], on: date) -> dict[int, list[str]]:
     """What to know before any contact with each of these people, the rules of safe contact first (core/layout.py)."""
-    spoken, own = ledger.spoken_by(person_ids), in_force(person_ids)
+    spoken = ledger.spoken_by(person_ids)
+    own = {one: in_force_of(one) for one in person_ids} if len(person_ids) == 1 else in_force(person_ids)
     found = {person_id: words.strip(own.get(person_id, []), spoken.get(person_id), on) for person_id in person_ids}
     return {person_id: lines for person_id, lines in found.items() if lines}

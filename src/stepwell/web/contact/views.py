@@ -20,18 +20,10 @@ from stepwell.web.core.actor import Actor
 from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.pages import Banner
+from stepwell.web.ledger.view_support import open_person
 
 FORM_METHODS = ["GET", "HEAD", "POST"]
 SAID = {"saved": "Saved: it stands before every contact from now on.", "ended": "Ended. It stays in the history."}
-
-
-def _person(request: HttpRequest, person_id: int, what: str) -> tuple[Actor, Any]:
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    person = ledger.find_person(person_id)
-    if person is None:
-        raise Http404
-    gate.open_patient(actor, ledger.subject_of(person_id), what=what)
-    return actor, person
 
 
 def _back(person_id: int, said: str) -> HttpResponse:
@@ -41,7 +33,7 @@ def _back(person_id: int, said: str) -> HttpResponse:
 @require_http_methods(FORM_METHODS)
 def show_adjustments(request: HttpRequest, person_id: int) -> HttpResponse:
     """What is in force, and for those who may record: the form. A form that is behind shows what changed, merged."""
-    actor, person = _person(request, person_id, "adjustments")
+    actor, person = open_person(request, person_id, "adjustments")
     today = clock.today()
     form, seen = _form(request, actor, person_id)
     if request.method == "POST" and form.is_valid():
@@ -96,7 +88,7 @@ def end_adjustment(request: HttpRequest, event_id: int) -> HttpResponse:
     found = selectors.recorded(event_id)
     if found is None:
         raise Http404
-    actor, person = _person(request, found.person_id, "end adjustment")
+    actor, person = open_person(request, found.person_id, "end adjustment")
     gate.require(actor, Permission.RECORD_ADJUSTMENTS, ledger.subject_of(found.person_id))
     form = EndForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():

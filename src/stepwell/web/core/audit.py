@@ -16,7 +16,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
-from stepwell.web.core import clock, request_context
+from stepwell.web.core import clock, once, request_context
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.models import AuditEntry, AuditSeal
 
@@ -65,6 +65,7 @@ def record_write(
     commits without the other."""
     if not connection.in_atomic_block:
         raise NotInTransaction(f"Record {action!r} inside the transaction that makes the change.")
+    once.keep_no_more()
     return _write(actor, "write", action, person_id, person_ids, subject_type, subject_id, reason, evidence, None)
 
 

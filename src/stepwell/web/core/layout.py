@@ -8,6 +8,8 @@ add_patient_panel(panels.links, order=30)         # a section in the side column
 add_medicine_lines(panels.lines)                  # a line beside a medicine on the patient page
 add_notice(notices.opened_without_relationship)   # a line above everything else, on every page
 add_duty_links(links.ask_about)                   # links beside the acts of a duty, on its page
+add_around(panels.strip)                          # in short, beside what somebody writes about the person
+add_way_back(panels.ask_for_review, order=20)     # on rows of people who lack a specialist
 """
 
 from __future__ import annotations
@@ -112,6 +114,7 @@ MedicineLinesFor = Callable[[Actor, int, date], Mapping[str, Sequence[MedicineLi
 NoticeFor = Callable[[Actor], Sequence[Notice]]
 ListToolsFor = Callable[[Actor, str, str], Sequence[ListTool]]
 DutyLinksFor = Callable[[Actor, int, int], Sequence[ListTool]]
+WayBackFor = Callable[[Actor, Collection[int]], Mapping[int, ListTool]]
 
 _navigation: dict[str, NavItem] = {}
 _before_contact: list[BeforeContact] = []
@@ -120,6 +123,8 @@ _medicine_lines: list[MedicineLinesFor] = []
 _notices: list[NoticeFor] = []
 _list_tools: list[ListToolsFor] = []
 _duty_links: list[DutyLinksFor] = []
+_ways_back: dict[WayBackFor, int] = {}
+_around: list[PatientPanel] = []
 _stamp: Callable[[Actor], Stamp | None] | None = None
 
 
@@ -198,6 +203,29 @@ def duty_links(actor: Actor, duty_id: int, person_id: int) -> list[ListTool]:
     return [link for provider in _duty_links for link in provider(actor, duty_id, person_id)]
 
 
+def add_around(provider: PatientPanel) -> None:
+    """`provider(actor, person_id, on)`: who is around the person, in short, for pages on which somebody writes about them. Such a page
+    shows it with `{% include "core/around.jinja" %}`; it has opened the person and has `banner`."""
+    if provider not in _around:
+        _around.append(provider)
+
+
+def around(actor: Actor | None, person_id: int, on: date) -> list[Panel]:
+    return [panel for provider in _around if (panel := provider(actor, person_id, on))] if actor else []
+
+
+def add_way_back(provider: WayBackFor, *, order: int = 50) -> None:
+    """`provider(actor, person_ids)`: for those whom it can bring to a specialist, the link that does; the first by `order` counts."""
+    _ways_back[provider] = order
+
+
+def ways_back(actor: Actor, person_ids: Collection[int]) -> dict[int, ListTool]:
+    found: dict[int, ListTool] = {}
+    for provider in sorted(_ways_back, key=lambda each: _ways_back[each]):
+        found = {**provider(actor, person_ids), **found}
+    return found
+
+
 def navigation_for(actor: Actor | None) -> list[NavItem]:
     if actor is None:
         return []
@@ -233,6 +261,7 @@ def context(request: HttpRequest) -> Mapping[str, Any]:
         "stamp": _stamp_for(actor),
         "notices": _notices_for(actor),
         "list_tools": lambda place: list_tools(actor, place, request.META.get("QUERY_STRING", "")),
+        "around": lambda person_id, on: around(actor, person_id, on),
         "demo": settings.DEMO,
         "cspNonce": csp_nonce(request),
         "signs_out_at": clock.now() + timedelta(seconds=settings.IDLE_SECONDS) if actor else None,

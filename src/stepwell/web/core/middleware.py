@@ -13,7 +13,7 @@ from django.core.signals import request_finished
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
-from stepwell.web.core import audit, errors, request_context
+from stepwell.web.core import audit, errors, once, request_context
 from stepwell.web.core.declare import shows_no_patient
 from stepwell.web.core.limits import TooMany
 
@@ -32,7 +32,8 @@ class RequestContextMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         context = request_context.begin()
         try:
-            response = self.get_response(request)
+            with once.keeping(request.method):
+                response = self.get_response(request)
             response["X-Request-Id"] = context.request_id
             return response
         finally:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
+
+from django.urls import reverse
 
 from stepwell import knowledge
 from stepwell.web.accounts.roles import roles
@@ -13,6 +16,7 @@ from stepwell.web.incoming import scoring
 from stepwell.web.incoming.models import Act, ReceivedEvent, ReceivedLetter
 from stepwell.web.incoming.selectors import UNREAD, Action, SenderMonth, Standing
 from stepwell.web.ledger.pages import Banner
+from stepwell.web.letters.pages import Team
 
 
 def roles_here(kind: str) -> list[tuple[str, str]]:
@@ -42,11 +46,12 @@ class ListPage:
 
     def __init__(
         self, letters: Sequence[ReceivedLetter], standings: Mapping[int, Standing], banners: Mapping[int, Banner], *, show: str,
-        measures: Sequence[SenderMonth], actor: Actor, like: ReceivedLetter | None = None,
+        measures: Sequence[SenderMonth], months: Sequence[date], actor: Actor, like: ReceivedLetter | None = None,
     ) -> None:  # fmt: skip
         self.like = like
         self.rows = [Row(letter, standings[letter.pk], banners.get(letter.person_id)) for letter in letters]
-        self.show, self.measures, self.actor = show, measures, actor
+        self.show, self.actor = show, actor
+        self.senders = _senders(measures, months)
         self.is_unread = show == UNREAD
 
     @property
@@ -60,6 +65,16 @@ class ListPage:
     def empty(self) -> str:
         what = "that nobody has read" if self.is_unread else "filed here"
         return f"There is no letter from outside {what} about people {self.actor.organisation_name} may open."
+
+
+def _senders(measures: Sequence[SenderMonth], months: Sequence[date]) -> list[Team]:
+    """Each sender's months, drawn like those of the teams that write here. A sender is a name as it was typed, so a number is its key."""
+    here = reverse("incoming:list_letters")
+    found = []
+    for number, name in enumerate(dict.fromkeys(one.team for one in measures), start=1):
+        own = [one for one in measures if one.team == name]
+        found.append(Team(f"sender-{number}", name, own, months, {one.month: f"{here}?like={one.like}" for one in own}))
+    return found
 
 
 class ActionLine:

@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from stepwell.clinical.letter_completeness import percent
 from stepwell.web.accounts import selectors as accounts
-from stepwell.web.core import clock
+from stepwell.web.core import clock, traces
 from stepwell.web.core.actor import Actor
 from stepwell.web.incoming.models import Act, ReceivedEvent, ReceivedFile, ReceivedLetter
 from stepwell.web.ledger import selectors as ledger
@@ -147,6 +147,8 @@ def _kept(actor: Actor) -> QuerySet[ReceivedLetter]:
 
 
 def letters_of_person(actor: Actor, person_id: int) -> list[ReceivedLetter]:
+    if not traces.any_of(ReceivedLetter, person_id):
+        return []
     rows = ReceivedLetter.objects.filter(org_code__in=actor.organisations, person_id=person_id)
     return list(rows.exclude(Exists(_events(Act.IN_ERROR))).order_by("-written_on", "-id"))
 

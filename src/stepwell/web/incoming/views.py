@@ -24,6 +24,7 @@ from stepwell.web.incoming.pages import LetterPage, ListPage, initial_marks, kin
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.forms import refuse
 from stepwell.web.ledger.pages import Banner, banners
+from stepwell.web.letters.measures import months
 from stepwell.web.privacy import restrict
 
 FORM_METHODS = ["GET", "HEAD", "POST"]
@@ -62,7 +63,9 @@ def list_letters(request: HttpRequest) -> HttpResponse:
     measures = selectors.by_sender_and_month(actor)
     gate.open_list(actor, action=Permission.VIEW_PATIENT, what="letters from outside", person_ids=person_ids)
     shown = {banner.person_id: banner for banner in banners(people, clock.today())}
-    page = ListPage(letters, selectors.standings(letters), shown, show=show, measures=measures, actor=actor, like=like)
+    page = ListPage(
+        letters, selectors.standings(letters), shown, show=show, measures=measures, months=months(clock.today()), actor=actor, like=like
+    )  # fmt: skip
     return render(request, "incoming/list.jinja", {"page": page})
 
 

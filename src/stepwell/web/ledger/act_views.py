@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from stepwell.engine.reconcile import ASKED
@@ -18,6 +19,7 @@ from stepwell.web.ledger.models import Duty
 from stepwell.web.ledger.options import CAUTION, options_of
 from stepwell.web.ledger.presenters import EventPresenter
 from stepwell.web.ledger.view_support import FORM_METHODS, act, open_duty
+from stepwell.web.ledger.workplaces import workplace_of
 
 
 def _posted(request: HttpRequest) -> Any:
@@ -61,7 +63,7 @@ def take_duty(request: HttpRequest, duty_id: int) -> HttpResponse:
 @require_http_methods(FORM_METHODS)
 def put_off_duty(request: HttpRequest, duty_id: int) -> HttpResponse:
     actor, duty = open_duty(request, duty_id, "not this time")
-    form = NotThisTimeForm(_posted(request))
+    form = NotThisTimeForm(_posted(request), only_later=workplace_of(duty) is not None)
 
     def do(version: int) -> tuple[str, services.Written]:
         return _put_off(actor, duty, form.cleaned_data, version)
@@ -75,13 +77,16 @@ def _put_off(actor: Actor, duty: Duty, cleaned: dict[str, Any], version: int) ->
         return "put-off", services.defer(actor, duty.pk, until=day, why=why, revision=version)
     if choice == DECLINED:
         return "declined", services.decline(actor, duty.pk, on=day or clock.today(), why=why, revision=version)
-    ends_when = cleaned["ends_when"]
+    ends_when = cleaned.get("ends_when", "")
     return "not-applicable", services.not_applicable(actor, duty.pk, why=why, until=day, ends_when=ends_when, revision=version)
 
 
 @require_http_methods(FORM_METHODS)
 def close_duty(request: HttpRequest, duty_id: int) -> HttpResponse:
     actor, duty = open_duty(request, duty_id, "close duty")
+    place = workplace_of(duty)
+    if place and duty.is_open and request.method != "POST":
+        return redirect(place.href)  # an old link, or one typed: the work is done there
     posted, initial, listed = _posted(request), {"on": clock.today()}, options_of(duty.rule_id)
     form = OptionsForm(posted, rule_id=duty.rule_id, initial=initial) if listed else DoneForm(posted, initial=initial)
 

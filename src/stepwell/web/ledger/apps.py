@@ -11,8 +11,11 @@ class LedgerConfig(AppConfig):
     def ready(self) -> None:
         from stepwell.web.core.layout import NavItem, add_navigation, add_patient_panel, provide_stamp
         from stepwell.web.core.permissions import Permission
+        from stepwell.web.core.traces import add_traces
         from stepwell.web.ledger import handover_pages, selectors
+        from stepwell.web.ledger.models import Handover, PendingEvaluation
 
         add_navigation(NavItem("Worklist", "ledger:list_duties", Permission.VIEW_WORKLIST, order=10))
         provide_stamp(selectors.stamp)
         add_patient_panel(handover_pages.panel, order=10)
+        add_traces(Handover, PendingEvaluation)

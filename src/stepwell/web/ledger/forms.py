@@ -55,6 +55,15 @@ class NotThisTimeForm(Form):
         error_messages={"required": "Give the reason"},
     )
 
+    def __init__(self, *args: Any, only_later: bool = False, **kwargs: Any) -> None:
+        """`only_later`: the work behind the duty is answered elsewhere; here it can only be put off."""
+        super().__init__(*args, **kwargs)
+        if only_later:
+            self.fields["choice"].choices = [(LATER, "Show it again later")]  # type: ignore[attr-defined]
+            self.fields["choice"].initial = LATER
+            self.fields["day"].help_text = "The day to show it again. Whoever cannot do it says so where it was asked."
+            del self.fields["ends_when"]
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         choice, day = cleaned.get("choice"), cleaned.get("day")

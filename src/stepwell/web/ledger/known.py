@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
@@ -125,6 +125,7 @@ def parameter(name: str) -> int:
     return int(_index("k_param", "name")[name]["value"])
 
 
+@cache
 def substances() -> frozenset[str]:
     return frozenset(_index("k_substance", "substance"))
 
@@ -135,6 +136,7 @@ def specialist_initiated() -> frozenset[str]:
     return frozenset(row["substance"] for row in _tables()["k_substance"] if row["specialist_initiated"])
 
 
+@lru_cache(maxsize=10_000)
 def medicine(substance: str) -> str:
     """The generic name of a medicine in lower case, the label of a set, or of a combination ("opioid + gabapentinoid")."""
     return " + ".join(_label(part) for part in substance.split("+"))

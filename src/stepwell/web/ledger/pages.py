@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -21,6 +22,7 @@ from stepwell.web.ledger.options import options_of
 from stepwell.web.ledger.presenters import DutyPresenter, EventPresenter, people, visit
 from stepwell.web.ledger.services import UNDOABLE
 from stepwell.web.ledger.worklist import PAGE_SIZES, SOON, Order, Page, Query, Row, Tab, Whose
+from stepwell.web.ledger.workplaces import Workplace
 
 _SEX = {"female": "Female", "male": "Male", "other": "Other"}
 _E = TypeVar("_E", bound=StrEnum)
@@ -94,7 +96,9 @@ class ActBar:
         takes_result = duty.closes_by == "result" or (self.options and duty.test is not None and duty.test.takes_result)
         self.result = duty.is_open and takes_result and may(Permission.RECORD_RESULT)
         has_test = bool(duty.duty.test) and not self.options
-        self.done = duty.is_open and duty.closes_by == "review" and (may(Permission.RECORD_RESULT) if has_test else self.act)
+        self.there = duty.workplace if self.own else None
+        by_hand = duty.is_open and duty.closes_by == "review" and duty.workplace is None
+        self.done = by_hand and (may(Permission.RECORD_RESULT) if has_test else self.act)
         single = duty.duty.kind == "agree" or duty.is_nobody
         self.agree = duty.is_open and single and may(Permission.AGREE_OWNERS)
         self.acknowledge = self.act and (not duty.acknowledged or duty.duty.second_look)
@@ -110,7 +114,7 @@ class ActBar:
 
     @property
     def any(self) -> bool:
-        return any((self.act, self.result, self.done, self.agree, self.answer, self.withdraw, self.hand_over))
+        return any((self.act, self.there, self.result, self.done, self.agree, self.answer, self.withdraw, self.hand_over))
 
 
 class DutyPage:
@@ -224,22 +228,26 @@ class WorklistRow:
         self.duties = [DutyPresenter(duty, actor, on, names) for duty in row.duties]
         self.on = on
 
+    @cached_property
+    def _whats(self) -> list[str]:
+        return list(dict.fromkeys(duty.what for duty in self.duties))
+
     @property
     def titles(self) -> list[str]:
         """What is owed, each title once, at most a few."""
-        return list(dict.fromkeys(duty.what for duty in self.duties))[: self.SHOWN]
+        return self._whats[: self.SHOWN]
 
     @property
     def more(self) -> int:
-        return max(0, len({duty.what for duty in self.duties}) - self.SHOWN)
+        return max(0, len(self._whats) - self.SHOWN)
 
-    @property
+    @cached_property
     def medicines(self) -> str:
         """The medicines that the titles beside them do not name already; a class is left out where one of its medicines is told."""
         titles = " ".join(self.titles).lower()
         subjects = dict.fromkeys(part for duty in self.duties if not duty.is_asked for part in duty.duty.subject.split("+"))
         told = {part for part in subjects if known.medicine(part).lower() in titles}
-        named = {part for part in subjects if part in known.substances()}
+        named = subjects.keys() & known.substances()
         shown = [part for part in subjects if part not in told and (part in named or not named & known.members(part))]
         return ", ".join(known.medicine(part) for part in shown)
 
@@ -247,28 +255,34 @@ class WorklistRow:
     def is_new(self) -> bool:
         return any(duty.is_new for duty in self.duties)
 
-    @property
+    @cached_property
     def visit(self) -> str:
         found = visit(self.duties, by=self.on + SOON)
         return found.words if found else ""
 
-    @property
+    @cached_property
     def first(self) -> DutyPresenter:
         """The one that is due first."""
         return min(self.duties, key=lambda duty: duty.duty.due_on or date.max)
 
     @property
+    def workplace(self) -> Workplace | None:
+        """Where to do it, when that is all the row asks of the actor."""
+        places = {duty.workplace for duty in self.duties if duty.is_mine}
+        return places.pop() if len(places) == 1 and len(self.duties) == 1 else None
+
+    @cached_property
     def whose(self) -> str:
         return next((kind for kind in ("nobody", "mine") if any(d.whose == kind for d in self.duties)), "theirs")
 
-    @property
+    @cached_property
     def owners(self) -> str:
         return ", ".join(dict.fromkeys(duty.owner for duty in self.duties if not duty.is_nobody))
 
     @property
     def offers(self) -> list[tuple[str, str]]:
         """Offers that wait for an answer, each once, with their tone."""
-        return list(dict.fromkeys(duty.offer_note for duty in self.duties if duty.offer_note is not None))
+        return list(dict.fromkeys(note for duty in self.duties if (note := duty.offer_note) is not None))
 
     @property
     def picks(self) -> str:

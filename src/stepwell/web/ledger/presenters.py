@@ -17,8 +17,10 @@ from stepwell.web.core.formatting import clinician, count
 from stepwell.web.ledger import known
 from stepwell.web.ledger.models import Duty, DutyEvent, DutyState, EventKind, HandoverScope
 from stepwell.web.ledger.options import options_of
+from stepwell.web.ledger.workplaces import Workplace, workplace_of
 
 NOBODY = "nobody"
+_MILLIGRAM = 1_000
 NEW = ("new", "blue")
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _PLAIN_POINTS = ("ongoing", "once", "trigger", "agree")
@@ -60,14 +62,20 @@ def capital(text: str) -> str:
 
 def daily_dose(row: Mapping[str, Any]) -> str:
     """The amount a day of a row of medicines: `10 mg`, `about 29 mg` where it was estimated; empty when it is not known. An
-    estimate has two figures: more would claim to know."""
+    estimate has two figures, a depot's dose spread over its days three: more would claim to know."""
     value = row["daily_ug"]
     if value is None:
         return ""
-    if row["dose_provenance"] != "estimated":
-        return clinician.mass(value)
-    step = 10 ** max(0, len(str(value)) - 2)
-    return f"about {clinician.mass((value + step // 2) // step * step)}"
+    if row["dose_provenance"] == "estimated":
+        return f"about {clinician.mass(_figures(value, 2))}"
+    # Milligrams are never taken to the single microgram: such a figure came from a division.
+    spread = value >= _MILLIGRAM and value % 5 != 0
+    return f"about {clinician.mass(_figures(value, 3))}" if spread else clinician.mass(value)
+
+
+def _figures(value: int, number: int) -> int:
+    step: int = 10 ** max(0, len(str(value)) - number)
+    return (value + step // 2) // step * step
 
 
 def dose_words(row: Mapping[str, Any]) -> str:
@@ -154,6 +162,11 @@ class DutyPresenter:
     def source(self) -> str:
         """The kind of work that raised it: `agreement`, `service request`; empty for a duty of a rule."""
         return self.duty.rule_id.removeprefix(f"{ASKED}.") if self.is_asked else ""
+
+    @property
+    def workplace(self) -> Workplace | None:
+        """Where the work behind an open duty is done, when that is what closes it."""
+        return workplace_of(self.duty) if self.is_open else None
 
     @property
     def medicine(self) -> str:

@@ -6,14 +6,16 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Value
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat
 
 from stepwell.web.accounts import selectors as accounts
-from stepwell.web.core import access, clock
+from stepwell.web.core import access, clock, traces
 from stepwell.web.core.access import PatientSubject, RelationshipKind
 from stepwell.web.core.actor import Actor
+from stepwell.web.core.among import Among
 from stepwell.web.core.layout import Stamp
+from stepwell.web.core.once import once
 from stepwell.web.ledger import known
 from stepwell.web.ledger.models import (
     BulkAct,
@@ -40,9 +42,13 @@ RECENT = timedelta(days=365)
 
 
 def person(person_id: int) -> PersonRecord:
-    return PersonRecord.objects.get(person_id=person_id)
+    found = find_person(person_id)
+    if found is None:
+        raise PersonRecord.DoesNotExist
+    return found
 
 
+@once
 def find_person(person_id: int) -> PersonRecord | None:
     return PersonRecord.objects.filter(person_id=person_id).first()
 
@@ -52,6 +58,7 @@ def people(person_ids: Collection[int]) -> list[PersonRecord]:
     return list(PersonRecord.objects.filter(person_id__in=list(person_ids)))
 
 
+@once
 def subject_of(person_id: int) -> PatientSubject:
     """The person, every relationship known and every grant in force, for `access.decide`."""
     names = accounts.organisation_names()
@@ -90,6 +97,7 @@ class Search:
     birth_date: date | None = None
 
 
+@once
 def spoken_by(person_ids: Collection[int]) -> dict[int, tuple[str, bool]]:
     """Of each person the language code and whether an interpreter is needed, as the records have them; without a word of
     either there is no entry."""
@@ -105,7 +113,12 @@ def search_people(actor: Actor, search: Search) -> list[PersonRecord]:
     has is looked for as the second part of one ("jones" in Smith-Jones)."""
     from stepwell.web.ledger.people import search_name
 
-    found = visible_to(actor, clock.today())
+    today = clock.today()
+    if search.nhs_number or search.birth_date:
+        found = visible_to(actor, today)
+    else:
+        # A name is had by many of a region: those whom the reader may open are fewer.
+        found = PersonRecord.objects.filter(Among(F("person_id"), visible_ids(actor, today)))
     if search.nhs_number:
         found = found.filter(nhs_number=search.nhs_number)
     if search.birth_date:
@@ -176,6 +189,7 @@ def duty_row(duty_id: int) -> Duty | None:
     return Duty.objects.select_related("person", "assigned_to", "acknowledged_by", "offer").filter(pk=duty_id).first()
 
 
+@once
 def open_duties_of(person_id: int) -> list[Duty]:
     rows = Duty.objects.filter(person_id=person_id, state=DutyState.OPEN).select_related("assigned_to", "acknowledged_by", "offer")
     return list(rows.order_by("due_on", "title", "subject", "id"))
@@ -273,6 +287,8 @@ def _offers() -> QuerySet[Handover]:
 
 def open_offers_of(person_id: int, organisations: Collection[str]) -> list[Handover]:
     """Offers about a person that wait for an answer from or to these organisations."""
+    if not traces.any_of(Handover, person_id):
+        return []
     mine = Q(to_org__in=list(organisations)) | Q(from_org__in=list(organisations))
     return list(_offers().filter(mine, person_id=person_id).order_by("answer_by", "id"))
 
@@ -303,6 +319,8 @@ def bulk_act_of(actor: Actor, bulk_id: int) -> BulkAct | None:
 
 
 def pending_since(person_id: int) -> PendingEvaluation | None:
+    if not traces.any_of(PendingEvaluation, person_id):
+        return None
     return PendingEvaluation.objects.filter(person_id=person_id).first()
 
 

@@ -51,6 +51,7 @@ from stepwell.web.ledger.models import (
 from stepwell.web.ledger.options import chosen, options_of
 from stepwell.web.ledger.raised import move_raised, raise_duty, settle_raised, take_raised
 from stepwell.web.ledger.results import ResultEntry, check_result
+from stepwell.web.ledger.workplaces import workplace_of
 
 __all__ = [
     "UNDOABLE", "Stale", "Written", "acknowledge", "assert_owner", "assign", "decline", "defer", "done_by_work", "done_with_options",
@@ -164,6 +165,8 @@ def _answer(
     with acting_on(actor, duty_id, Permission.ACT_ON_DUTY, revision=revision) as duty:
         if duty.kind == "agree" and kind == "done":
             raise Refused("This closes by itself when somebody takes it on or an agreement is recorded.")
+        if place := workplace_of(duty):
+            raise Refused(place.refusal)
         detail: dict[str, Any] = {
             "answer": kind,
             "on": on.isoformat(),

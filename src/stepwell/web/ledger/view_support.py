@@ -1,4 +1,4 @@
-"""What every page about one duty does: open it with its access entry, post, say what changed meanwhile, go back."""
+"""What pages about one person or one duty do: open it with its access entry, post, say what changed meanwhile, go back."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from stepwell.web.accounts import selectors as accounts
 from stepwell.web.core import clock, gate
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.forms import Form
+from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import selectors
 from stepwell.web.ledger.acts import Stale, Written
 from stepwell.web.ledger.forms import refuse
-from stepwell.web.ledger.models import Duty, DutyEvent
+from stepwell.web.ledger.models import Duty, DutyEvent, PersonRecord
 from stepwell.web.ledger.pages import ActBar, Banner
 from stepwell.web.ledger.presenters import DutyPresenter, EventPresenter
 from stepwell.web.privacy import restrict
@@ -36,6 +37,18 @@ def open_duty(request: HttpRequest, duty_id: int, what: str) -> tuple[Actor, Dut
     if not restrict.cut_for(actor, [duty.person])[duty.person_id].shown([duty]):
         raise Http404
     return actor, duty
+
+
+def open_person(
+    request: HttpRequest, person_id: int, what: str, permission: Permission = Permission.VIEW_PATIENT
+) -> tuple[Actor, PersonRecord]:
+    """The person, once the actor may do this about them; that they did is recorded."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    person = selectors.find_person(person_id)
+    if person is None:
+        raise Http404
+    gate.open_patient(actor, selectors.subject_of(person_id), action=permission, what=what)
+    return actor, person
 
 
 def duty_context(actor: Actor, duty: Duty) -> dict[str, Any]:

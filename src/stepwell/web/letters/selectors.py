@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from stepwell.clinical.letter_completeness import as_rows
 from stepwell.web.accounts import selectors as accounts
-from stepwell.web.core import clock
+from stepwell.web.core import clock, traces
 from stepwell.web.core.actor import Actor
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.letters import cutting
@@ -54,6 +54,8 @@ def drafts_for(actor: Actor) -> list[Draft]:
 
 
 def drafts_of_person(actor: Actor, person_id: int) -> list[Draft]:
+    if not traces.any_of(Draft, person_id):
+        return []
     return list(_open_drafts().filter(from_org=actor.organisation, person_id=person_id).order_by("-id"))
 
 
@@ -132,6 +134,8 @@ def is_read(row: Letter) -> bool:
 
 def letters_of_person(actor: Actor, person_id: int) -> list[Letter]:
     """To and from the actor's organisations about one person, the newest first."""
+    if not traces.any_of(Letter, person_id):
+        return []
     return list(Letter.objects.filter(_parties(actor), person_id=person_id).select_related("superseded_by").order_by("-id"))
 
 
@@ -200,6 +204,8 @@ def unnoted(actor: Actor) -> int:
 
 def answered(ids: Collection[int]) -> dict[int, tuple[int, int, int]]:
     """Letter → how many actions were accepted, declined, and wait."""
+    if not ids:
+        return {}
     found = dict.fromkeys(ids, (0, 0, 0))
     states: dict[int, list[str]] = {letter_id: [] for letter_id in ids}
     answers = dict(LetterEvent.objects.filter(letter__in=list(ids), act__in=ANSWERS).values_list("action_id", "act"))

@@ -23,13 +23,14 @@ from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.models import PersonRecord
 from stepwell.web.ledger.pages import Banner, banners
+from stepwell.web.ledger.view_support import open_person
 from stepwell.web.letters import measures, selectors, services
 from stepwell.web.letters.compose import kinds
 from stepwell.web.letters.forms import AcceptForm, DeclineForm, roles_at
 from stepwell.web.letters.models import Letter
 from stepwell.web.letters.pages import LetterPage, Line, MeasuresPage, Team
 from stepwell.web.letters.selectors import NEW, READ, WAITING
-from stepwell.web.letters.writing_views import FORM_METHODS, SAID, open_person
+from stepwell.web.letters.writing_views import FORM_METHODS, SAID
 from stepwell.web.privacy import restrict
 
 TABS = {NEW: "New", WAITING: "Actions waiting", READ: "Read"}
@@ -122,7 +123,7 @@ def list_sent(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def list_for_person(request: HttpRequest, person_id: int) -> HttpResponse:
-    actor, person = open_person(request, person_id, "letters", Permission.VIEW_PATIENT)
+    actor, person = open_person(request, person_id, "letters")
     letters = selectors.letters_of_person(actor, person_id)
     writes = actor.may(Permission.WRITE_LETTERS)
     context = {
@@ -142,7 +143,7 @@ def _open(request: HttpRequest, letter_id: int, what: str) -> tuple[Actor, Perso
     letter = selectors.letter(actor, letter_id)
     if letter is None:
         raise Http404
-    actor, person = open_person(request, letter.person_id, what, Permission.VIEW_PATIENT)
+    actor, person = open_person(request, letter.person_id, what)
     return actor, person, letter
 
 

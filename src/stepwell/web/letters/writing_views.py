@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from stepwell.clinical.letter_completeness import State
 from stepwell.errors import Refused
 from stepwell.web.accounts import selectors as accounts
-from stepwell.web.core import clock, gate
+from stepwell.web.core import clock
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import count
 from stepwell.web.core.permissions import Permission
@@ -22,6 +22,7 @@ from stepwell.web.ledger import known
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.models import PersonRecord
 from stepwell.web.ledger.pages import Banner
+from stepwell.web.ledger.view_support import open_person
 from stepwell.web.letters import cutting, selectors, services
 from stepwell.web.letters.compose import kinds
 from stepwell.web.letters.drafting import Content, Said
@@ -38,31 +39,19 @@ BY_SCRIPT = "X-Stepwell-Draft"  # a save that the page makes by itself while som
 SAID = {"saved": "Saved.", "begun": "Begun from the record. What the record does not hold is for you to write.", "discarded": "Discarded."}
 
 
-def open_person(
-    request: HttpRequest, person_id: int, what: str, permission: Permission = Permission.WRITE_LETTERS
-) -> tuple[Actor, PersonRecord]:
-    """The person, once the actor may do this about them; that they did is recorded."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    person = ledger.find_person(person_id)
-    if person is None:
-        raise Http404
-    gate.open_patient(actor, ledger.subject_of(person_id), action=permission, what=what)
-    return actor, person
-
-
 def _draft(request: HttpRequest, draft_id: int, what: str) -> tuple[Actor, PersonRecord, Draft]:
     actor: Actor = request.actor  # type: ignore[attr-defined]
     draft = selectors.draft(actor, draft_id)
     if draft is None:
         raise Http404
-    actor, person = open_person(request, draft.person_id, what)
+    actor, person = open_person(request, draft.person_id, what, Permission.WRITE_LETTERS)
     return actor, person, draft
 
 
 @require_http_methods(FORM_METHODS)
 def begin_letter(request: HttpRequest, person_id: int) -> HttpResponse:
     """Kind, receiver and medicines; the rest is drawn from the record."""
-    actor, person = open_person(request, person_id, "begin letter")
+    actor, person = open_person(request, person_id, "begin letter", Permission.WRITE_LETTERS)
     medicines, usual = choices(actor, person)
     wanted = request.GET.get("kind", "")
     posted = request.POST if request.method == "POST" else None
@@ -294,7 +283,7 @@ def correct_letter(request: HttpRequest, letter_id: int) -> HttpResponse:
     letter = selectors.letter_row(actor, letter_id)
     if letter is None:
         raise Http404
-    open_person(request, letter.person_id, "correct letter")
+    open_person(request, letter.person_id, "correct letter", Permission.WRITE_LETTERS)
     try:
         draft = services.correct(actor, letter_id)
     except Refused as refusal:

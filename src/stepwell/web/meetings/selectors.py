@@ -8,6 +8,7 @@ from datetime import date
 
 from django.db.models import Exists, OuterRef
 
+from stepwell.web.core import traces
 from stepwell.web.core.actor import Actor
 from stepwell.web.ledger.models import Duty, PersonRecord
 from stepwell.web.meetings import agenda
@@ -133,10 +134,14 @@ def earlier(meeting: Meeting) -> list[Meeting]:
 
 def items_of_person(person_id: int) -> list[AgendaItem]:
     """Agendas a person is or was on, the newest meeting first."""
+    if not traces.any_of(AgendaItem, person_id):
+        return []
     return list(AgendaItem.objects.filter(person_id=person_id).select_related("meeting").order_by("-meeting__on", "-id"))
 
 
 def decisions_about(person_id: int) -> list[ItemEvent]:
     """What meetings decided about a person, the newest first."""
+    if not traces.any_of(AgendaItem, person_id):
+        return []
     rows = ItemEvent.objects.filter(item__person_id=person_id, kind__in=DECIDED, taken_back__isnull=True)
     return list(rows.select_related("item__meeting", "by").order_by("-id"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -19,6 +19,7 @@ from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.pages import Banner, banners
 from stepwell.web.ledger.presenters import DutyPresenter
+from stepwell.web.ledger.view_support import open_person
 from stepwell.web.patients import selectors
 from stepwell.web.patients.forms import SearchForm
 from stepwell.web.patients.pages import SAID, PatientPage
@@ -33,11 +34,7 @@ SEARCHES_WITHIN = timedelta(minutes=10)
 @require_safe
 def show_person(request: HttpRequest, person_id: int) -> HttpResponse:
     """Mine, theirs, nobody's."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    person = ledger.find_person(person_id)
-    if person is None:
-        raise Http404
-    gate.open_patient(actor, ledger.subject_of(person_id), what="patient page")
+    actor, person = open_person(request, person_id, "patient page")
     on = clock.today()
     cut = restrict.cut_for(actor, [person])[person_id]
     page = PatientPage(
@@ -69,11 +66,7 @@ def show_person(request: HttpRequest, person_id: int) -> HttpResponse:
 @require_safe
 def show_trends(request: HttpRequest, person_id: int) -> HttpResponse:
     """Results over time, with the bands of this person's medicines; `?years=` says how far back."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    person = ledger.find_person(person_id)
-    if person is None:
-        raise Http404
-    gate.open_patient(actor, ledger.subject_of(person_id), what="trends")
+    actor, person = open_person(request, person_id, "trends")
     on, names = clock.today(), accounts.organisation_names()
     cut = restrict.cut_for(actor, [person])[person_id]
     page = TrendsPage(
@@ -114,11 +107,7 @@ def search_people(request: HttpRequest) -> HttpResponse:
 @require_safe
 def show_reads(request: HttpRequest, person_id: int) -> HttpResponse:
     """Who opened this person's record, and why they could."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    person = ledger.find_person(person_id)
-    if person is None:
-        raise Http404
-    gate.open_patient(actor, ledger.subject_of(person_id), what="who looked")
+    _, person = open_person(request, person_id, "who looked")
     context = {
         "banner": Banner(person, clock.today()),
         "entries": selectors.reads_of(person_id),

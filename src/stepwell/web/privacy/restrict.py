@@ -45,14 +45,14 @@ def unmarked(actor: Actor, rows: QuerySet[_M], *, medicine: str = "") -> QuerySe
     marks = selectors.hidden_marks(actor)
     if medicine:
         marks = marks.filter(Q(kind=EntryKind.MEDICINE, key=medicine) | Q(kind=EntryKind.REGISTER))
-    return rows.exclude(Exists(marks.filter(person_id=OuterRef("person_id")))) if marks.exists() else rows
+    return rows.exclude(Exists(marks.filter(person_id=OuterRef("person_id")))) if selectors.hides_from(actor) else rows
 
 
 def _without(actor: Actor, rows: QuerySet[_M], **of_it: Any) -> QuerySet[_M]:
-    marks = selectors.hidden_marks(actor)
     # Where nothing is marked, and that is nearly everywhere, a list costs what it cost before.
-    if not marks.exists():
+    if not selectors.hides_from(actor):
         return rows
+    marks = selectors.hidden_marks(actor)
     return rows.exclude(Exists(RestrictedRow.objects.filter(mark_id__in=marks.values("pk"), **of_it)))
 
 

@@ -15,6 +15,7 @@ from stepwell.web.core import clock
 from stepwell.web.core.access import EntrySubject, Grant, decide
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.layout import Notice
+from stepwell.web.core.once import once
 from stepwell.web.core.permissions import Permission
 from stepwell.web.privacy import house
 from stepwell.web.privacy.models import Closing, HouseSetting, Opening, Outcome, Review, SensitiveMark
@@ -142,6 +143,7 @@ def as_mark(row: SensitiveMark) -> Mark:
     return Mark(row.pk, row.person_id, row.kind, row.key, frozenset(part for part in row.organisations.split("|") if part))
 
 
+@once
 def marks_of(person_ids: Collection[int]) -> list[Mark]:
     return [as_mark(row) for row in _in_force().filter(person_id__in=list(person_ids))]
 
@@ -150,6 +152,12 @@ def hidden_marks(actor: Actor) -> QuerySet[SensitiveMark]:
     """Marks in force whose entries this actor does not see: `Mark.seen_by` as a query."""
     rows = _in_force()
     return rows.exclude(organisations__contains=f"|{actor.organisation}|") if actor.may(Permission.SEE_SENSITIVE) else rows
+
+
+@once
+def hides_from(actor: Actor) -> bool:
+    """Whether there is anything at all that this actor does not see."""
+    return hidden_marks(actor).exists()
 
 
 def latest_mark() -> int:

@@ -351,6 +351,8 @@ class RegisterPage:
         shown = [*(row.person_id for row in page.rows), *(row.person_id for row in page.left)]
         before = layout.before_contact(shown, on)
         self.rows = [MemberRow(each, page.loads.get(each.person_id), actor, on, names, before[each.person_id]) for each in page.rows]
+        group = known.people_group(page.register)
+        self.ways_back = layout.ways_back(actor, shown) if group is not None and group.way_back else {}
         self.left = [LeaverRow(each, on, before[each.person_id]) for each in page.left]
         self.is_left = page.query.who is Who.LEFT
         self._medicines, self._findings = medicines, findings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 from django.urls import reverse
@@ -16,6 +16,8 @@ from stepwell.web.privacy import restrict
 from stepwell.web.service_requests import selectors
 from stepwell.web.service_requests.models import ServiceRequest
 from stepwell.web.service_requests.pages import Line
+
+_REVIEW, _TO_A_SPECIALIST = "medication-review", ("medication-review", "step-up")
 
 
 def shown(actor: Actor, person_id: int, rows: Sequence[ServiceRequest]) -> list[ServiceRequest]:
@@ -43,6 +45,19 @@ def panel(actor: Actor, person_id: int, on: date) -> Panel | None:
         "person_id": person_id,
     }
     return Panel("service_requests/panel.jinja", values)
+
+
+def ask_for_review(actor: Actor, person_ids: Collection[int]) -> dict[int, ListTool]:
+    """Of people who lack a specialist: ask a service to review them, or what was asked already and is still open."""
+    if not actor.may(Permission.ASK_SERVICE):
+        return {}
+    found = {
+        each: ListTool("Ask for a review", f"{reverse('service_requests:ask_service', args=[each])}?kind={_REVIEW}") for each in person_ids
+    }
+    for person_id, rows in selectors.open_asked_of_people(actor, person_ids).items():
+        for row in [each for each in shown(actor, person_id, rows) if each.kind in _TO_A_SPECIALIST][:1]:
+            found[person_id] = ListTool("Review asked", reverse("service_requests:show_request", args=[row.pk]), current=True)
+    return found
 
 
 def duty_links(actor: Actor, duty_id: int, person_id: int) -> list[ListTool]:

@@ -9,6 +9,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from stepwell.web.accounts import selectors as accounts
 from stepwell.web.accounts.roles import role
+from stepwell.web.core import traces
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.permissions import Permission
 from stepwell.web.service_requests import choices
@@ -152,11 +153,23 @@ def person_of(request_id: int) -> int | None:
 
 def open_for_person(person_id: int) -> list[ServiceRequest]:
     """Open requests for a person, the one whose word is due first before others."""
+    if not traces.any_of(ServiceRequest, person_id):
+        return []
     return list(_rows().filter(person_id=person_id, state__in=OPEN).order_by("due_on", "pk"))
+
+
+def open_asked_of_people(actor: Actor, person_ids: Collection[int]) -> dict[int, list[ServiceRequest]]:
+    """What the actor's organisations asked for these people and is open, the oldest first."""
+    found: dict[int, list[ServiceRequest]] = {}
+    for row in _rows().filter(person_id__in=list(person_ids), asked_org__in=actor.organisations, state__in=OPEN).order_by("pk"):
+        found.setdefault(row.person_id, []).append(row)
+    return found
 
 
 def ended_for_person(person_id: int, limit: int = 10) -> list[ServiceRequest]:
     """Requests that are over, the latest first."""
+    if not traces.any_of(ServiceRequest, person_id):
+        return []
     return list(_rows().filter(person_id=person_id).exclude(state__in=OPEN).order_by("-ended_on", "-pk")[:limit])
 
 
@@ -175,6 +188,8 @@ def events_after(request_id: int, version: int) -> list[RequestEvent]:
 
 def stops_of(request_ids: Collection[int]) -> dict[int, list[Stop]]:
     """The way of each request, stop by stop."""
+    if not request_ids:
+        return {}
     found: dict[int, list[Stop]] = {request_id: [] for request_id in request_ids}
     rows = Stop.objects.filter(request__in=list(found)).select_related("service__organisation", "went_to__organisation")
     for row in rows.order_by("request_id", "number"):

@@ -22,6 +22,7 @@ from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.forms import refuse
 from stepwell.web.ledger.pages import Banner
 from stepwell.web.ledger.presenters import DutyPresenter
+from stepwell.web.ledger.view_support import open_person
 from stepwell.web.privacy import restrict
 from stepwell.web.service_requests import choices, facts, selectors, services
 from stepwell.web.service_requests.forms import (
@@ -44,11 +45,7 @@ FORM_METHODS = ["GET", "HEAD", "POST"]
 @require_http_methods(FORM_METHODS)
 def ask_service(request: HttpRequest, person_id: int) -> HttpResponse:
     """One form for whatever is needed; `?duty=` names the duty it is asked from."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    person = ledger.find_person(person_id)
-    if person is None:
-        raise Http404
-    gate.open_patient(actor, ledger.subject_of(person_id), action=Permission.ASK_SERVICE, what="ask a service")
+    actor, person = open_person(request, person_id, "ask a service", Permission.ASK_SERVICE)
     on = clock.today()
     cut = restrict.cut_for(actor, [person])[person_id]
     duty = _duty(request.GET.get("duty", ""), person_id)

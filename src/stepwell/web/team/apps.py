@@ -10,7 +10,11 @@ class TeamConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from stepwell.web.core.layout import add_patient_panel
+        from stepwell.web.core.layout import add_around, add_patient_panel
+        from stepwell.web.core.traces import add_traces
         from stepwell.web.team import panels
+        from stepwell.web.team.models import TeamEvent
 
         add_patient_panel(panels.team, order=12)
+        add_around(panels.strip)
+        add_traces(TeamEvent)

@@ -11,6 +11,7 @@ from stepwell.web.contact import selectors as contact
 from stepwell.web.contact.choices import CARER
 from stepwell.web.contact.pages import capital
 from stepwell.web.contact.words import ended_consent, phrase
+from stepwell.web.core import traces
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import selectors as ledger
@@ -93,7 +94,7 @@ def is_hidden(row: TeamEvent, actor: Actor) -> bool:
 
 def team_of(actor: Actor, person_id: int, on: date) -> Team:
     """Everybody around this person as this actor may see them."""
-    rows = in_force([person_id]).get(person_id, [])
+    rows = in_force([person_id]).get(person_id, []) if traces.any_of(TeamEvent, person_id) else []
     shown = [row for row in rows if not is_hidden(row, actor)]
     record = ledger.person(person_id)
     links = {line.id: line for line in whoiswho.links_for(record.gp_org, on=on)} if record.gp_org else {}

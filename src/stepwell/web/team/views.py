@@ -13,27 +13,17 @@ from stepwell.errors import Refused
 from stepwell.web.accounts import selectors as accounts
 from stepwell.web.accounts.roles import roles
 from stepwell.web.core import clock, gate
-from stepwell.web.core.actor import Actor
 from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.forms import refuse
-from stepwell.web.ledger.models import PersonRecord
 from stepwell.web.ledger.pages import Banner
+from stepwell.web.ledger.view_support import open_person
 from stepwell.web.team import choices, selectors, services
 from stepwell.web.team.forms import IN_ERROR, AddForm, EndForm
 from stepwell.web.team.models import Act
 
 FORM_METHODS = ["GET", "HEAD", "POST"]
 SAID = {"added": "Recorded.", "ended": "Ended. It stays in the history."}
-
-
-def _person(request: HttpRequest, person_id: int, what: str) -> tuple[Actor, PersonRecord]:
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    person = ledger.find_person(person_id)
-    if person is None:
-        raise Http404
-    gate.open_patient(actor, ledger.subject_of(person_id), what=what)
-    return actor, person
 
 
 def _role(key: str) -> str:
@@ -46,7 +36,7 @@ def _back(person_id: int, said: str) -> HttpResponse:
 
 @require_safe
 def show_team(request: HttpRequest, person_id: int) -> HttpResponse:
-    actor, person = _person(request, person_id, "team")
+    actor, person = open_person(request, person_id, "team")
     on, names = clock.today(), accounts.organisation_names()
     history = [
         {
@@ -71,7 +61,7 @@ def show_team(request: HttpRequest, person_id: int) -> HttpResponse:
 
 @require_http_methods(FORM_METHODS)
 def add_member(request: HttpRequest, person_id: int, kind: str) -> HttpResponse:
-    actor, person = _person(request, person_id, "add to the team")
+    actor, person = open_person(request, person_id, "add to the team")
     gate.require(actor, Permission.RECORD_ADJUSTMENTS, ledger.subject_of(person_id))
     if kind not in choices.kinds():
         raise Http404
@@ -108,7 +98,7 @@ def end_member(request: HttpRequest, member_id: int) -> HttpResponse:
     found = selectors.recorded(member_id)
     if found is None:
         raise Http404
-    actor, person = _person(request, found.person_id, "end in the team")
+    actor, person = open_person(request, found.person_id, "end in the team")
     gate.require(actor, Permission.RECORD_ADJUSTMENTS, ledger.subject_of(found.person_id))
     if selectors.is_hidden(found, actor):
         raise Http404

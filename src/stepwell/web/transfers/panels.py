@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 from django.urls import reverse
@@ -11,7 +11,7 @@ from stepwell.web.accounts import selectors as accounts
 from stepwell.web.core import clock as core_clock
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import count
-from stepwell.web.core.layout import Notice, Panel
+from stepwell.web.core.layout import ListTool, Notice, Panel
 from stepwell.web.core.nations import calendar_of
 from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import known
@@ -32,6 +32,21 @@ def clock_of(row: Transfer, on: date) -> Clock | None:
     if row.state == State.RETURN_ASKED and row.return_from is not None and row.return_by is not None:
         return Clock(known.parameter("rapid_return_days"), max(0, calendar.between(row.return_from, on)), row.return_by, on)
     return None
+
+
+def rapid_return(actor: Actor, person_ids: Collection[int]) -> dict[int, ListTool]:
+    """Of people whom a specialist transferred to the actor's practice: the step that asks to take them back; of those where it was
+    asked, what became of it."""
+    found = {}
+    for person_id, rows in selectors.open_of_people(person_ids).items():
+        row = next((each for each in rows if each.to_org in actor.organisations), None)
+        if row is None:
+            continue
+        if row.state == State.TRANSFERRED and actor.may(Permission.HAND_OVER):
+            found[person_id] = ListTool("Ask for rapid return", reverse("transfers:ask_return", args=[row.pk]))
+        elif row.state == State.RETURN_ASKED:
+            found[person_id] = ListTool("Rapid return asked", reverse("transfers:show_transfer", args=[row.pk]), current=True)
+    return found
 
 
 def page_of(

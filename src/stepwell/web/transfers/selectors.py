@@ -7,7 +7,9 @@ from datetime import date
 
 from django.db.models import Q, QuerySet
 
+from stepwell.web.core import traces
 from stepwell.web.core.actor import Actor
+from stepwell.web.core.once import once
 from stepwell.web.ledger import known
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.models import Duty, DutyState, PersonRecord
@@ -27,8 +29,11 @@ def transfers_of(person_id: int) -> list[Transfer]:
     return list(Transfer.objects.filter(person_id=person_id).order_by("-id"))
 
 
+@once
 def open_for_person(person_id: int) -> list[Transfer]:
     """Proposed, agreed, transferred or with a return asked for, the newest first."""
+    if not traces.any_of(Transfer, person_id):
+        return []
     return list(Transfer.objects.filter(person_id=person_id, state__in=OPEN_STATES).order_by("-id"))
 
 

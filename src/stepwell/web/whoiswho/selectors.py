@@ -12,6 +12,7 @@ from stepwell.web.accounts import selectors as accounts
 from stepwell.web.accounts.models import Organisation, OrganisationKind
 from stepwell.web.core import clock
 from stepwell.web.core.actor import Actor
+from stepwell.web.core.once import once
 from stepwell.web.core.permissions import Permission
 from stepwell.web.whoiswho.models import Link, LinkEvent, LinkKind
 
@@ -42,6 +43,7 @@ class LinkLine:
         return digits if digits.lstrip("+").isdigit() else ""
 
 
+@once
 def links_for(practice: str, organisation: str | None = None, *, on: date | None = None) -> list[LinkLine]:
     """Links of the practice (ODS code) on that day, today by default: those of one organisation and its teams, or all."""
     day = on or clock.today()
