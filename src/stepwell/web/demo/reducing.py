@@ -252,17 +252,19 @@ def _review(each: _Reviewed, as_of: date, staff: Staff, used: set[int]) -> bool:
     day = as_of - timedelta(days=each.days)
     with _on(day):
         actor = staff(each.by, day)
-        for record in islice(_people(actor, as_of, used), TRIES):
-            substance = _reviewable(record)
-            if substance:
-                try:
-                    with transaction.atomic():
-                        _closed(actor, record, substance, each, day)
-                except Refused:
-                    continue
-                used.add(record.person_id)
-                return True
+        for record, substance in islice(_to_review(actor, as_of, used), TRIES):
+            try:
+                with transaction.atomic():
+                    _closed(actor, record, substance, each, day)
+            except Refused:
+                continue
+            used.add(record.person_id)
+            return True
     return False
+
+
+def _to_review(actor: Actor, as_of: date, used: set[int]) -> Iterator[tuple[PersonRecord, str]]:
+    return ((record, substance) for record in _people(actor, as_of, used) if (substance := _reviewable(record)))
 
 
 def _reviewable(record: PersonRecord) -> str:
@@ -310,11 +312,10 @@ def _closed(actor: Actor, record: PersonRecord, substance: str, each: _Reviewed,
 
 
 def _draft(actor: Actor, as_of: date, used: set[int]) -> bool:
-    for record in islice(_people(actor, as_of, used), TRIES):
-        if substance := _reviewable(record):
-            _begun(actor, record, substance, as_of)
-            used.add(record.person_id)
-            return True
+    for record, substance in islice(_to_review(actor, as_of, used), 1):
+        _begun(actor, record, substance, as_of)
+        used.add(record.person_id)
+        return True
     return False
 
 
