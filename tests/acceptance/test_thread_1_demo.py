@@ -138,6 +138,9 @@ def test_the_ledger_looks_lived_in(built: Path) -> None:
         kinds = {kind for (kind,) in database.execute("select kind from ledger_dutyevent")}
         story = database.execute("select medicines from ledger_personrecord where family_name = 'Fairweather' and given_name = 'Iris'")
         owners = {row["substance"]: row["owner_org"] for row in json.loads(story.fetchone()[0])}
+        plans = {state for (state,) in database.execute("select state from tapers_taperplan")}
+        reviews = {state for (state,) in database.execute("select state from reviews_review")}
+        answers = database.execute("select count(*) from preparation_answersheet").fetchone()[0]
         waiting = database.execute("select count(*) from ledger_pendingevaluation").fetchone()[0]
     finally:
         database.close()
@@ -145,6 +148,7 @@ def test_the_ledger_looks_lived_in(built: Path) -> None:
     assert any(from_on <= AS_OF and to_on is None for _, from_on, to_on in agreements)
     assert {"opened", "acknowledged", "assigned", "deferred", "declined", "result recorded"} <= kinds
     assert owners == {"lithium": "RZ9", "olanzapine": "Z99001", "quetiapine": "nobody"}
+    assert "reducing" in plans and len(plans) > 2 and reviews == {"closed", "draft"} and answers
     assert waiting == 0
 
 

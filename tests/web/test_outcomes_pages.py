@@ -16,8 +16,10 @@ from stepwell.errors import Refused
 from stepwell.web.accounts import services as accounts
 from stepwell.web.accounts.models import Organisation
 from stepwell.web.core.actor import Actor
+from stepwell.web.ledger import selectors as ledger
 from stepwell.web.outcomes import selectors, services
 from stepwell.web.outcomes.models import Reinvestment
+from stepwell.web.privacy import services as privacy
 from stepwell.web.tapers import checkins
 from stepwell.web.tapers import services as tapers
 from stepwell.web.tapers.checkins import Given
@@ -103,7 +105,8 @@ def test_a_commissioner_sees_numbers_that_are_not_small_and_no_person(world):
         assert "WORKED" not in words
     words = _plain(client.get("/outcomes").content.decode())
     assert "fewer than 5" in words
-    assert "Of fewer than 5 medicines" in words
+    assert "too few to show how they came out" in words
+    assert " 0 " not in words[: words.index("What other services published")]
     assert "median" not in words
     assert "1 stopped" not in words
     assert "left out, with fewer than 5 plans each" in _plain(client.get("/outcomes/released").content.decode())
@@ -113,6 +116,18 @@ def test_a_commissioner_sees_numbers_that_are_not_small_and_no_person(world):
 def test_only_people_whom_the_reader_may_open_are_counted(world):
     assert "No medicine was reviewed or reduced" in _plain(world.client("far gp").get("/outcomes").content.decode())
     assert world.client("nurse").get("/outcomes").status_code == 403
+
+
+def test_what_is_restricted_from_the_reader_is_not_counted(world):
+    def counted(who: str) -> set[str]:
+        return {case.substance for case in selectors.cases_for(world.actor(who), selectors.span_of(12, END)).cases}
+
+    assert "diazepam" in counted("pharmacist")
+    subject = ledger.subject_of(world.ids["Dee"])
+    privacy.mark_sensitive(world.actor("gp"), subject, kind="medicine", key="diazepam", organisations=[PRACTICE], why="asked for")
+    assert counted("pharmacist") == counted("gp") - {"diazepam"}
+    assert names(world, "pharmacist", "outcome=stopped") == set()
+    assert [row.substance for row in selectors.released_for(world.actor("pharmacist"), selectors.span_of(12, END))] == ["sertraline"]
 
 
 def test_the_file_is_rounded_for_everybody_and_audited(world):

@@ -21,7 +21,7 @@ from stepwell.web.agreements.services import Line, record_agreement
 from stepwell.web.contact.selectors import last_event
 from stepwell.web.contact.services import Item, save_adjustments
 from stepwell.web.core.actor import Actor
-from stepwell.web.demo import advice, asking, letters
+from stepwell.web.demo import advice, asking, letters, reducing
 from stepwell.web.ledger import services as ledger
 from stepwell.web.ledger.approvals import approve_pack
 from stepwell.web.ledger.evaluation import reevaluate_waiting, request_evaluation
@@ -70,6 +70,7 @@ def work(as_of: date) -> Count:
     agreements = _agreements(as_of)
     _rotas(as_of)
     events = _acts(as_of) + _adjustments(as_of) + asking.requests(as_of, staff) + letters.letters(as_of, staff)
+    events += reducing.reduce(as_of, staff)
     _advice(as_of)  # last: what it asks for is not answered by the acts above
     return Count(agreements, events)
 

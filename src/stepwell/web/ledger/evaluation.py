@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -85,6 +87,18 @@ def request_evaluation(person_id: int) -> None:
 
 # One evaluation of a person at a time in this process (several people may share a turn).
 _TURNS = tuple(threading.Lock() for _ in range(64))
+_LATER: ContextVar[bool] = ContextVar("evaluated later", default=False)
+
+
+@contextmanager
+def evaluated_later() -> Iterator[None]:
+    """Many writes in a row: nobody is evaluated after each of them, and everybody who waits together at the end."""
+    token = _LATER.set(True)
+    try:
+        yield
+    finally:
+        _LATER.reset(token)
+    reevaluate_waiting()
 
 
 def reevaluate(person_id: int) -> bool:
@@ -93,6 +107,8 @@ def reevaluate(person_id: int) -> bool:
     Of many writers about one person at once, each waits for its turn and mostly finds that the evaluation before it has read
     its write already.
     """
+    if _LATER.get():
+        return False
     with _TURNS[person_id % len(_TURNS)]:
         return not is_pending(person_id) or _evaluate(person_id)
 

@@ -72,6 +72,10 @@ class OutcomesPage:
     def _cell(self, number: int, **query: str) -> Cell:
         return cell(number, self._rounding, urlencode({"months": str(self.months), **query}))
 
+    def _part(self, whole: Cell, number: int, **query: str) -> Cell:
+        """A part of `whole`: of a few people not even which outcomes none of them has."""
+        return whole if whole.number is None else self._cell(number, **query)
+
     @property
     def total(self) -> Cell:
         return self._cell(len(self.cases))
@@ -82,8 +86,9 @@ class OutcomesPage:
             return "No medicine was reviewed or reduced in this period"
         parts = [f"{self._cell(self._all[key]).words} {each.label.lower()}" for key, each in self._outcomes.items() if self._all[key]]
         number = self.total.number
-        of = "fewer than " + count(choices().smallest, "medicine") if number is None else count(number, "medicine")
-        return f"Of {of} reviewed or reduced: {', '.join(parts)}"
+        if number is None:
+            return f"Fewer than {choices().smallest} medicines reviewed or reduced: too few to show how they came out"
+        return f"Of {count(number, 'medicine')} reviewed or reduced: {', '.join(parts)}"
 
     @property
     def period(self) -> str:
@@ -98,7 +103,7 @@ class OutcomesPage:
         times = counting.times(self.cases)
         found = []
         for key, each in self._outcomes.items():
-            one = self._cell(self._all[key], outcome=key)
+            one = self._part(self.total, self._all[key], outcome=key)
             found.append(OutcomeRow(each, one, self._share(one), self._time(times.get(key))))
         return found
 
@@ -134,8 +139,9 @@ class OutcomesPage:
     def _groups(self, by: Callable[[Case], str], names: Mapping[str, str], query: str) -> list[GroupRow]:
         rows = []
         for key, numbers in counting.counts(self.cases, by).items():
-            cells = tuple(self._cell(numbers[outcome], outcome=outcome, **{query: key}) for outcome in self._outcomes)
-            rows.append(GroupRow(names.get(key, key), cells, self._cell(sum(numbers.values()), **{query: key})))
+            whole = self._cell(sum(numbers.values()), **{query: key})
+            cells = tuple(self._part(whole, numbers[outcome], outcome=outcome, **{query: key}) for outcome in self._outcomes)
+            rows.append(GroupRow(names.get(key, key), cells, whole))
         return sorted(rows, key=lambda row: row.name.lower())
 
     @property
@@ -148,7 +154,8 @@ class OutcomesPage:
             (WATCHED, f"Stopped less than {days} days ago, not supplied since", "too early to say whether they stay off"),
         )
         return [
-            NotedRow(label, self._cell(sum(NOTED[key](case) for case in self.cases), noted=key), counted) for key, label, counted in told
+            NotedRow(label, self._part(self.total, sum(NOTED[key](case) for case in self.cases), noted=key), counted)
+            for key, label, counted in told
         ]
 
 

@@ -21,7 +21,7 @@ from stepwell.web.ledger.forms import refuse
 from stepwell.web.ledger.pages import banners
 from stepwell.web.outcomes import selectors, services
 from stepwell.web.outcomes.choices import choices, prices
-from stepwell.web.outcomes.counting import Case, Rounding, pounds, published_words
+from stepwell.web.outcomes.counting import REDUCED, Case, Rounding, pounds, published_words
 from stepwell.web.outcomes.forms import ReinvestmentForm, TakeBackForm
 from stepwell.web.outcomes.pages import OutcomesPage, ReleasedPage, figures, select
 from stepwell.web.tapers.chart import amount
@@ -120,6 +120,7 @@ def _line(case: Case, person: object) -> dict[str, object]:
         "medicine": known.medicine(case.substance),
         "outcome": label[case.outcome].label,
         "doses": doses,
+        "run_out": plan and case.now_ug == 0 and case.outcome == REDUCED,
         "href": reverse("tapers:show_plan", args=[case.key]) if plan else reverse("reviews:show_review", args=[case.key]),
         "what": "Reduction" if plan else "Review",
     }
