@@ -209,7 +209,7 @@ def _to(each: _Reduced, substance: str, dose_ug: int) -> int:
 
 def _check_ins(each: _Reduced, plan_id: int, as_of: date, staff: Staff) -> None:
     """One at each step: what the rating means is decided, and the plan goes on when it is better."""
-    last = as_of - timedelta(days=each.end_days)
+    last = _last_day(each, plan_id, as_of)
     day = _row(plan_id).started_on or last
     for number, rating in enumerate(each.ratings):
         with _on(day):
@@ -226,8 +226,14 @@ def _check_ins(each: _Reduced, plan_id: int, as_of: date, staff: Staff) -> None:
             checkins.record(staff(each.by, day), plan_id, given)
 
 
-def _end(each: _Reduced, plan_id: int, as_of: date, staff: Staff) -> None:
+def _last_day(each: _Reduced, plan_id: int, as_of: date) -> date:
+    """When it ended; an end that was reached, as soon as the plan was there."""
     day = as_of - timedelta(days=each.end_days)
+    return min(day, selectors.version_of(_row(plan_id)).steps[-1].on) if each.end == "reached" else day
+
+
+def _end(each: _Reduced, plan_id: int, as_of: date, staff: Staff) -> None:
+    day = _last_day(each, plan_id, as_of)
     verbs = {"hold": tapers.hold, "plateau": tapers.plateau, "decline": tapers.decline}
     if each.end:
         with _on(day):
