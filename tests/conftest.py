@@ -6,11 +6,13 @@ The product's own `var`, store and secret key are never touched.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +110,25 @@ def django_db_modify_db_settings(
     connections._settings = None  # type: ignore[attr-defined]
     connections["default"] = connections.create_connection("default")
     _flush_past_triggers()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _mid_morning() -> Iterator[None]:
+    """On a fixed day it is ten o'clock, a little later at every look: what comes after five in the afternoon counts from the next
+    working day, and the tests must not tell another date in the evening than in the morning."""
+    from django.conf import settings
+
+    from stepwell.web.core import clock
+
+    really, looks = clock.moment, itertools.count()
+
+    def moment() -> datetime:
+        real = really()
+        return datetime.combine(settings.AS_OF, time(10), real.tzinfo) + timedelta(milliseconds=next(looks)) if settings.AS_OF else real
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "moment", moment)
+        yield
 
 
 def _flush_past_triggers() -> None:
