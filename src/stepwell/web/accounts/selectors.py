@@ -114,9 +114,10 @@ def organisation_names() -> dict[str, str]:
     return {code: name for code, (name, _) in _known().items()}
 
 
-def organisation_nations() -> dict[str, str]:
-    """Nation by code, for the clocks of working days."""
-    return {code: nation for code, (_, nation) in _known().items()}
+def nation_of_organisation(code: str) -> str | None:
+    """For the clocks of working days; None for one that Stepwell does not know."""
+    found = _known().get(code)
+    return found[1] if found is not None else None
 
 
 @once

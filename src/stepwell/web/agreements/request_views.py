@@ -22,7 +22,7 @@ from stepwell.web.agreements.request_form import RequestForm, initial_of
 from stepwell.web.agreements.shared_views import FORM_METHODS, open_agreement, page_of, seen_in
 from stepwell.web.agreements.story import State
 from stepwell.web.agreements.terms import Baseline, Missing, Terms, proposed_shares, responsibilities
-from stepwell.web.core import clock, gate
+from stepwell.web.core import clock
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import known
@@ -30,6 +30,7 @@ from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.forms import refuse
 from stepwell.web.ledger.models import PersonRecord
 from stepwell.web.ledger.pages import Banner
+from stepwell.web.ledger.view_support import open_person
 from stepwell.web.privacy import restrict
 
 SEND = "send"
@@ -93,11 +94,7 @@ def _shown(request: HttpRequest, page: RequestPage, form: RequestForm, record: P
 @require_http_methods(FORM_METHODS)
 def request_care(request: HttpRequest, person_id: int) -> HttpResponse:
     """A new request, filled from the record. Nothing is kept before it is sent or saved for the first time."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    record = ledger.find_person(person_id)
-    if record is None:
-        raise Http404
-    gate.open_patient(actor, ledger.subject_of(person_id), action=Permission.AGREE_OWNERS, what="request shared care")
+    actor, record = open_person(request, person_id, "request shared care", Permission.AGREE_OWNERS)
     restrict.cut_for(actor, [record])  # what is hidden from the actor cannot be asked about
     substance = request.GET.get("medicine", "")
     if substance not in {row["substance"] for row in record.medicines}:

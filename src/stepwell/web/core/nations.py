@@ -13,7 +13,7 @@ def nation_of(org_code: str) -> str:
     """A key of `NATIONS`: what the organisation has set, England for one that Stepwell does not know."""
     from stepwell.web.accounts import selectors as accounts
 
-    return accounts.organisation_nations().get(org_code, DEFAULT)
+    return accounts.nation_of_organisation(org_code) or DEFAULT
 
 
 def calendar_of(org_code: str) -> Calendar:

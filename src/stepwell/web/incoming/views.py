@@ -24,6 +24,7 @@ from stepwell.web.incoming.pages import LetterPage, ListPage, initial_marks, kin
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.forms import refuse
 from stepwell.web.ledger.pages import Banner, banners
+from stepwell.web.ledger.view_support import open_person
 from stepwell.web.letters.measures import months
 from stepwell.web.privacy import restrict
 
@@ -75,10 +76,7 @@ def list_letters(request: HttpRequest) -> HttpResponse:
 @require_http_methods(FORM_METHODS)
 def file_letter(request: HttpRequest, person_id: int) -> HttpResponse:
     """A PDF that could be read is kept at once, so that a form that comes back with errors has not lost it."""
-    actor, person = _actor(request), ledger.find_person(person_id)
-    if person is None:
-        raise Http404
-    gate.open_patient(actor, ledger.subject_of(person_id), action=Permission.FILE_LETTERS, what="file a letter")
+    actor, person = open_person(request, person_id, "file a letter", Permission.FILE_LETTERS)
     today = clock.today()
     if request.method != "POST":
         return _form(request, _bound(actor, None, initial={"received_on": today}), Banner(person, today), None)

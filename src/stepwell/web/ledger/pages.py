@@ -268,8 +268,8 @@ class WorklistRow:
     @property
     def workplace(self) -> Workplace | None:
         """Where to do it, when that is all the row asks of the actor."""
-        places = {duty.workplace for duty in self.duties if duty.is_mine}
-        return places.pop() if len(places) == 1 and len(self.duties) == 1 else None
+        only = self.duties[0] if len(self.duties) == 1 else None
+        return only.workplace if only is not None and only.is_mine else None
 
     @cached_property
     def whose(self) -> str:

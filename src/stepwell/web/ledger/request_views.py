@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from stepwell.web.accounts import selectors as accounts
-from stepwell.web.core import clock, gate
-from stepwell.web.core.actor import Actor
+from stepwell.web.core import clock
 from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import selectors, worklist
 from stepwell.web.ledger.presenters import DutyPresenter
 from stepwell.web.ledger.request_pages import RequestPage
+from stepwell.web.ledger.view_support import open_person
 from stepwell.web.privacy import restrict
 
 
 @require_safe
 def print_request(request: HttpRequest, person_id: int) -> HttpResponse:
     """`?test=` (several) chooses the tests; without it, everything that one visit could settle now."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    person = selectors.find_person(person_id)
-    if person is None:
-        raise Http404
-    gate.open_patient(actor, selectors.subject_of(person_id), action=Permission.ACT_ON_DUTY, what="printed request")
+    actor, person = open_person(request, person_id, "printed request", Permission.ACT_ON_DUTY)
     on, names = clock.today(), accounts.organisation_names()
     cut = restrict.cut_for(actor, [person])[person_id]
     tests = selectors.tests_to_record(person_id, request.GET.getlist("test"), by=on + worklist.SOON)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -21,7 +21,7 @@ from stepwell.web.ledger.forms import ResultsForm, refuse
 from stepwell.web.ledger.options import CAUTION, options_of
 from stepwell.web.ledger.pages import Banner, DutyPage, WorklistPage, last_values, query_of
 from stepwell.web.ledger.results import Implausible
-from stepwell.web.ledger.view_support import FORM_METHODS, back, duty_context, open_duty, told, version_sent
+from stepwell.web.ledger.view_support import FORM_METHODS, back, duty_context, open_duty, open_person, told, version_sent
 from stepwell.web.privacy import restrict
 from stepwell.web.whoiswho import selectors as whoiswho
 
@@ -62,11 +62,7 @@ def show_duty(request: HttpRequest, duty_id: int) -> HttpResponse:
 @require_http_methods(FORM_METHODS)
 def record_results(request: HttpRequest, person_id: int) -> HttpResponse:
     """`?test=` (several) chooses what to ask for; without it, everything that one visit could settle now."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    person = selectors.find_person(person_id)
-    if person is None:
-        raise Http404
-    gate.open_patient(actor, selectors.subject_of(person_id), what="record results")
+    actor, person = open_person(request, person_id, "record results")
     on = clock.today()
     # What the form asked for when it was opened, even if somebody else has closed the duty since: nothing typed is lost.
     tests = selectors.tests_named(request.POST.get("asked", "").split(",")) or selectors.tests_to_record(
@@ -108,10 +104,7 @@ def record_results(request: HttpRequest, person_id: int) -> HttpResponse:
 @require_POST
 def evaluate_person(request: HttpRequest, person_id: int) -> HttpResponse:
     """Try again now, when an evaluation is waiting."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    if selectors.find_person(person_id) is None:
-        raise Http404
-    gate.open_patient(actor, selectors.subject_of(person_id), what="evaluate again")
+    open_person(request, person_id, "evaluate again")
     return back(person_id, "evaluated", services.Written(person_id, reevaluate(person_id)))
 
 

@@ -23,6 +23,7 @@ from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.forms import refuse
 from stepwell.web.ledger.models import Duty
 from stepwell.web.ledger.pages import Banner, banners
+from stepwell.web.ledger.view_support import open_person
 from stepwell.web.meetings import forms, selectors, services
 from stepwell.web.meetings.discussion import discussion_of
 from stepwell.web.meetings.models import AgendaItem, Meeting
@@ -199,11 +200,7 @@ def cancel(request: HttpRequest, meeting_id: int) -> HttpResponse:
 @require_http_methods(FORM_METHODS)
 def add_person(request: HttpRequest, person_id: int) -> HttpResponse:
     """From the patient page: on the agenda of a meeting to come, with the reason."""
-    person = ledger.find_person(person_id)
-    if person is None:
-        raise Http404
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    gate.open_patient(actor, ledger.subject_of(person_id), what="put on the agenda")
+    actor, person = open_person(request, person_id, "put on the agenda")
     gate.require(actor, Permission.HOLD_MEETINGS, ledger.subject_of(person_id))
     names = accounts.organisation_names()
     meetings = [MeetingLine(row, names, clock.today()) for row in selectors.planned_for(actor)]

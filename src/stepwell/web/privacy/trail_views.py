@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
@@ -15,8 +15,8 @@ from stepwell.web.core import clock, gate
 from stepwell.web.core.access import OrganisationSubject
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.permissions import Permission
-from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.pages import Banner
+from stepwell.web.ledger.view_support import open_person
 from stepwell.web.privacy import report, selectors, trail
 from stepwell.web.privacy.forms import WEEK, AuditForm, ReportForm
 from stepwell.web.privacy.pages import AuditPage
@@ -87,11 +87,7 @@ def find_report(request: HttpRequest) -> HttpResponse:
 @require_safe
 def show_report(request: HttpRequest, person_id: int) -> HttpResponse:
     """To print, or with `?file=1` as a file to hand over."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    person = ledger.find_person(person_id)
-    if person is None:
-        raise Http404
-    gate.open_patient(actor, ledger.subject_of(person_id), action=Permission.REPORT_ACCESS, what="access report")
+    actor, person = open_person(request, person_id, "access report", Permission.REPORT_ACCESS)
     with_names = bool(selectors.setting(actor.organisation, "report_names"))
     # The report tells of itself too: that it was made is the newest thing in it.
     entries = trail.about(person_id).order_by("id").iterator(chunk_size=2000)

@@ -20,6 +20,7 @@ from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.forms import ReasonForm, refuse
 from stepwell.web.ledger.pages import Banner
+from stepwell.web.ledger.view_support import open_person
 from stepwell.web.week import rota, selectors, services
 from stepwell.web.week.board import Board
 from stepwell.web.week.days import bank_holidays, sunday_of, week_asked
@@ -173,11 +174,8 @@ def set_minutes(request: HttpRequest, task: str) -> HttpResponse:
 @require_http_methods(FORM_METHODS)
 def arrange_work(request: HttpRequest, person_id: int) -> HttpResponse:
     """`?from=&org=&task=&share=` name the piece: taken into the week, or put after it."""
-    actor = _actor(request, Permission.VIEW_WEEK)
-    person = ledger.find_person(person_id)
-    if person is None:
-        raise Http404
-    gate.open_patient(actor, ledger.subject_of(person_id), what="arrange work of the week")
+    _actor(request, Permission.VIEW_WEEK)
+    actor, person = open_person(request, person_id, "arrange work of the week")
     monday = _monday(request)
     org = request.GET.get("org", "")
     if org not in actor.organisations:
