@@ -12,7 +12,10 @@ class PreparationConfig(AppConfig):
     def ready(self) -> None:
         from stepwell.web.core.layout import REVIEWS, NavItem, add_navigation, add_patient_panel
         from stepwell.web.core.permissions import Permission
+        from stepwell.web.core.traces import add_traces
         from stepwell.web.preparation import panels
+        from stepwell.web.preparation.models import AnswerSheet
 
         add_navigation(NavItem("Review bench", "preparation:show_bench", Permission.REVIEW_MEDICINES, order=12, group=REVIEWS))
         add_patient_panel(panels.prepared, order=3)
+        add_traces(AnswerSheet)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 
 from django.db.models import Q, QuerySet
@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 
 from stepwell import knowledge
 from stepwell.web.core.actor import Actor
+from stepwell.web.core.once import once
 from stepwell.web.ledger.models import Duty, DutyState, PersonRecord
 from stepwell.web.ledger.selectors import NOBODY, visible_ids
 from stepwell.web.ledger.worklist import SOON
@@ -184,6 +185,7 @@ class Today:
         return ids[place - 2] if place > 1 else None, ids[place] if place < len(ids) else None
 
 
+@once
 def list_of(actor: Actor, day: date) -> Today:
     """The actor's own list of that day."""
     if actor.user_id is None:
@@ -206,14 +208,16 @@ def today_of(row: BenchList) -> Today:
             added = _moved(added, event.person_id, event.place)
     wanted = {duty for event in added.values() for duty in event.duties}
     still = set(Duty.objects.filter(pk__in=wanted, state=DutyState.OPEN).values_list("pk", flat=True))
-    found = [Entry(person_id, event.minutes, tuple(event.duties), _is_done(event, still), event) for person_id, event in added.items()]
+    closed = reviews.closings(added)
+    found = [
+        Entry(person_id, event.minutes, tuple(event.duties), _is_done(event, still, closed.get(person_id)), event)
+        for person_id, event in added.items()
+    ]
     return Today(row, tuple(found), tuple(off.values()))
 
 
-def _is_done(event: BenchEvent, still: set[int]) -> bool:
-    if event.duties and still.isdisjoint(event.duties):
-        return True
-    return any(row.closed_at is not None and row.closed_at >= event.at for row in reviews.reviews_of(event.person_id))
+def _is_done(event: BenchEvent, still: set[int], closed_at: datetime | None) -> bool:
+    return (bool(event.duties) and still.isdisjoint(event.duties)) or (closed_at is not None and closed_at >= event.at)
 
 
 def _moved(added: dict[int, BenchEvent], person_id: int, place: int) -> dict[int, BenchEvent]:

@@ -17,7 +17,9 @@ from datetime import date
 from stepwell import knowledge
 from stepwell.clinical.tapering.model import History
 from stepwell.engine.history import ClinicalHistory, history
+from stepwell.web.core import traces
 from stepwell.web.core.actor import Actor
+from stepwell.web.core.once import once
 from stepwell.web.ledger import known, known_loads, workflow
 from stepwell.web.ledger.evaluation import open_store
 from stepwell.web.preparation import bench
@@ -97,9 +99,12 @@ def _loads(told: ClinicalHistory) -> dict[str, int]:
 # Answered beforehand
 
 
+@once
 def answers_of(person_id: int, since: date | None = None) -> list[AnswerSheet]:
     """What a person answered before a review, the newest first; what was replaced or entered in error is not among them. `since`: the
     first day of answers that still count. Words of a sheet are cut for their reader with `answer_lines`."""
+    if not traces.any_of(AnswerSheet, person_id):
+        return []
     found = AnswerSheet.objects.filter(person_id=person_id, corrected_by__isnull=True).exclude(answers={})
     if since is not None:
         found = found.filter(answered_on__gte=since)

@@ -7,12 +7,13 @@ for row in decisions_of(review): row.substance, row.decision, row.follow_up_on, 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 
-from stepwell.web.core import clock
+from stepwell.web.core import clock, traces
 from stepwell.web.core.actor import Actor
+from stepwell.web.core.once import once
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.models import Duty
 from stepwell.web.ledger.raised import rule_of
@@ -33,8 +34,11 @@ def review_row(review_id: int) -> Review | None:
     return _rows().filter(pk=review_id).first()
 
 
+@once
 def reviews_of(person_id: int) -> list[Review]:
     """Reviews that were held, the newest first; drafts and what was entered in error are not among them."""
+    if not traces.any_of(Review, person_id):
+        return []
     return list(_rows().filter(person_id=person_id, state=ReviewState.CLOSED).order_by("-held_on", "-pk"))
 
 
@@ -48,11 +52,13 @@ def decisions_of(review: Review, version: int | None = None) -> list[Decided]:
     return list(Decided.objects.filter(review=review, version=version or review.version).order_by("pk"))
 
 
+@once
 def decisions_in_force(person_id: int) -> list[Decided]:
     """Every decision of every review of a person that stands, the newest first."""
+    if not traces.any_of(Decided, person_id):
+        return []
     found = Decided.objects.filter(person_id=person_id, review__state=ReviewState.CLOSED).select_related("review")
-    rows = [row for row in found.order_by("-held_on", "-pk") if row.version == row.review.version]
-    return rows
+    return [row for row in found.order_by("-held_on", "-pk") if row.version == row.review.version]
 
 
 def last_review_of(person_id: int, substance: str) -> Decided | None:
@@ -111,6 +117,8 @@ def follow_ups(review: Review, duties: Iterable[Duty]) -> dict[int, tuple[str, .
 
 def draft_of(actor: Actor, person_id: int) -> Review | None:
     """The review of this person that the actor is writing, if any."""
+    if not traces.any_of(Review, person_id):
+        return None
     found = _rows().filter(person_id=person_id, draft_by_id=actor.user_id, org_code__in=actor.organisations)
     return found.filter(state=ReviewState.DRAFT).order_by("-pk").first()
 
@@ -126,8 +134,16 @@ def drafts_for(actor: Actor) -> list[Review]:
 
 def others_drafts(actor: Actor, person_id: int) -> list[Review]:
     """Drafts of colleagues about a person: that they exist, and whose they are; what is in them is theirs."""
+    if not traces.any_of(Review, person_id):
+        return []
     found = _rows().filter(person_id=person_id, state=ReviewState.DRAFT, org_code__in=actor.organisations)
     return list(found.exclude(draft_by_id=actor.user_id).order_by("pk"))
+
+
+def closings(person_ids: Iterable[int]) -> dict[int, datetime]:
+    """Of these people: when their newest closed review was closed."""
+    rows = Review.objects.filter(person_id__in=list(person_ids), state=ReviewState.CLOSED, closed_at__isnull=False)
+    return dict(rows.values("person_id").annotate(newest=Max("closed_at")).values_list("person_id", "newest"))
 
 
 # The defensible record

@@ -10,8 +10,9 @@ from django.db.models import QuerySet
 
 from stepwell.clinical.tapering import model
 from stepwell.clinical.tapering.model import Plan, Request, Step
-from stepwell.web.core import clock
+from stepwell.web.core import clock, traces
 from stepwell.web.core.actor import Actor
+from stepwell.web.core.once import once
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.privacy.restrict import Cut
 from stepwell.web.tapers import said, story
@@ -51,8 +52,11 @@ def plan_row(plan_id: int) -> TaperPlan | None:
     return TaperPlan.objects.select_related("person", "clinician").filter(pk=plan_id).first()
 
 
+@once
 def plans_of(person_id: int) -> list[TaperPlan]:
     """Every plan of a person but those entered in error: open ones first, then the newest. Cut for its reader with `shown`."""
+    if not traces.any_of(TaperPlan, person_id):
+        return []
     rows = TaperPlan.objects.select_related("person", "clinician").filter(person_id=person_id).exclude(state=PlanState.IN_ERROR)
     return sorted(rows, key=lambda row: (not row.is_open, -row.proposed_on.toordinal(), -row.pk))
 

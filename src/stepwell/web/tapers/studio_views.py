@@ -14,12 +14,11 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST, require_safe
 
 from stepwell.clinical.tapering.model import Request
-from stepwell.clinical.working_days import NATIONS
 from stepwell.engine.history import ClinicalHistory
 from stepwell.errors import Refused
-from stepwell.web.accounts import selectors as accounts
 from stepwell.web.core import clock, gate
 from stepwell.web.core.actor import Actor
+from stepwell.web.core.nations import nation_of
 from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.forms import refuse
@@ -35,7 +34,6 @@ from stepwell.web.tapers.studio import Drawn, Histories
 from stepwell.web.tapers.studio_facts import Taken
 from stepwell.web.tapers.studio_pages import ChoosePage, StudioAgreeForm, StudioPage
 
-_NATION = "ENG"
 _AGREE = "agree"
 # A plan of this medicine that is on its way is changed, not proposed anew.
 _ON_ITS_WAY = (PlanState.REDUCING, PlanState.HOLDING, PlanState.STEPPED_UP, PlanState.PAUSED)
@@ -65,8 +63,7 @@ class Seat:
 
     @property
     def nation(self) -> str:
-        found = accounts.organisation_nations().get(self.person.gp_org, _NATION)
-        return found if found in NATIONS else _NATION
+        return nation_of(self.person.gp_org)
 
     @cached_property
     def told(self) -> ClinicalHistory:
