@@ -2,7 +2,8 @@
 
 A patient may be seen by an organisation that has a *relationship* with them; the relationship in force is the reason,
 goes to the audit and can be shown. Working in a role that may open records is not enough. Without a relationship a *grant*
-may reach further: one member of staff, one patient, for minutes (break-glass). Who may not know that a person exists is told
+may reach further: one member of staff, one patient, for minutes (break-glass). A patient on their own page reaches themselves and
+nothing else, by permissions that no role of staff holds. Who may not know that a person exists is told
 the same as about a person who does not (`Decision.conceal`).
 """
 
@@ -14,7 +15,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from stepwell.web.core.actor import Actor
-from stepwell.web.core.permissions import Permission
+from stepwell.web.core.permissions import OWN, Permission
 
 
 class RelationshipKind(StrEnum):
@@ -123,6 +124,10 @@ def decide(actor: Actor | None, action: Permission, subject: Subject) -> Decisio
     """May `actor` do `action` to `subject`? `None` as subject asks about the permission alone."""
     if actor is None:
         return Decision(False, "Nobody is signed in.")
+    if actor.person_id is not None:
+        return _decide_themselves(actor, action, subject)
+    if action in OWN:
+        return Decision(False, f"Only the person themselves may {action.words}.", conceal=_conceals(actor, subject))
     if isinstance(subject, PatientSubject):
         return _decide_patient(actor, action, subject)
     if not actor.may(action):
@@ -136,15 +141,30 @@ def decide(actor: Actor | None, action: Permission, subject: Subject) -> Decisio
     return Decision(False, "Access to this kind of record is not defined.")
 
 
+def _decide_themselves(actor: Actor, action: Permission, subject: Subject) -> Decision:
+    if action in OWN and actor.may(action) and isinstance(subject, PatientSubject) and subject.person_id == actor.person_id:
+        return Decision(True, "the person themselves")
+    return Decision(False, "On this page people see and do what is their own.", conceal=True)
+
+
+def _conceals(actor: Actor, subject: Subject) -> bool:
+    """Whether this member of staff may not know that the patient exists: neither may they open the record, nor break the glass."""
+    if not isinstance(subject, PatientSubject):
+        return False
+    return not _may_go_further(actor) and (_related(actor, subject) is None or not actor.may(Permission.VIEW_PATIENT))
+
+
+def _may_go_further(actor: Actor) -> bool:
+    return actor.may(Permission.BREAK_GLASS) and actor.may(Permission.VIEW_PATIENT)
+
+
 def _role_may_not(actor: Actor, action: Permission) -> str:
     return f"The role {actor.role_label} at {actor.organisation_name} may not {action.words}."
 
 
 def _decide_patient(actor: Actor, action: Permission, subject: PatientSubject) -> Decision:
     related = _related(actor, subject)
-    may_go_further = actor.may(Permission.BREAK_GLASS) and actor.may(Permission.VIEW_PATIENT)
-    # Known to the actor: somebody whose record they may open, now or by breaking the glass.
-    conceal = not may_go_further and (related is None or not actor.may(Permission.VIEW_PATIENT))
+    may_go_further, conceal = _may_go_further(actor), _conceals(actor, subject)
     if not actor.may(action):
         return Decision(False, _role_may_not(actor, action), conceal=conceal)
     if related is not None:

@@ -1,15 +1,19 @@
-"""Who is acting: one person, in one role, for one organisation. Chosen once per sign-in; carried by every verb."""
+"""Who is acting: one member of staff in one role for one organisation, chosen once per sign-in; the software itself; or a patient on
+their own page. Carried by every verb."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from stepwell.web.core.permissions import Permission
+from stepwell.web.core.permissions import OWN, Permission
+
+PERSON = "person"
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`organisation` and `covered` are ODS codes; `covered` are the practices that the organisation covers today (a PCN's)."""
+    """`organisation` and `covered` are ODS codes; `covered` are the practices that the organisation covers today (a PCN's).
+    `person_id`: the patient who acts for themselves; None of everybody else."""
 
     user_id: int | None
     display_name: str
@@ -21,6 +25,7 @@ class Actor:
     membership_id: int | None = None
     permissions: frozenset[Permission] = field(default_factory=frozenset)
     covered: tuple[str, ...] = ()
+    person_id: int | None = None
 
     @property
     def organisations(self) -> tuple[str, ...]:
@@ -39,3 +44,11 @@ class Actor:
     def system(cls, name: str) -> Actor:
         """The software itself, in a command or a task (`Actor.system("import")`). It may see nothing on a page."""
         return cls(None, f"Stepwell {name}", "", "Stepwell", "system", "system", "System")
+
+    @classmethod
+    def themselves(cls, person_id: int) -> Actor:
+        """A patient on their own page: no member of staff, of no organisation; only their own acts, and only about themselves. Their name
+        is left out on purpose: what they do is told to whoever sees that it is about them."""
+        return cls(
+            None, "the person themselves", "", "on their own page", PERSON, PERSON, "Patient", permissions=OWN, person_id=person_id
+        )  # fmt: skip

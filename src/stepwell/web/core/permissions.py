@@ -42,6 +42,10 @@ class Permission(StrEnum):
     PLAN_REDUCTION = "plan reductions"
     SUPPORT_REDUCTION = "support reductions"
     VIEW_OUTCOMES = "view outcomes"
+    VIEW_OWN_PLAN = "view own plan"
+    TELL_OWN = "tell how it goes"
+    SLOW_OWN = "ask to slow down"
+    ANSWER_OWN = "answer for oneself"
 
     @property
     def words(self) -> str:
@@ -86,4 +90,10 @@ _WORDS = {
     Permission.PLAN_REDUCTION: "plan how a medicine is reduced",
     Permission.SUPPORT_REDUCTION: "support people who reduce a medicine",
     Permission.VIEW_OUTCOMES: "see the outcomes of reviews and reductions",
+    Permission.VIEW_OWN_PLAN: "see their own plan",
+    Permission.TELL_OWN: "tell how it goes on their own page",
+    Permission.SLOW_OWN: "ask to slow down on their own page",
+    Permission.ANSWER_OWN: "answer questions for themselves",
 }
+# What only the person themselves may do, about themselves. No role of staff holds any of these.
+OWN = frozenset({Permission.VIEW_OWN_PLAN, Permission.TELL_OWN, Permission.SLOW_OWN, Permission.ANSWER_OWN})
