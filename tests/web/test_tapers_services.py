@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from ledger_world import PRACTICE, TODAY, World
 from stepwell.clinical.tapering.model import Change, ChangeKind
 from stepwell.errors import Refused
+from stepwell.web.core.actor import Actor
 from stepwell.web.core.gate import AccessRefused
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.privacy import restrict
@@ -337,12 +338,12 @@ def test_what_does_not_fit_its_scale_is_refused(world):
 def test_what_the_person_writes_is_read_by_staff_and_decides_nothing(world):
     plan_id = reducing(world)
     later(world, 14)
-    checkins.record_own(plan_id, Given(rating=2))
+    checkins.record_own(Actor.themselves(world.ids["Dee"]), plan_id, Given(rating=2))
     assert "read" not in taper_duties(world)
-    checkins.record_own(plan_id, Given(rating=5, decided="hold", words="I do not sleep"))
+    checkins.record_own(Actor.themselves(world.ids["Dee"]), plan_id, Given(rating=5, decided="hold", words="I do not sleep"))
     assert row(plan_id).state == "reducing"
     assert taper_duties(world)["read"] == (PRACTICE, world.today)
-    checkins.record_own(plan_id, Given(rating=9, decided="step back"))
+    checkins.record_own(Actor.themselves(world.ids["Dee"]), plan_id, Given(rating=9, decided="step back"))
     assert taper_duties(world)["call"] == (PRACTICE, world.today)
     checkins.record(world.actor(NURSE), plan_id, Given(rating=6, decided="hold"))
     assert taper_duties(world).keys() == {"check in", "supply"}

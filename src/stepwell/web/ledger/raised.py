@@ -284,9 +284,12 @@ def _check(values: dict[str, Any], test: str) -> None:
 
 
 def _may(actor: Actor, subject: PatientSubject) -> None:
-    """The area whose work it is has decided whether it may be done; whoever does it may at least open the person's record. What
-    the software does by itself (a clock that runs out) follows from what somebody was allowed to do."""
-    if actor.organisation_kind != _SYSTEM:
+    """The area whose work it is has decided whether it may be done; whoever does it may at least open the person's record, or
+    is the person, on their own page. What the software does by itself (a clock that runs out) follows from what somebody was
+    allowed to do."""
+    if actor.person_id is not None:
+        require(actor, Permission.TELL_OWN, subject)
+    elif actor.organisation_kind != _SYSTEM:
         require(actor, Permission.VIEW_PATIENT, subject)
 
 

@@ -211,7 +211,7 @@ def _sheet(person_id: int, sheet_id: int | None) -> AnswerSheet | None:
 
 def _audit(actor: Actor | None, sheet: AnswerSheet, reason: str) -> None:
     # What a person says of themselves is written for their practice; the trail says that it was they.
-    by = actor if actor is not None else Actor.system("the person themselves")
+    by = actor if actor is not None else Actor.themselves(sheet.person_id)
     audit.record_write(
         by, Permission.REVIEW_MEDICINES, person_id=sheet.person_id, subject_type="answers beforehand", subject_id=sheet.pk, reason=reason
     )  # fmt: skip

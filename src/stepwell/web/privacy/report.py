@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from stepwell.web.core.actor import PERSON
 from stepwell.web.core.formatting import UK, count
 from stepwell.web.core.models import AuditEntry
 from stepwell.web.core.permissions import Permission
@@ -137,6 +138,8 @@ def _merged(lines: list[Line]) -> list[Line]:
 
 
 def _who(entry: AuditEntry, names: Mapping[str, str], with_names: bool) -> str:
+    if entry.role == PERSON:
+        return "You, on your own page"
     if entry.user_id is None:
         return "Stepwell, the software itself"
     works = f"{role_label(entry.role)}, {names.get(entry.organisation, entry.organisation)}"

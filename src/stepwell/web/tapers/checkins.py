@@ -15,7 +15,7 @@ from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.evaluation import reevaluate
 from stepwell.web.tapers import duties, services, support
-from stepwell.web.tapers.doing import LONGEST_WORDS, Doing, Done, checking_in_alone, doing, finished, words_of
+from stepwell.web.tapers.doing import LONGEST_WORDS, Doing, Done, by_themselves, doing, finished, words_of
 from stepwell.web.tapers.models import RUNNING_STATES, Act, CheckIn, PlanState, TaperEvent
 
 GO_ON, HOLD, STEP_BACK = "go on", "hold", "step back"
@@ -58,7 +58,7 @@ def record(actor: Actor, plan_id: int, given: Given, *, revision: int | None = N
         advice = _check(now, given)
         row = _keep(now, given, by_person=False)
         now.tell(Act.CHECKED, given.why, check_in=row.pk, decided=given.decided)
-        for point in (duties.CHECK_IN, duties.AFTERWARDS, duties.CALL, duties.READ):
+        for point in (duties.CHECK_IN, duties.AFTERWARDS, *duties.ASKED):
             duties.answered(actor, now.subject, now.row, point, "checked in")
         if given.call or advice == STEP_BACK:
             duties.owe_call(actor, now.subject, now.row, "a check-in that was hard to bear")
@@ -136,11 +136,11 @@ def _keep(now: Doing, given: Given, *, by_person: bool) -> CheckIn:
 # By the person themselves
 
 
-def record_own(plan_id: int, given: Given) -> Done:
-    """What the person wrote themselves, on their own page; whoever calls this has made sure that it is they. Nothing is decided by it:
-    `decided` is what they would like. Staff read it today where the rating is above what goes on as planned, or where the person
+def record_own(actor: Actor, plan_id: int, given: Given) -> Done:
+    """What the person wrote themselves, on their own page (`Actor.themselves`). Nothing is decided by it: `decided` is what they would
+    like. Staff read it today where the rating is above what goes on as planned, or where the person
     wants something else than to go on; else it serves as the check-in that was due."""
-    with checking_in_alone(plan_id) as now:
+    with by_themselves(actor, plan_id, Act.CHECKED, Permission.TELL_OWN) as now:
         _check_figures(now.row.substance, given)
         if given.decided not in DECISIONS:
             raise Refused("Choose what you would like.")

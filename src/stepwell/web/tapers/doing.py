@@ -15,7 +15,7 @@ from stepwell.clinical.tapering.model import Plan, Request
 from stepwell.errors import Refused
 from stepwell.web.core import audit, clock
 from stepwell.web.core.access import PatientSubject
-from stepwell.web.core.actor import Actor
+from stepwell.web.core.actor import PERSON, Actor
 from stepwell.web.core.formatting import clinician
 from stepwell.web.core.gate import require
 from stepwell.web.core.permissions import Permission
@@ -60,8 +60,14 @@ class Changed(Refused):
 
 def told_in_line(event: TaperEvent) -> str:
     """`Holding, Dr Amara Osei, 01-Jun-2026`"""
-    who = event.by.display_name if event.by is not None else "Stepwell"
-    return f"{Act(event.act).label}, {who}, {clinician.date(event.at)}"
+    return f"{Act(event.act).label}, {who_did(event)}, {clinician.date(event.at)}"
+
+
+def who_did(event: TaperEvent) -> str:
+    """Who did it: a colleague, the person themselves on their own page, or the software."""
+    if event.by is not None:
+        return event.by.display_name
+    return "the person themselves" if event.role_of_by == PERSON or event.detail.get("by_person") else "Stepwell"
 
 
 @dataclass
@@ -160,17 +166,18 @@ def doing(
 
 
 @contextmanager
-def checking_in_alone(plan_id: int) -> Iterator[Doing]:
-    """The same for what the person themselves writes about their own plan; whoever opens it has made sure that it is they."""
+def by_themselves(actor: Actor, plan_id: int, act: Act, permission: Permission) -> Iterator[Doing]:
+    """The same for what the person themselves does about their own plan, on their own page. Nothing of it is hidden from them."""
     found = selectors.plan_row(plan_id)
     if found is None:
         raise Refused("There is no such plan.")
-    actor = Actor.system("own page")
+    subject = ledger.subject_of(found.person_id)
+    require(actor, permission, subject)
     with transaction.atomic():
         lock_person(found.person_id)
         row = TaperPlan.objects.select_for_update().get(pk=plan_id)
-        check_state(row, Act.CHECKED)
-        yield Doing(actor, row, selectors.story_of(plan_id), clock.today(), ledger.subject_of(found.person_id))
+        check_state(row, act)
+        yield Doing(actor, row, selectors.story_of(plan_id), clock.today(), subject)
         request_evaluation(row.person_id)
 
 
@@ -214,6 +221,6 @@ def latest_act(now: Doing) -> TaperEvent | None:
 
 
 __all__ = [
-    "LONGEST_WORDS", "OPEN_STATES", "Changed", "Doing", "Done", "check_alone", "check_state", "checking_in_alone", "doing", "finished",
-    "latest_act", "told_in_line", "words_of",
+    "LONGEST_WORDS", "OPEN_STATES", "Changed", "Doing", "Done", "by_themselves", "check_alone", "check_state", "doing", "finished",
+    "latest_act", "told_in_line", "who_did", "words_of",
 ]  # fmt: skip

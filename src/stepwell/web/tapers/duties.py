@@ -28,8 +28,10 @@ from stepwell.web.tapers.story import Story
 
 SOURCE = "reduction"
 ANSWER, BEGIN, CHECK_IN, AFTERWARDS, SUPPLY, REVIEW = "answer", "begin", "check in", "afterwards", "supply", "review"
-CALL, READ = "call", "read"
-# Those that follow the plan; a call and a check-in to read are owed because of a check-in.
+CALL, READ, SLOWER, RING = "call", "read", "slower", "ring"
+# What somebody who checks in with the person answers by it: what they wrote, said and asked for.
+ASKED = (CALL, READ, SLOWER, RING)
+# Those that follow the plan; the others are owed because of what the person said or did.
 POINTS = (ANSWER, BEGIN, CHECK_IN, AFTERWARDS, SUPPLY, REVIEW)
 
 
@@ -103,12 +105,40 @@ def owe_reading(actor: Actor, subject: PatientSubject, row: TaperPlan, why: str)
 
 
 def _owe_today(actor: Actor, subject: PatientSubject, row: TaperPlan, *, point: str, title: str, why: str) -> None:
-    today = clock.today()
+    # What a person writes in the night or on a Sunday is read on the next working day; their page says so.
+    due = clock.today() if actor.person_id is None else calendar_of(row.org_code).received_on(clock.moment())
+    _owe(actor, subject, row, point=point, title=title, why=why, due_on=due, page="tapers:check_in")
+
+
+def owe_pace(actor: Actor, subject: PatientSubject, row: TaperPlan) -> date:
+    """Somebody talks with a person who asked to slow down; gives the day until when."""
+    why = f"on their own page they asked to slow down; {_named(row)}"
+    return _owe_answer(actor, subject, row, point=SLOWER, title="Talk with a person who asked to slow down", why=why)
+
+
+def owe_ring(actor: Actor, subject: PatientSubject, row: TaperPlan) -> date:
+    """Somebody rings a person who says that something is wrong; gives the day until when."""
+    why = f"on their own page they wrote that something is wrong; {_named(row)}"
+    return _owe_answer(actor, subject, row, point=RING, title="Ring a person who says that something is wrong", why=why)
+
+
+def _named(row: TaperPlan) -> str:
+    return f"{row.clinician.display_name} is named for it" if row.clinician is not None else "nobody is named for it"
+
+
+def _owe_answer(actor: Actor, subject: PatientSubject, row: TaperPlan, *, point: str, title: str, why: str) -> date:
+    """What was written in working hours is answered the same day; what came later, or on another day, on the next working day."""
+    due = calendar_of(row.org_code).received_on(clock.moment())
+    _owe(actor, subject, row, point=point, title=title, why=why, due_on=due, page="tapers:show_plan")
+    return due
+
+
+def _owe(actor: Actor, subject: PatientSubject, row: TaperPlan, *, point: str, title: str, why: str, due_on: date, page: str) -> None:
     ledger_services.raise_duty(
         actor, subject, source=SOURCE, source_id=str(row.pk), point=_place_for(point, _rounds(row, point), None),
         points=choices().points[point], title=title,
-        owner_org=row.org_code, owner_role=row.check_role, due_on=today, escalates_on=today + timedelta(days=1), why=why,
-        source_label="plan to reduce a medicine", action_url=reverse("tapers:check_in", args=[row.pk]),
+        owner_org=row.org_code, owner_role=row.check_role, due_on=due_on, escalates_on=due_on + timedelta(days=1), why=why,
+        source_label="plan to reduce a medicine", action_url=reverse(page, args=[row.pk]),
     )  # fmt: skip
 
 

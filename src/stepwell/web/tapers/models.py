@@ -147,6 +147,8 @@ class Act(models.TextChoices):
     DECLINED = "declined", "Does not want it"
     LEFT = "left", "Not followed here any longer"
     CHECKED = "checked in", "Check-in"
+    WROTE = "wrote", "Wrote on their own page"
+    ANSWERED = "answered", "Answered the person"
     NAMED = "named", "Another clinician named"
     IN_ERROR = "in error", "Entered in error"
     UNDONE = "undone", "Undone"

@@ -60,8 +60,13 @@ MAY_IN: Mapping[Act, tuple[PlanState, ...]] = {
     Act.LEFT: (PlanState.AGREED, *RUNNING_STATES, PlanState.PAUSED),
     Act.NAMED: ACTIVE_STATES,
     Act.CHECKED: (*RUNNING_STATES, PlanState.PAUSED, PlanState.STOPPED, PlanState.STABLE, PlanState.PLATEAU),
+    # Also after the end: withdrawal may come late, and who asked is answered.
+    Act.WROTE: (*ACTIVE_STATES, PlanState.PAUSED, PlanState.STOPPED, PlanState.STABLE, PlanState.PLATEAU, PlanState.DECLINED),
+    Act.ANSWERED: tuple(state for state in PlanState if state not in (PlanState.PROPOSED, PlanState.IN_ERROR)),
     Act.IN_ERROR: tuple(state for state in PlanState if state != PlanState.IN_ERROR),
 }
+# What is said about a plan and changes nothing of it.
+_SAID = frozenset({Act.CHECKED, Act.WROTE, Act.ANSWERED})
 # The calendar stands still from these acts on.
 _STILL = frozenset({Act.HELD, Act.STEPPED_BACK, Act.PAUSED})
 _MOVING = frozenset({Act.STARTED, Act.RESUMED})
@@ -135,7 +140,7 @@ def _after(before: Story | None, row: Told) -> Story:
         until=_day(detail.get("until")) if act in _STATE_AFTER else before.until,
         stretches=_stretches(before, act, row.on, version, detail),
         counted=(*before.counted, row.pk),
-        last=before.last if act == Act.CHECKED else row.pk,
+        last=before.last if act in _SAID else row.pk,
     )
     if act in (Act.AGREED, Act.NAMED):
         story = replace(
