@@ -266,7 +266,7 @@ ELSEWHERE = {
         ("accounts:end_role", "accounts:give_role", "accounts:reset_sign_in", "accounts:show_colleague", "accounts:use_invitation"),
         "tests/web/test_accounts_staff.py",
     ),
-    "accounts:set_nation": "tests/web/test_accounts_nation.py",
+    **dict.fromkeys(("accounts:set_nation", "accounts:set_phone"), "tests/web/test_accounts_nation.py"),
     **dict.fromkeys(("week:arrange_work", "week:undo_arrangement"), "tests/web/test_week_pages.py"),
     **dict.fromkeys(("whoiswho:change_link", "whoiswho:end_link"), "tests/web/test_whoiswho.py"),
     **dict.fromkeys(("service_requests:change_service", "service_requests:end_service"), "tests/web/test_requests_pages.py"),

@@ -262,6 +262,7 @@ NO_PAGE = {
     "accounts:own_keys",
     "accounts:end_other_sessions",
     "accounts:set_nation",
+    "accounts:set_phone",
     "accounts:unlink_provider",
     "letters:print_letter",
     "letters:export_letter",

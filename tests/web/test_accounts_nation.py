@@ -1,4 +1,4 @@
-"""Whose bank holidays an organisation keeps: set by its own managers, read by every clock and by the week's plan."""
+"""Whose bank holidays an organisation keeps, and under which number patients reach it: set by its own managers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 import web_support
 from stepwell.errors import Refused
-from stepwell.web.accounts import services
+from stepwell.web.accounts import selectors, services
 from stepwell.web.core.gate import AccessRefused
 from stepwell.web.core.nations import calendar_of, nation_of
 from stepwell.web.week.days import bank_holidays
@@ -52,3 +52,33 @@ def test_what_is_no_nation_is_refused(network, signed_in):
     assert signed_in("manager").post("/staff/nation", {"nation": "FRA"}).status_code == 400
     with pytest.raises(Refused, match="Choose England"):
         services.set_nation(network.actor("manager"), "")
+
+
+def test_a_manager_enters_the_number_that_patients_ring(network, signed_in):
+    manager = signed_in("manager")
+    assert "No number is held" in manager.get("/staff").content.decode()
+    with web_support.recorded() as trail:
+        response = manager.post("/staff/telephone", {"phone": " 01632  960101, option 2 "})
+    assert response.status_code == 302
+    assert [(entry.action, entry.subject_id) for entry in trail.writes()] == [("set telephone", "P1")]
+    assert "told to ring 01632 960101, option 2." in manager.get(response["Location"]).content.decode()
+    assert (selectors.phone_of_organisation("P1"), selectors.phone_of_organisation("P2")) == ("01632 960101, option 2", "")
+    # Told again by the plan that made the organisations, its own number stays.
+    kept = services.create_organisation(network.actor("manager"), code="P1", name=selectors.organisation_names()["P1"],
+                                        kind="practice", phone="01632 960199")  # fmt: skip
+    assert kept.phone == "01632 960101, option 2"
+    assert services.set_phone(network.actor("manager"), "").phone == ""
+
+
+@pytest.mark.parametrize("typed", ["ask at the desk", "0" * 41])
+def test_what_is_no_number_is_refused_and_kept_on_the_page(signed_in, typed):
+    response = signed_in("manager").post("/staff/telephone", {"phone": typed})
+    assert response.status_code == 422
+    page = response.content.decode()
+    assert f'value="{typed}"' in page and "Error: Staff" in page
+
+
+def test_nobody_else_enters_the_number(network, signed_in):
+    assert signed_in("gp").post("/staff/telephone", {"phone": "01632 960101"}).status_code == 403
+    with pytest.raises(AccessRefused):
+        services.set_phone(network.actor("nurse"), "01632 960101")

@@ -28,6 +28,8 @@ class Organisation(models.Model):
     kind = models.CharField(max_length=12, choices=OrganisationKind.choices)
     # Whose bank holidays it keeps: a key of `core.nations.NATIONS`.
     nation = models.CharField(max_length=3, default="ENG")
+    # The number that patients ring; empty where nobody has entered one.
+    phone = models.CharField(max_length=40, blank=True, default="")
 
     def __str__(self) -> str:
         return f"{self.name} ({self.code})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import date
 from types import MappingProxyType
+from typing import NamedTuple
 
 from django.core.cache import cache
 from django.db.models import Q, QuerySet
@@ -105,27 +106,39 @@ def network_of(codes: Collection[str], on: date) -> set[str]:
     return found
 
 
-KNOWN = "organisations"
+KNOWN = "organisations known"
 KNOWN_FOR = 60  # seconds until another process's new name is seen here
 
 
 def organisation_names() -> dict[str, str]:
     """Name by code, for pages that show owners."""
-    return {code: name for code, (name, _) in _known().items()}
+    return {code: found.name for code, found in _known().items()}
 
 
 def nation_of_organisation(code: str) -> str | None:
     """For the clocks of working days; None for one that Stepwell does not know."""
     found = _known().get(code)
-    return found[1] if found is not None else None
+    return found.nation if found is not None else None
+
+
+def phone_of_organisation(code: str) -> str:
+    """The number that patients ring; empty where none was entered."""
+    found = _known().get(code)
+    return found.phone if found is not None else ""
+
+
+class _Known(NamedTuple):
+    name: str
+    nation: str
+    phone: str
 
 
 @once
-def _known() -> Mapping[str, tuple[str, str]]:
-    """Name and nation by code: asked several times for every page, changed once in a year."""
-    known: dict[str, tuple[str, str]] | None = cache.get(KNOWN)
+def _known() -> Mapping[str, _Known]:
+    """By code: asked several times for every page, changed once in a year."""
+    known: dict[str, _Known] | None = cache.get(KNOWN)
     if known is None:
-        known = {code: (name, nation) for code, name, nation in Organisation.objects.values_list("code", "name", "nation")}
+        known = {code: _Known(*row) for code, *row in Organisation.objects.values_list("code", "name", "nation", "phone")}
         cache.set(KNOWN, known, KNOWN_FOR)
     return MappingProxyType(known)
 

@@ -40,18 +40,19 @@ PROVED_KEY = "stepwell_proved"  # when they last showed that it is them: at sign
 MUST_SET_UP_KEY = "stepwell_must_set_up"  # their role needs a second step and they have none yet
 ALLOWED_KEY = "stepwell_allowed"  # memberships that the sign-in provider's word allows in this session; absent: all of theirs
 RECENT_MINUTES = 15
+LONGEST_PHONE, FEWEST_DIGITS = 40, 3
 
 
 @transaction.atomic
-def create_organisation(actor: Actor, *, code: str, name: str, kind: str) -> Organisation:
-    """Register an organisation, or give it a new name; its kind never changes."""
+def create_organisation(actor: Actor, *, code: str, name: str, kind: str, phone: str = "") -> Organisation:
+    """Register an organisation, or give it a new name; its kind never changes. `phone` is kept where it has none yet."""
     if kind not in OrganisationKind.values:
         raise Refused(f"There is no kind of organisation {kind!r}. Kinds: {', '.join(OrganisationKind.values)}.")
     row, created = Organisation.objects.get_or_create(code=code, defaults={"name": name, "kind": kind})
     if row.kind != kind:
         raise Refused(f"{code} is already registered as {row.kind}, not {kind}.")
-    if created or row.name != name:
-        row.name = name
+    if created or row.name != name or (phone and not row.phone):
+        row.name, row.phone = name, row.phone or phone
         row.save()
         audit.record_write(actor, "create organisation", subject_type="organisation", subject_id=code)
     return row
@@ -69,6 +70,25 @@ def set_nation(actor: Actor, nation: str) -> Organisation:
         row.nation = nation
         row.save(update_fields=["nation"])
         audit.record_write(actor, "set nation", subject_type="organisation", subject_id=row.code, reason=said)
+    return row
+
+
+@transaction.atomic
+def set_phone(actor: Actor, phone: str) -> Organisation:
+    """The number under which patients reach the actor's own organisation; empty takes it away. Refused: no number, or more than one
+    line of it."""
+    gate.require(actor, Permission.MANAGE_STAFF, OrganisationSubject(actor.organisation))
+    given = " ".join(phone.split())
+    if len(given) > LONGEST_PHONE:
+        raise Refused(f"Use at most {LONGEST_PHONE} characters: the number, and an option if it needs one.")
+    if given and sum(character.isdigit() for character in given) < FEWEST_DIGITS:
+        raise Refused("Enter the number with its digits, for example 01632 960101, or leave it empty.")
+    row = Organisation.objects.select_for_update().get(code=actor.organisation)
+    if row.phone != given:
+        said = f"{row.phone or 'none'} → {given or 'none'}"
+        row.phone = given
+        row.save(update_fields=["phone"])
+        audit.record_write(actor, "set telephone", subject_type="organisation", subject_id=row.code, reason=said)
     return row
 
 
@@ -237,14 +257,15 @@ def _is_last_manager(membership: Membership, on: date) -> bool:
 def seed(actor: Actor, plan: Mapping[str, Any], *, from_on: date) -> None:
     """Register organisations, covers and people from a mapping, as `personas.yaml` holds it; running it again changes nothing.
 
-    `organisations` {code: {name, kind, covers: [codes], parts: [codes]}}, `people` [{username, title, name, persona, works:
+    `organisations` {code: {name, kind, phone, covers: [codes], parts: [codes]}}, `people` [{username, title, name, persona, works:
     [{at, as}]}].
     """
     if not isinstance(plan.get("organisations"), Mapping):
         raise Refused("The plan names no organisations: write organisations: {CODE: {name: ..., kind: ...}}.")
     rows = {
-        code: create_organisation(actor, code=code, name=row["name"], kind=row["kind"]) for code, row in plan["organisations"].items()
-    }  # fmt: skip
+        code: create_organisation(actor, code=code, name=row["name"], kind=row["kind"], phone=row.get("phone", ""))
+        for code, row in plan["organisations"].items()
+    }
     for code, row in plan["organisations"].items():
         for child in row.get("covers", ()):
             cover_practice(actor, pcn=rows[code], practice=rows[child], from_on=from_on)

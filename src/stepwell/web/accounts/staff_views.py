@@ -26,6 +26,7 @@ _SAID = {
     "role": "Role given.",
     "ended": "Role ended.",
     "added": "Added. They sign in with the user name they have.",
+    "phone": "Saved. It is printed on what patients are given from now on.",
     "nation": "Saved. Clocks count working days by this nation’s bank holidays from now on.",
 }
 
@@ -50,7 +51,11 @@ def _colleague(actor: Actor, user_id: int) -> staff.Colleague:
 @require_safe
 @no_patient_data
 def list_staff(request: HttpRequest) -> HttpResponse:
-    actor = _actor(request)
+    return _staff_page(request, _actor(request))
+
+
+def _staff_page(request: HttpRequest, actor: Actor, *, phone: str | None = None, error: str = "") -> HttpResponse:
+    """`phone`: what was typed, with the `error` in it."""
     people = staff.staff_of(actor, clock.today())
     context = {
         "now": [each for each in people if each.works_now],
@@ -60,8 +65,22 @@ def list_staff(request: HttpRequest) -> HttpResponse:
         "said": _SAID.get(request.GET.get("said", ""), ""),
         "nation": nation_of(actor.organisation),
         "nations": NATIONS,
+        "phone": selectors.phone_of_organisation(actor.organisation) if phone is None else phone,
+        "error": error,
     }
-    return render(request, "accounts/staff.jinja", context)
+    return render(request, "accounts/staff.jinja", context, status=422 if error else 200)
+
+
+@require_POST
+@no_patient_data
+def set_phone(request: HttpRequest) -> HttpResponse:
+    """The number that is printed on what patients are given."""
+    actor, typed = _actor(request), request.POST.get("phone", "")
+    try:
+        services.set_phone(actor, typed)
+    except Refused as refusal:
+        return _staff_page(request, actor, phone=typed, error=str(refusal))
+    return redirect(f"{reverse('accounts:list_staff')}?said=phone")
 
 
 @require_POST

@@ -32,6 +32,7 @@ urlpatterns = [
     path("staff", staff_views.list_staff, name="list_staff"),
     path("staff/new", staff_views.add_person, name="add_person"),
     path("staff/nation", staff_views.set_nation, name="set_nation"),
+    path("staff/telephone", staff_views.set_phone, name="set_phone"),
     path("staff/<int:user_id>", staff_views.show_colleague, name="show_colleague"),
     path("staff/<int:user_id>/role", staff_views.give_role, name="give_role"),
     path("staff/<int:user_id>/reset", staff_views.reset_sign_in, name="reset_sign_in"),

@@ -26,4 +26,5 @@ def print_request(request: HttpRequest, person_id: int) -> HttpResponse:
     asked = [test for test in tests if not cut.hides_test(test.test)]
     duties = [DutyPresenter(duty, actor, on, names) for duty in cut.shown(selectors.open_duties_of(person_id))]
     page = RequestPage(person, asked, duties, actor=actor, on=on, at=clock.now(), names=names)
-    return render(request, "ledger/request.jinja", {"page": page, "banner": page.banner})
+    phone = accounts.phone_of_organisation(actor.organisation)
+    return render(request, "ledger/request.jinja", {"page": page, "banner": page.banner, "asker_phone": phone})

@@ -23,6 +23,7 @@ from stepwell.web.ledger.models import (
     DutyEvent,
     DutyState,
     Evaluation,
+    EventKind,
     Handover,
     HandoverScope,
     HandoverState,
@@ -183,6 +184,12 @@ def duties_with_people(ids: Collection[int]) -> list[Duty]:
 
 def person_of_duty(duty_id: int) -> int | None:
     return Duty.objects.filter(pk=duty_id).values_list("person_id", flat=True).first()
+
+
+def answers_with(person_id: int, kind: str, subject: str, why: str) -> list[int]:
+    """Keys of answers with these words to duties of a kind about a subject, of those that stand."""
+    found = DutyEvent.objects.filter(duty__person_id=person_id, duty__kind=kind, duty__subject=subject, kind=EventKind.ANSWERED, why=why)
+    return list(found.filter(superseded_by__isnull=True).order_by("pk").values_list("pk", flat=True))
 
 
 def duty_row(duty_id: int) -> Duty | None:

@@ -54,9 +54,9 @@ from stepwell.web.ledger.results import ResultEntry, check_result
 from stepwell.web.ledger.workplaces import workplace_of
 
 __all__ = [
-    "UNDOABLE", "Stale", "Written", "acknowledge", "assert_owner", "assign", "decline", "defer", "done_by_work", "done_with_options",
-    "done_with_review", "end_agreement", "move_raised", "not_applicable", "raise_duty", "record_agreement", "record_results",
-    "settle_raised", "take", "undo",
+    "UNDOABLE", "Stale", "Written", "acknowledge", "assert_owner", "assign", "decline", "defer", "done_alone", "done_by_work",
+    "done_with_options", "done_with_review", "end_agreement", "move_raised", "not_applicable", "raise_duty", "record_agreement",
+    "record_results", "settle_raised", "take", "take_back_answer", "undo",
 ]  # fmt: skip
 
 # Arrangements: nothing the engine has to know
@@ -145,6 +145,31 @@ def done_with_review(
     return evaluated(locked.person_id) if evaluate else Written(locked.person_id, up_to_date=False)
 
 
+def done_alone(actor: Actor, duty_id: int, *, on: date, why: str) -> int:
+    """Done for this duty and no other: an offer about one class of medicines serves none about another, though one test stands for both.
+    Part of a larger write, whose transaction is open; whoever commits that evaluates the person. Gives the key of the event."""
+    words = needs_words(why, "Say what was done and what came of it.")
+    not_in_future(on)
+    row = selectors.duty_row(duty_id)
+    if row is not None and options_of(row.rule_id):
+        raise Refused("Choose what was done: the knowledge base lists options for this duty.")
+    # As everywhere: what is served by a recorded answer is recorded by whoever has it, what needs a decision is its owner's.
+    served = row is not None and bool(row.test)
+    needs = Permission.RECORD_RESULT if served else Permission.ACT_ON_DUTY
+    with acting_on(actor, duty_id, needs, own_only=not served) as duty:
+        return _say_done(actor, duty, on=on, words=words).pk
+
+
+def _say_done(actor: Actor, duty: Duty, *, on: date, words: str) -> DutyEvent:
+    event = tell(duty, EventKind.ANSWERED, actor, why=words, answer="done", on=on.isoformat(), until=None, ends_when="")
+    Disposition.objects.create(
+        person_id=duty.person_id, recorded_at=event.at, recorded_by_id=actor.user_id, org_code=actor.organisation, label=words[:300],
+        event=event, rule_id=duty.rule_id, subject=duty.subject, point=duty.point, kind="done", on_date=on,
+    )  # fmt: skip
+    request_evaluation(duty.person_id)
+    return event
+
+
 def done_with_options(
     actor: Actor, duty_id: int, *, on: date, options: Sequence[str], reasons: Sequence[str] = (), why: str = "",
     revision: int | None = None,
@@ -206,13 +231,31 @@ def done_by_work(actor: Actor, duty_id: int, *, on: date, why: str) -> bool:
         duty = Duty.objects.get(pk=duty_id)
         if not duty.is_open:
             return False
-        event = tell(duty, EventKind.ANSWERED, actor, why=words, answer="done", on=on.isoformat(), until=None, ends_when="")
-        Disposition.objects.create(
-            person_id=person_id, recorded_at=event.at, recorded_by_id=actor.user_id, org_code=actor.organisation, label=words[:300],
-            event=event, rule_id=duty.rule_id, subject=duty.subject, point=duty.point, kind="done", on_date=on,
-        )  # fmt: skip
-        request_evaluation(person_id)
+        _say_done(actor, duty, on=on, words=words)
     return True
+
+
+def take_back_answer(actor: Actor, event_id: int, *, why: str) -> bool:
+    """What a decision made elsewhere has answered is owed again, because that decision was taken back. Whoever calls has decided that the
+    actor may take it back, and evaluates the person. False when it does not stand any more."""
+    words = needs_words(why, "Say why it is undone.")
+    found = DutyEvent.objects.select_related("duty").filter(pk=event_id, kind__in=(EventKind.ANSWERED, EventKind.RESULT)).first()
+    if found is None:
+        return False
+    with transaction.atomic():
+        lock_person(found.duty.person_id)
+        if DutyEvent.objects.filter(supersedes=found).exists():
+            return False
+        _take_back(actor, found, Duty.objects.get(pk=found.duty_id), words)
+        request_evaluation(found.duty.person_id)
+    return True
+
+
+def _take_back(actor: Actor, event: DutyEvent, duty: Duty, words: str) -> None:
+    _undo_rows(event)
+    for each in _same_act(event):
+        tell(each.duty, EventKind.UNDONE, actor, why=words, supersedes=each, undone=each.kind)
+    derive(duty)
 
 
 def record_results(
@@ -363,10 +406,7 @@ def undo(actor: Actor, event_id: int, *, why: str, revision: int | None = None, 
             engine_reads = handovers.undo_answer(actor, found, why=words)
         else:
             engine_reads = found.kind in (EventKind.ANSWERED, EventKind.RESULT, EventKind.TAKEN_ON)
-            _undo_rows(found)
-            for event in _same_act(found):
-                tell(event.duty, EventKind.UNDONE, actor, why=words, supersedes=event, undone=event.kind)
-            derive(duty)
+            _take_back(actor, found, duty, words)
         if engine_reads:
             request_evaluation(duty.person_id)
     return evaluated(duty.person_id) if engine_reads and evaluate else Written(duty.person_id, up_to_date=not engine_reads)

@@ -6,7 +6,6 @@ everything below their organisation, rounded, and no person.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -264,11 +263,13 @@ def reinvestment_row(actor: Actor, key: int) -> Reinvestment | None:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """How reductions of a class came out here, and what services published. `parts`: (outcome in words, how many), those that occur."""
+    """How plans of a class ended here, and what services published. `parts`: (outcome in words, how many), those that occur; `total` of
+    them ended, `going` are on their way."""
 
     label: str
     total: int
     parts: tuple[tuple[str, int], ...]
+    going: int
     since: date
     until: date
     services: tuple[TaperService, ...]
@@ -291,15 +292,17 @@ def services_of(kind: str = "") -> list[TaperService]:
 
 
 def box_for(actor: Actor, substance_class: str) -> Box | None:
-    """`substance_class`: key of a taper rule. None for whoever may not see outcomes, or where nothing is known of the class."""
+    """`substance_class`: key of a taper rule. None for whoever may not see outcomes, or where nothing is known of the class. One query
+    counts what the outcomes page tells one by one: it stands on every plan's page."""
     if not actor.may(Permission.VIEW_OUTCOMES) or counts_only(actor) or substance_class not in knowledge.load().taper_rules:
         return None
     span = span_of(None, clock.today())
-    cases = cases_for(actor, span, substance_class).cases
-    numbers = Counter(case.outcome for case in cases)
+    medicines = [each for each in knowledge.load().members[knowledge.load().taper_rules[substance_class].set]
+                 if class_key(each) == substance_class]  # fmt: skip
+    numbers, going = tapers.ended_and_going(actor, medicines, span.since, span.until)
     parts = tuple((each.label, numbers[key]) for key, each in knowledge.load().taper_outcomes.items() if numbers.get(key))
     return Box(
-        class_labels()[substance_class], len(cases), parts, span.since, span.until,
+        class_labels()[substance_class], sum(numbers.values()), parts, going, span.since, span.until,
         tuple(each for each in services_of(substance_class) if substance_class in each.classes),
     )  # fmt: skip
 

@@ -58,6 +58,7 @@ def show_person(request: HttpRequest, person_id: int) -> HttpResponse:
         "panels": layout.patient_panels(actor, person_id, on),
         "medicine_lines": layout.medicine_lines(actor, person_id, on),
         "pending": ledger.pending_since(person_id),
+        "practice": (accounts.organisation_names().get(person.gp_org, ""), accounts.phone_of_organisation(person.gp_org)),
         "said": SAID.get(request.GET.get("said", ""), ""),
     }
     return render(request, "patients/patient.jinja", context)

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from stepwell.errors import Refused
+from stepwell.web.accounts import selectors as accounts
 from stepwell.web.core import clock, pdf
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import file_stamp
@@ -70,6 +71,7 @@ def _sheet(actor: Actor, person: PersonRecord) -> dict[str, Any]:
         "asked": questions(),
         "warning": warning(),
         "from_name": actor.organisation_name,
+        "from_phone": accounts.phone_of_organisation(actor.organisation),
         "now": clock.now(),
     }
 

@@ -6,12 +6,13 @@ Presenters over a plan and where the person stands in it; nothing here reads the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
 
 from markupsafe import Markup
 
+from stepwell.clinical.tapering.alternate import FIRST, SECOND
 from stepwell.clinical.tapering.model import Item, Plan, Rule, Step
 from stepwell.clinical.tapering.supply import Order, SupplyLine, orders
 from stepwell.clinical.tapering.words import number, plain_item
@@ -19,7 +20,7 @@ from stepwell.knowledge.compile import Knowledge
 from stepwell.knowledge.tapering import TaperSupport
 from stepwell.web.core.formatting import count, patient
 from stepwell.web.ledger import known
-from stepwell.web.tapers.chart import Month, a_day, amount, calendar
+from stepwell.web.tapers.chart import Month, a_day, amount, calendar, taken
 from stepwell.web.tapers.models import PlanState, TaperPlan
 from stepwell.web.tapers.pack_pictures import picture
 from stepwell.web.tapers.pack_words import Said, pack_words
@@ -69,7 +70,12 @@ class Card:
 
     @property
     def dose(self) -> str:
-        return a_day(self.step.built.dose_ug, self.unit)
+        return taken(self.step.built, self.unit)
+
+    @property
+    def lead(self) -> str:
+        """What stands before the things to take."""
+        return pack_words().sheet["by_turns" if self.step.built.alternates else "each_day"]
 
     @property
     def kind(self) -> str:
@@ -118,8 +124,9 @@ class Pack:
     """A plan, where the person is in it, and what people need to hold in their hands.
 
     medicine: its name. place: the organisation that leads it; practice: the GP practice, empty when it is not known. callers: the named
-    clinician first. going_back: holding and going back as clinicians read it; contact: why check-ins are when they are; checks: the days
-    of those to come. urgent: whom to call at once, by the nation. wanted: language and format that the person asked for; large: they
+    clinician first; desk: the telephone of the organisation that leads it, empty where none is held. going_back: holding and going back
+    as clinicians read it; contact: why check-ins are when they are; checks: the days of those to come. urgent: whom to call at once, by
+    the nation. wanted: language and format that the person asked for; large: they
     asked for large print.
     """
 
@@ -131,6 +138,7 @@ class Pack:
     place: str
     practice: str
     callers: Sequence[Caller]
+    desk: str
     support: Supported
     going_back: Sequence[TaperSupport]
     contact: TaperSupport
@@ -182,6 +190,9 @@ class Pack:
 
     @property
     def dose(self) -> str:
+        built = self.standing.step.built
+        if built.dose_ug == self.standing.dose_ug:
+            return taken(built, self.row.unit)
         return a_day(self.standing.dose_ug, self.row.unit)
 
     @property
@@ -199,6 +210,11 @@ class Pack:
     @property
     def clinician(self) -> str:
         return self.callers[0].name if self.callers else pack_words().sheet["no_clinician"]
+
+    @property
+    def phone(self) -> str:
+        """Under which number the named clinician is reached; empty where none is held."""
+        return self.callers[0].phone if self.callers else self.desk
 
     # The person's sheet
 
@@ -222,7 +238,13 @@ class Pack:
         return on == (self.told.started_on if self.begun else self.begins_on)
 
     def _takes(self, step: Step) -> tuple[Take, ...]:
-        return tuple(self._take(item) for item in step.built.items)
+        if not step.built.alternates:
+            return tuple(self._take(item) for item in step.built.items)
+        words, found = pack_words().pictures, []
+        for day, told in ((FIRST, "one_day"), (SECOND, "next_day")):
+            takes = [self._take(item) for item in step.built.on_day(day)] or [Take(Markup(""), words["none"])]
+            found += [replace(take, words=words[told].format(what=take.words)) for take in takes]
+        return tuple(found)
 
     def _take(self, item: Item) -> Take:
         words, note, about = pack_words().pictures, "", None
@@ -248,6 +270,14 @@ class Pack:
         first, last = self.shown_from, max(self.plan.ends_on, self.shown_from)
         most = (last.year - first.year) * 12 + last.month - first.month + 1
         return calendar(self.plan, first, min(most, pack_words().months))
+
+    @property
+    def by_turns(self) -> bool:
+        """Whether some day of the calendar has one of two doses that take turns."""
+        return any(day.turns for month in self.months for day in month.days)
+
+    def amount(self, dose_ug: int) -> str:
+        return amount(dose_ug, self.row.unit)
 
     @property
     def shown_until(self) -> date:
@@ -341,7 +371,7 @@ class LetterRow(StepLine):
 
     @property
     def dose_a_day(self) -> str:
-        return a_day(self.step.built.dose_ug, self.unit)
+        return taken(self.step.built, self.unit)
 
     @property
     def pick_ups(self) -> str:

@@ -47,6 +47,7 @@ def read(actor: Actor, row: TaperPlan, today: date, *, when: str = "") -> Pack:
         place=place,
         practice=names.get(person.gp_org, person.gp_org),
         callers=_callers(actor, row, place, today),
+        desk=accounts.phone_of_organisation(row.org_code),
         support=_supported(row.substance),
         going_back=[*support.of_part("hold", row.substance), *support.of_part("step-back", row.substance)],
         contact=support.contact(row.substance, "step"),
@@ -60,14 +61,16 @@ def read(actor: Actor, row: TaperPlan, today: date, *, when: str = "") -> Pack:
 
 
 def _callers(actor: Actor, row: TaperPlan, place: str, today: date) -> list[Caller]:
-    """The named clinician, with a number where the team holds one; then who coordinates, if that is somebody else."""
+    """The named clinician, with the number that the team holds, else that of their organisation; then who coordinates, if that is
+    somebody else with a number of their own."""
+    desk = accounts.phone_of_organisation(row.org_code)
     if row.clinician is None:
         return []
     around = team.team_of(actor, row.person_id, today)
     members = [each for each in (around.coordinator, *around.people) if each is not None and not each.gone]
     name = row.clinician.display_name
     own = next((each for each in members if _is_called(name, each.name)), None)
-    found = [Caller(name, place, own.phone if own is not None else "")]
+    found = [Caller(name, place, (own.phone if own is not None else "") or desk)]
     if around.coordinator is not None and around.coordinator is not own and around.coordinator.phone:
         found.append(Caller(around.coordinator.name, around.coordinator.organisation, around.coordinator.phone))
     return found

@@ -18,7 +18,8 @@ from stepwell.web.core.formatting import clinician, count
 from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import known
 from stepwell.web.tapers import checkins, diary, services
-from stepwell.web.tapers.chart import a_day, amount, chart_svg, told
+from stepwell.web.tapers.chart import a_day, amount, average, chart_svg, taken, told
+from stepwell.web.tapers.doing import who_did
 from stepwell.web.tapers.models import Act, CheckIn, PlanState, PlanVersion, TaperEvent, TaperPlan
 from stepwell.web.tapers.said import PlanWords
 from stepwell.web.tapers.selectors import Standing
@@ -70,7 +71,7 @@ class StepLine:
 
     @property
     def dose(self) -> str:
-        return amount(self.step.built.dose_ug, self.unit)
+        return average(self.step.built, self.unit)
 
     @property
     def take(self) -> str:
@@ -187,7 +188,7 @@ class EventLine:
 
     @property
     def who(self) -> str:
-        return self.event.by.display_name if self.event.by is not None else "Stepwell"
+        return who_did(self.event)
 
     @property
     def lines(self) -> list[str]:
@@ -239,6 +240,9 @@ class PlanLine:
 
     @property
     def dose_a_day(self) -> str:
+        built = self.standing.step.built
+        if built.dose_ug == self.standing.dose_ug:
+            return taken(built, self.row.unit)
         return a_day(self.standing.dose_ug, self.row.unit)
 
     @property
@@ -251,7 +255,8 @@ class PlanLine:
             case PlanState.PROPOSED:
                 return f"Proposed, not agreed yet; it would begin on {clinician.date(first)}."
             case PlanState.AGREED:
-                return f"Agreed; it begins on {clinician.date(first)} from {self.dose_a_day}."
+                begins = f"was to begin on {clinician.date(first)}" if self.late_start else f"begins on {clinician.date(first)}"
+                return f"Agreed; it {begins} from {self.dose_a_day}."
             case PlanState.REDUCING:
                 return f"{at}, for {week} now."
             case PlanState.HOLDING:
@@ -270,14 +275,22 @@ class PlanLine:
 
     @property
     def next(self) -> str:
-        """What comes next by the plan; empty when nothing does."""
+        """What comes next by the plan; empty when nothing does, or when its days have gone by before it began."""
         step = self.standing.next
-        if step is None or self.told.ended_on is not None:
+        if step is None or self.told.ended_on is not None or self.late_start:
             return ""
         if self.state == PlanState.PAUSED:
             return "Nothing changes until somebody goes on with it."
-        what = f"{a_day(step.built.dose_ug, self.row.unit)} from {clinician.date(step.on)}"
+        what = f"{taken(step.built, self.row.unit)} from {clinician.date(step.on)}"
         return f"Next: {what}" + (", if this dose is all right." if self.standing.still and self.standing.begun else ".")
+
+    @property
+    def late_start(self) -> str:
+        """An agreed plan whose first day has gone by: `Start is late since 08-Jun-2026`; empty otherwise."""
+        first = self.standing.plan.steps[0].on
+        if self.state != PlanState.AGREED or first >= self.today:
+            return ""
+        return f"Start is late since {clinician.date(first)}"
 
     @property
     def held_days(self) -> int | None:
@@ -382,6 +395,13 @@ class PlanPage(PlanLine):
         return list(reversed(self.checks[: -self.shown]))
 
     @property
+    def begins(self) -> str:
+        """In place of the next check-in, while it has not begun; empty once it has."""
+        if self.state != PlanState.AGREED or self.due is None:
+            return ""
+        return self.late_start or f"The first is due once it has begun, on {clinician.date(self.due)}"
+
+    @property
     def diary_chart(self) -> Markup:
         return diary.drawn([line.row for line in self.checks], self.done[1:])
 
@@ -456,9 +476,16 @@ class ReducingRow:
     last: CheckLine | None
 
     @property
+    def is_late(self) -> bool:
+        """Whether a check-in is overdue; a start that is late is something else."""
+        return self.due is not None and self.due < self.line.today and self.line.state != PlanState.AGREED
+
+    @property
     def due_tag(self) -> tuple[str, str]:
-        """When the next check-in is due, in words and colour."""
+        """When the next check-in is due, in words and colour; of a plan that has not begun, that it begins then."""
         if self.due is None:
             return "", ""
+        if self.line.state == PlanState.AGREED:
+            return "begins", "blue"
         late = self.due < self.line.today
         return clinician.lateness(self.due, self.line.today), "red" if late else ("amber" if self.due == self.line.today else "blue")

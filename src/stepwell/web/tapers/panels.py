@@ -13,7 +13,8 @@ from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.privacy import restrict
 from stepwell.web.tapers import duties, lines, selectors, services
-from stepwell.web.tapers.models import Act, TaperPlan
+from stepwell.web.tapers.models import Act, PlanState, TaperPlan
+from stepwell.web.tapers.pages import PlanLine
 
 
 def _shown(actor: Actor, person_id: int) -> tuple[list[TaperPlan], int]:
@@ -32,7 +33,7 @@ def of_person(actor: Actor, person_id: int, on: date) -> Panel | None:
     if not rows and not hidden and not may_plan:
         return None
     found = [(lines.plan_line(row, on), row) for row in rows]
-    shown = [(line, services.may_do(actor, row, Act.CHECKED), _due(row, on)) for line, row in found if row.is_open]
+    shown = [(line, services.may_do(actor, row, Act.CHECKED), _due(line, on)) for line, row in found if row.is_open]
     values = {
         "rows": shown,
         "ended": [line for line, row in found if not row.is_open],
@@ -42,9 +43,12 @@ def of_person(actor: Actor, person_id: int, on: date) -> Panel | None:
     return Panel("tapers/panel.jinja", values)
 
 
-def _due(row: TaperPlan, on: date) -> str:
-    due = duties.next_check_in(row, on)
-    return clinician.lateness(due, on) if due is not None else ""
+def _due(line: PlanLine, on: date) -> str:
+    """When the next check-in is due; of a plan that has not begun, that its start is late."""
+    if line.state == PlanState.AGREED:
+        return line.late_start
+    due = duties.next_check_in(line.row, on)
+    return f"Check-in {clinician.lateness(due, on)}" if due is not None else ""
 
 
 def studio_of(person_id: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from stepwell.clinical.tapering import model
 from stepwell.clinical.tapering.model import Plan, Request, Step
@@ -14,6 +14,7 @@ from stepwell.web.core import clock, traces
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.once import once
 from stepwell.web.ledger import selectors as ledger
+from stepwell.web.privacy import restrict
 from stepwell.web.privacy.restrict import Cut
 from stepwell.web.tapers import said, story
 from stepwell.web.tapers.models import OPEN_STATES, RUNNING_STATES, Act, CheckIn, PlanState, PlanVersion, TaperEvent, TaperPlan
@@ -171,6 +172,19 @@ def reducing(actor: Actor) -> QuerySet[TaperPlan]:
 
 
 # Over many plans
+
+
+def ended_and_going(actor: Actor, substances: Sequence[str], since: date, until: date) -> tuple[dict[str, int], int]:
+    """(how many plans of these medicines ended in the period, by outcome; how many are on their way), of people this actor may open and
+    of whom nothing is hidden from them. One query over the plans."""
+    rows = TaperPlan.objects.filter(org_code__in=actor.organisations, substance__in=list(substances)).filter(
+        Q(ended_on__range=(since, until)) | Q(state__in=(*RUNNING_STATES, PlanState.PAUSED))
+    )
+    rows = restrict.unmarked(actor, rows.exclude(state=PlanState.IN_ERROR))
+    rows = rows.filter(person_id__in=ledger.visible_ids(actor, clock.today()))
+    found = rows.order_by().values_list("outcome").annotate(number=Count("pk"))
+    numbers = {outcome: number for outcome, number in found}
+    return numbers, numbers.pop("", 0)
 
 
 def plans_at(org_codes: Iterable[str]) -> QuerySet[TaperPlan]:

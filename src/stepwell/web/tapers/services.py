@@ -201,6 +201,8 @@ def change_in(now: Doing, change: Change, why: str, *, check_in: int | None = No
     if check_in is not None:
         detail["check_in"] = check_in
     now.tell(kind, why, version=number, **detail)
+    if now.actor.person_id is None:
+        duties.answered(now.actor, now.subject, now.row, duties.SLOWER, "the plan was changed")
     duties.follow(now.actor, now.subject, now.row, f"the plan was changed: {why}", how="superseded")
 
 
@@ -229,6 +231,7 @@ def pause(actor: Actor, plan_id: int, *, why: str, revision: int | None = None) 
     words = words_of(why, "Say for which reason it pauses.")
     with doing(actor, plan_id, Act.PAUSED, _SUPPORT, revision=revision) as now:
         now.tell(Act.PAUSED, words)
+        duties.answered(actor, now.subject, now.row, duties.SLOWER, "the plan is paused")
         duties.follow(actor, now.subject, now.row, f"paused: {words}", how="superseded")
     return finished(now)
 
@@ -274,8 +277,8 @@ def reach_end(actor: Actor, plan_id: int, *, on: date | None = None, why: str = 
         if kind == Act.STABLE and standing.dose_ug != now.row.to_ug:
             raise Refused("The dose that was meant is not reached yet. If this dose is the one to stay at, agree to stay at it.")
         if kind == Act.STOPPED:
-            _end(now, kind, why, day, dose_ug=0, outcome="stopped")
-            offers.answer_supply(actor, now.row)
+            answered = offers.answer_supply(actor, now.row, day)
+            _end(now, kind, why, day, dose_ug=0, outcome="stopped", answered=answered)
         else:
             _end(now, kind, why, day, outcome="reduced")
     return finished(now)
@@ -305,12 +308,14 @@ def enter_in_error(actor: Actor, plan_id: int, *, why: str, revision: int | None
     words = words_of(why, "Say what was wrong.")
     with doing(actor, plan_id, Act.IN_ERROR, _PLAN, revision=revision) as now:
         now.tell(Act.IN_ERROR, words)
+        duties.answered(actor, now.subject, now.row, duties.SLOWER, "the plan was entered in error")
         duties.follow(actor, now.subject, now.row, f"entered in error: {words}", how="superseded")
     return finished(now)
 
 
-def _end(now: Doing, kind: Act, why: str, on: date, *, outcome: str, dose_ug: int | None = None) -> None:
-    now.tell(kind, why, on=on, outcome=outcome, dose_ug=now.standing(on).dose_ug if dose_ug is None else dose_ug)
+def _end(now: Doing, kind: Act, why: str, on: date, *, outcome: str, dose_ug: int | None = None, **detail: Any) -> None:
+    now.tell(kind, why, on=on, outcome=outcome, dose_ug=now.standing(on).dose_ug if dose_ug is None else dose_ug, **detail)
+    duties.answered(now.actor, now.subject, now.row, duties.SLOWER, "the plan has ended")
     duties.follow(now.actor, now.subject, now.row, f"the plan has ended: {PlanState(now.row.state).label.lower()}", how="superseded")
 
 
@@ -335,6 +340,8 @@ def undo(actor: Actor, plan_id: int, *, why: str, revision: int | None = None) -
                 raise Refused(f"{ledger.organisation_name(last.org_code)} did this; they can undo it.")
             if last.act == Act.AGREED:
                 offers.reopen(actor, last.detail.get("answered", []), why=words)
+            if last.act == Act.STOPPED:
+                offers.ask_supply_again(actor, now.row, last.detail.get("answered", []), why=words)
             now.tell(Act.UNDONE, words, undoes=last, undone=last.act)
             if now.row.is_open and last.act in (Act.DECLINED, Act.LEFT, Act.PLATEAU, Act.STABLE, Act.STOPPED, Act.PAUSED):
                 check_alone(now.row)

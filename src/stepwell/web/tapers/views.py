@@ -318,7 +318,8 @@ def list_reducing(request: HttpRequest) -> HttpResponse:
         "rows": listed,
         "place": actor.organisation_name,
         "still": sum(each.line.held_days is not None for each in listed),
-        "late": sum(each.due is not None and each.due < today for each in listed),
+        "late": sum(each.is_late for each in listed),
+        "late_starts": sum(bool(each.line.late_start) for each in listed),
         "waiting": sum(each.line.state == PlanState.AGREED for each in listed),
         "today": today,
     }
