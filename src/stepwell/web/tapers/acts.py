@@ -11,7 +11,7 @@ from stepwell.web.core import clock
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.forms import Form
 from stepwell.web.ledger import selectors as ledger
-from stepwell.web.tapers import services, support
+from stepwell.web.tapers import own, services, support
 from stepwell.web.tapers.doing import Done
 from stepwell.web.tapers.forms import (
     AgreeForm,
@@ -136,6 +136,19 @@ ACTS: Mapping[str, Spec] = {
         _on(services.start),
         "started",
         lede="Begun on another day than was planned, the same steps are laid from that day.",
+    ),
+    "answer": Spec(
+        Act.ANSWERED,
+        "Answer the person",
+        "Send the answer",
+        _words(
+            "What you agreed with them",
+            "Write what you agreed with them, in words that they can read",
+            "In plain words: they read it on their own page. Talk with them first.",
+        ),
+        _why(own.answer),
+        "answered",
+        lede="This answers what they wrote. The dose and the calendar stay as they are: going on is an act of its own.",
     ),
     "hold": Spec(
         Act.HELD,

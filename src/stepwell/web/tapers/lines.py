@@ -11,7 +11,8 @@ from stepwell.errors import Refused
 from stepwell.web.accounts import selectors as accounts
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.permissions import Permission
-from stepwell.web.tapers import duties, selectors, services, story, support
+from stepwell.web.tapers import duties, own, selectors, services, story, support
+from stepwell.web.tapers.beside import beside
 from stepwell.web.tapers.chart import a_day
 from stepwell.web.tapers.choices import choices
 from stepwell.web.tapers.models import CheckIn, TaperEvent, TaperPlan
@@ -59,7 +60,8 @@ def plan_page(actor: Actor, row: TaperPlan, today: date) -> PlanPage:
     told, versions = selectors.story_of(row.pk), selectors.versions_of(row.pk)
     plans = selectors.plans_in(told, versions)
     undone = services.events_undone(row.pk)
-    events = [EventLine(event, event.pk in undone) for event in selectors.events_of(row.pk)]
+    every = selectors.events_of(row.pk)
+    events = [EventLine(event, event.pk in undone) for event in every]
     try:
         wording, safety = support.of_part("wording", row.substance), support.of_part("safety-net", row.substance)
     except Refused:
@@ -70,6 +72,7 @@ def plan_page(actor: Actor, row: TaperPlan, today: date) -> PlanPage:
         checks=check_lines(row, selectors.check_ins_of(row.pk)), events=list(reversed(events)), words=selectors.words_of(row),
         names=accounts.organisation_names(), shown=choices().check_ins_shown, wording=wording, safety=safety, undo=undoable(row),
         due=duties.next_check_in(row, today), change_href=_studio_of(actor, row),
+        written=own.written(every), beside=beside(actor, row, today),
     )  # fmt: skip
 
 

@@ -15,12 +15,14 @@ from stepwell.clinical.tapering.words import items as items_words
 from stepwell.knowledge.tapering import Figure, TaperSupport, WithdrawalScale
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician, count
+from stepwell.web.core.layout import Panel
 from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import known
 from stepwell.web.tapers import checkins, diary, services
 from stepwell.web.tapers.chart import a_day, amount, average, chart_svg, taken, told
 from stepwell.web.tapers.doing import who_did
 from stepwell.web.tapers.models import Act, CheckIn, PlanState, PlanVersion, TaperEvent, TaperPlan
+from stepwell.web.tapers.own import Written
 from stepwell.web.tapers.said import PlanWords
 from stepwell.web.tapers.selectors import Standing
 from stepwell.web.tapers.story import Story
@@ -42,6 +44,7 @@ SAID = {
     "left": "The plan is not followed here any longer.",
     "named": "The clinician is named.",
     "checked in": "The check-in is saved.",
+    "answered": "The answer stands on their own page.",
     "in error": "Entered in error.",
     "undone": "The last act is undone.",
 }
@@ -329,6 +332,13 @@ class PlanPage(PlanLine):
     undo: TaperEvent | None = None
     due: date | None = None
     change_href: str = ""
+    written: Sequence[Written] = ()
+    beside: Sequence[Panel] = ()
+
+    @property
+    def waiting(self) -> list[Written]:
+        """What the person wrote on their own page and nobody has answered, the oldest first."""
+        return [each for each in reversed(self.written) if each.answered is None]
 
     @property
     def heading(self) -> Markup:

@@ -41,7 +41,7 @@ __all__ = [
 STAFF, PERSON = "staff", "person"
 ACT_OF = {ChangeKind.HOLD: Act.HELD, ChangeKind.STEP_BACK: Act.STEPPED_BACK, ChangeKind.RESUME: Act.RESUMED}
 # Downwards, and what shapes the way down, is planned; whoever supports the person may hold, step back and pause at once.
-_SUPPORTS = (Act.HELD, Act.STEPPED_BACK, Act.PAUSED, Act.STARTED, Act.CHECKED)
+_SUPPORTS = (Act.HELD, Act.STEPPED_BACK, Act.PAUSED, Act.STARTED, Act.CHECKED, Act.ANSWERED)
 _PLAN, _SUPPORT = Permission.PLAN_REDUCTION, Permission.SUPPORT_REDUCTION
 
 

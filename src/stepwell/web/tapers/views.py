@@ -26,7 +26,7 @@ from stepwell.web.ledger.pages import Banner, banners
 from stepwell.web.outcomes import selectors as outcomes
 from stepwell.web.privacy import restrict
 from stepwell.web.privacy.restrict import Cut
-from stepwell.web.tapers import checkins, duties, lines, planning, selectors, services, support, telling
+from stepwell.web.tapers import checkins, duties, lines, own, planning, selectors, services, support, telling
 from stepwell.web.tapers.acts import ACTS, Asking, Spec
 from stepwell.web.tapers.choices import choices
 from stepwell.web.tapers.doing import Changed
@@ -138,7 +138,13 @@ def _act_context(actor: Actor, row: TaperPlan, key: str, spec: Spec, form: Form)
         "preview": preview,
         "problem": problem,
         "undoing": lines.undoable(row) if key == "undo" else None,
+        "waiting": _waiting(row) if key == "answer" else [],
     }
+
+
+def _waiting(row: TaperPlan) -> list[own.Written]:
+    """What the person wrote and nobody has answered, the oldest first."""
+    return [each for each in reversed(own.written(selectors.events_of(row.pk))) if each.answered is None]
 
 
 def _preview(row: TaperPlan, line: PlanLine, spec: Spec, form: Form) -> tuple[list[StepLine], str]:
