@@ -57,6 +57,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--step", metavar="DOSE", help='how much less at each step: "1 mg"')
     parser.add_argument("--points", type=int, metavar="N", help="hyperbolic: number of steps")
     parser.add_argument("--products", metavar="LIST", help='products that may be used, with commas: "2 mg tablets, liquid"')
+    parser.add_argument(
+        "--alternate-days", action="store_true", help="every other day before other strengths and liquids, where that is allowed"
+    )
     parser.add_argument("--history", metavar="LIST", help="what is known of the person, with commas: see below")
     parser.add_argument("--nation", default="ENG", metavar="NATION", help="whose bank holidays: ENG, WLS, SCT or NIR (default: ENG)")
     parser.add_argument("--supply", action="store_true", help="also what to supply for each step, in the words of a prescription")
@@ -111,6 +114,7 @@ def request_of(arguments: argparse.Namespace, pack: Knowledge) -> Request:
         products=products_named(arguments.products, medicine, pack),
         nation=arguments.nation,
         history=history_of(arguments.history, pack),
+        alternate=arguments.alternate_days,
     )
 
 
@@ -327,6 +331,7 @@ def _item(item: Item) -> dict[str, Any]:
         "form": item.form,
         "amount": int(amount) if amount == int(amount) else float(amount),
         "of": "ml" if item.microlitres else "patch" if item.patches else "whole",
+        "on": ("every day", "the first of two days", "the second of two days")[item.day],
         "words": words.item(item),
         "notes": list(item.notes),
     }
@@ -444,4 +449,5 @@ def options(request: Request) -> list[str]:
     found += [f"--step {dose(request.step_ug)}"] if request.step_ug else []
     found += [f"--points {request.points}"] if request.points else []
     found += [f'--products "{", ".join(sorted(request.products))}"'] if request.products else []
+    found += ["--alternate-days"] if request.alternate else []
     return found

@@ -93,6 +93,11 @@ def _figures(raw: Raw, entry: Entry, value: Any, here: Path) -> Iterator[Finding
         yield from _interval(entry, value.interval, (*here, "interval"))
     if value.bands is not None:
         yield from _bands(entry, value, here)
+    if value.alternate_days is not None:
+        products = raw.known("taper_products")
+        for index, name in enumerate(value.alternate_days.products):
+            if name not in products:
+                yield at(entry, (*here, "alternate_days", "products", index), near(name, products, "a product"))
     if value.switch_to is not None:
         medicines, loads = raw.known("medicines"), raw.known("loads")
         if value.switch_to.medicine not in medicines:

@@ -193,6 +193,12 @@ class SwitchTo(model.Sourced, frozen=True, kw_only=True):
     review_days: Annotated[tuple[int, ...], msgspec.Meta(min_length=1)]
 
 
+class AlternateDays(model.Flag, frozen=True, kw_only=True):
+    """Whether a dose may be taken every other day. products: the ones that a text takes so; first when a person chooses alternate days."""
+
+    products: tuple[model.Key, ...] = ()
+
+
 class NoteWords(model.Sourced, frozen=True, kw_only=True):
     """Something to know about reducing this medicine."""
 
@@ -213,7 +219,7 @@ class TaperPart(model._Struct, frozen=True, kw_only=True):
     minimum_days: Figure | None = None
     smallest_step: Figure | None = None
     stop_directly: Figure | None = None
-    alternate_days: model.Flag | None = None
+    alternate_days: AlternateDays | None = None
     supply: Supply | None = None
     switch_to: SwitchTo | None = None
     notes: tuple[NoteWords, ...] = ()
@@ -233,7 +239,7 @@ class TaperRule(model._Struct, frozen=True, kw_only=True):
     are any, a linear plan takes the first of them and not a percentage. Product steps go down `published` or `bands` where there are any,
     else down the doses that whole products make, at the default rate of the present dose. minimum_days: a whole plan is never shorter.
     smallest_step: no step is made smaller. stop_directly: the dose at or below which the medicine may be stopped at once. points: steps
-    of a hyperbolic plan when nobody says. alternate_days: whether a dose every other day is ever proposed. `medicine` is "" of a class
+    of a hyperbolic plan when nobody says. alternate_days: whether a dose every other day may be made at all. `medicine` is "" of a class
     and the medicine's key in what `rule_of` gives.
     """
 
@@ -252,7 +258,7 @@ class TaperRule(model._Struct, frozen=True, kw_only=True):
     smallest_step: Figure | None = None
     stop_directly: Figure | None = None
     points: Figure | None = None
-    alternate_days: model.Flag
+    alternate_days: AlternateDays
     supply: Supply
     switch_to: SwitchTo | None = None
     notes: tuple[NoteWords, ...] = ()

@@ -215,13 +215,25 @@ def build(
     return None if best is None else _built(best[1].taken(best[2]), products)
 
 
+def amounts(products: Sequence[TaperProduct], most_ug: int) -> list[int]:
+    """Every dose up to `most_ug` that products of one way of releasing make in a day, the smallest first."""
+    if not products or most_ug < 1:
+        return []
+    tables = _tables_of(products, most_ug)
+    return [int(amount) * tables.unit // 1000 for amount in tables.reached if amount * tables.unit <= most_ug * 1000]
+
+
+def _tables_of(products: Sequence[TaperProduct], most_ug: int) -> _Tables:
+    ordered = sorted(products, key=lambda each: (is_liquid(each), -each.strength_ug, each.product))
+    return _tables(tuple(_kind(each) for each in ordered), _room(most_ug) * 1000)
+
+
 def _best(
     products: Sequence[TaperProduct], dose_ug: int, low: int, high: int, alike_ug: int
 ) -> tuple[tuple[int, ...], _Tables, int] | None:
     if not products or high < low:
         return None
-    ordered = sorted(products, key=lambda each: (is_liquid(each), -each.strength_ug, each.product))
-    tables = _tables(tuple(_kind(each) for each in ordered), _room(high) * 1000)
+    tables = _tables_of(products, high)
     first, last = np.searchsorted(tables.reached, [-(-low * 1000 // tables.unit), high * 1000 // tables.unit + 1])
     amounts = tables.reached[first:last]
     if not len(amounts):

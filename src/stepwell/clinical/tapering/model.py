@@ -35,7 +35,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """So much of one product a day. Of solids `quarters` counts quarter tablets, of liquids `microlitres`, of patches `patches` are
-    worn at once; the two others are 0. `label`: the product as people call it (`2 mg tablets`, `oral solution 2 mg in 5 ml`)."""
+    worn at once; the two others are 0. `label`: the product as people call it (`2 mg tablets`, `oral solution 2 mg in 5 ml`).
+
+    day: 0 every day; of a dose on alternate days 1 what is taken on the first of two days, 2 on the second."""
 
     product: str
     label: str
@@ -44,14 +46,25 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     quarters: int = 0
     microlitres: int = 0
     patches: int = 0
+    day: int = 0
     notes: tuple[str, ...] = ()
 
 
 class Built(msgspec.Struct, frozen=True, kw_only=True):
-    """A day's dose in products that exist. `dose_ug` is what the items hold; `items` is empty for nothing."""
+    """A day's dose in products that exist. `dose_ug` is what the items hold, on alternate days the mean of two days; `items` is empty for
+    nothing."""
 
     items: tuple[Item, ...]
     dose_ug: Ug
+
+    @property
+    def alternates(self) -> bool:
+        """Whether two days differ."""
+        return any(item.day for item in self.items)
+
+    def on_day(self, day: int) -> tuple[Item, ...]:
+        """What is taken on the first or the second of two days (1, 2)."""
+        return tuple(item for item in self.items if item.day in (0, day))
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +115,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     points: number of steps of a hyperbolic plan. products: keys that may be used, None all. nation: whose bank holidays are not started on.
     overrides: a person's own dose for a step by number (drag a step); holds: further days by number of step.
 
+    alternate: a person chose alternate days before other strengths and liquids; only where the knowledge base allows them.
+
     first_ug: the dose the whole reduction began from, where this goes on with an earlier plan, and steps_before the steps down made in
     it; first_days: days of the first step, 0 when the next one is due; first_kind: what the first step is (start, hold, up).
     mixed: products that release differently may stand in one dose.
@@ -126,6 +141,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     first_days: int | None = None
     first_kind: str = "start"
     mixed: bool = False
+    alternate: bool = False
 
 
 class Warned(msgspec.Struct, frozen=True, kw_only=True):

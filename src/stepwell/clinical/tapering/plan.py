@@ -14,16 +14,16 @@ from datetime import timedelta
 import msgspec
 
 from stepwell.clinical.tapering import bounds, guards, shape, words
-from stepwell.clinical.tapering.build import PATCH, build, by_release, divisible, is_liquid, release
+from stepwell.clinical.tapering.alternate import alternate, largest_day, may_alternate
+from stepwell.clinical.tapering.build import PATCH, build, by_release, is_liquid, release
 from stepwell.clinical.tapering.dates import days_of_steps, good_day
 from stepwell.clinical.tapering.model import QUARTERS, Built, Mode, NotPlanned, Plan, Request, Rule, Step, Warned
+from stepwell.clinical.tapering.ways import Way, blocks, smallest, unnamed, usable, ways
 from stepwell.clinical.working_days import nation as checked_nation
 from stepwell.knowledge.compile import Knowledge
 from stepwell.knowledge.tapering import TaperProduct, TaperRule, products_of
 
 MOST_STEPS = 200
-_PLAIN = frozenset({"tablet", "capsule"})
-_MELTING = frozenset({"orodispersible tablet", "soluble tablet", "sublingual tablet"})
 _RELEASES = {"immediate": "products of immediate release"}
 HALF = 2
 
@@ -38,16 +38,6 @@ class BeyondBound(NotPlanned):
     def __init__(self, text: str, *, rule: Rule, lowest_ug: int, number: int) -> None:
         super().__init__(text, rule=rule)
         self.lowest_ug, self.number = lowest_ug, number
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One way of going about it: a mode, an interval, and which products. `also`: products taken only where the others do not do."""
-
-    mode: Mode
-    interval_days: int
-    products: tuple[TaperProduct, ...]
-    also: tuple[TaperProduct, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +150,11 @@ def check_request(request: Request, rule: TaperRule, products: Sequence[TaperPro
     for name, value in (("rate", request.rate_percent), ("step", request.step_ug), ("number of points", request.points)):
         if value is not None and value <= 0:
             raise NotPlanned(f"The {name} is {value}: give one above 0.")
+    if request.alternate and not rule.alternate_days.value:
+        raise NotPlanned(
+            f"{label} is not taken on alternate days: a dose every day, of other strengths or a liquid.",
+            rule=bounds.cited("not on alternate days", rule.alternate_days, f"{rule.taper_rule}: alternate days"),
+        )
     if request.mode is not None and request.mode not in {mode.mode for mode in rule.modes}:
         offered = words.listed((mode.mode for mode in rule.modes), "or")
         raise NotPlanned(f"{label} is not reduced in the mode {request.mode.value!r}: use {offered}.")
@@ -167,66 +162,6 @@ def check_request(request: Request, rule: TaperRule, products: Sequence[TaperPro
     if unknown or request.products == frozenset():
         names = words.listed(product.product for product in products)
         raise NotPlanned(f"No product {words.listed(unknown) or 'named'} of {label}: there are {names}.")
-
-
-def usable(request: Request, products: Sequence[TaperProduct]) -> tuple[TaperProduct, ...]:
-    """Products that may be used: those named, otherwise all that need not be named. Of these of liquids only the one that measures most
-    finely: two strengths of a liquid in one house are mistaken for each other; and tablets that melt only where there are no others."""
-    if request.products is not None:
-        return tuple(product for product in products if product.product in request.products)
-    free = unnamed(products)
-    if any(product.form in _PLAIN for product in free):
-        free = tuple(product for product in free if product.form not in _MELTING)
-    liquids = sorted((product for product in free if is_liquid(product)), key=smallest)
-    return tuple(product for product in free if product not in liquids[1:])
-
-
-def unnamed(products: Sequence[TaperProduct]) -> tuple[TaperProduct, ...]:
-    """Products that nobody has to name."""
-    return tuple(product for product in products if not product.by_choice) or tuple(products)
-
-
-def ways(request: Request, rule: TaperRule, products: Sequence[TaperProduct]) -> Iterator[Way]:
-    """Ways to try, the proposed one first: where nobody chose, other modes and longer intervals follow. Of products that release
-    differently those come first that make the present dose of the fewest items; the others only where these do not do."""
-    chosen = usable(request, products)
-    groups = by_release(chosen)
-
-    def size(kind: str) -> tuple[int, int]:
-        solids = [product for product in groups[kind] if not is_liquid(product)]
-        found = build(request.dose_ug, solids, permitted_ug=0)
-        items = sum(-(-item.quarters // QUARTERS) + item.patches for item in found.items) if found else request.dose_ug
-        return items, list(groups).index(kind)
-
-    first = min(groups, key=size)
-    also = tuple(product for kind, group in groups.items() if kind != first for product in group)
-    modes = [request.mode] if request.mode else _modes(request, rule)
-    for others in ((), also) if also else ((),):
-        for interval in _intervals(request, rule, Mode(modes[0])):
-            for mode in modes:
-                yield Way(mode, interval, groups[first], others)
-
-
-def _modes(request: Request, rule: TaperRule) -> list[Mode]:
-    """Modes where nobody chose one, the proposed one first. A rate is a proportion, an amount the same every time."""
-    offered = [Mode(each.mode) for each in rule.modes]
-    if request.step_ug is not None:
-        return [mode for mode in (Mode.LINEAR, *offered) if mode in offered][:1]
-    if request.rate_percent is not None:
-        return [mode for mode in (Mode.PROPORTIONAL, Mode.LINEAR, *offered) if mode in offered][:1]
-    if request.points is not None and Mode.HYPERBOLIC in offered:
-        return [Mode.HYPERBOLIC]
-    return sorted(offered, key=lambda mode: mode != rule.default_mode)
-
-
-def _intervals(request: Request, rule: TaperRule, mode: Mode) -> list[int]:
-    if request.interval_days is not None:
-        return [request.interval_days]
-    usual = rule.interval.default.whole
-    if mode == Mode.PRODUCT_STEPS and rule.published and rule.published[0].every_days:
-        usual = max(rule.published[0].every_days, rule.interval.shortest.whole)
-    longer = sorted(option.whole for option in rule.interval.options if option.whole > usual)
-    return [usual, *longer]
 
 
 def _worth_knowing(
@@ -274,10 +209,16 @@ class _Maker:
         named = {product.product for product in (*unnamed(everything), *self.way.products, *self.way.also)}
         self.smallest_ug = min(smallest(product) for product in everything if product.product in named)
         self.smallest_used_ug = min(smallest(product) for product in (*self.way.products, *self.way.also))
-        self.alike_percent, self.error_percent = (parameters[name].value for name in ("taper_alike_percent", "taper_error_percent"))
+        names = ("taper_alike_percent", "taper_solid_percent", "taper_error_percent")
+        self.alike_percent, self.solid_percent, self.error_percent = (parameters[name].value for name in names)
+        self.turned = may_alternate(self.way.products) if self.rule.alternate_days.value else ()
+        self.named_turned = tuple(product for product in self.turned if product.product in self.rule.alternate_days.products)
+        if self.turned:
+            # One of the smallest every other day.
+            self.smallest_used_ug = min(self.smallest_used_ug, -(-min(smallest(product) for product in self.turned) // HALF))
         self.curve = self.knowledge.occupancies.get(request.medicine)
         self.shape = shape.Shape(self.way.mode, self.rule, request, self.curve, self.first_ug, self.unit)
-        self.blocks = _blocks(self.way)
+        self.blocks = blocks(self.way)
         self.tiers = [tier for tiers in self.blocks for tier in tiers]
 
     def plan(self, warnings: Sequence[Warned]) -> Plan:
@@ -288,6 +229,8 @@ class _Maker:
                 raise NotBuilt(f"This takes more than {MOST_STEPS} steps: choose larger steps.", rule=bounds.stated(self.rule))
             self.drafts.append(self._overridden(number) if number in self.request.overrides else self._step(number))
         steps = self._dated()
+        if any(step.built.alternates for step in steps):
+            warnings = (*warnings, self._told_of_alternate_days())
         request = msgspec.structs.replace(
             self.request,
             mode=self.way.mode,
@@ -318,13 +261,31 @@ class _Maker:
     def _start(self) -> Built:
         """The present dose as it is taken, if need be in products that the plan does not use further on."""
         dose = self.request.dose_ug
-        for products in (*self.tiers, self.everything):
-            found = self._allowed(build(dose, products, permitted_ug=0, mixed=self.request.mixed))
-            if found is not None:
+        for found in self._exactly(dose, most_a_day_ug=HALF * dose):
+            if self._allowed(found) is not None:
                 return found
+        found = self._allowed(build(dose, self.everything, permitted_ug=0, mixed=self.request.mixed))
+        if found is not None:
+            return found
         near = build(dose, self.everything)
         hint = f" The nearest dose that can be is {words.dose(near.dose_ug, self.unit)}." if near else ""
         raise NotBuilt(f"{self._dose(dose)} cannot be made from products that exist: check the dose.{hint}")
+
+    def _exactly(self, ug: int, *, most_a_day_ug: int) -> Iterator[Built | None]:
+        """Ways to make exactly this dose, the plainest first; on alternate days where nothing else makes it, or a person chose them."""
+        turned = [alternate(ug, self.turned, permitted_ug=0, most_a_day_ug=most_a_day_ug)] if self.turned else []
+        if self.request.alternate:
+            yield build(ug, self.named_turned, permitted_ug=0)
+            yield alternate(ug, self.named_turned, permitted_ug=0, most_a_day_ug=most_a_day_ug)
+        for products in self.tiers:
+            yield build(ug, products, permitted_ug=0, mixed=self.request.mixed)
+        yield from turned
+
+    def _told_of_alternate_days(self) -> Warned:
+        """Why a dose may stand on alternate days at all."""
+        label = self.knowledge.substances[self.request.medicine].label
+        text = f"Some doses are taken on alternate days: {label.lower()} may be taken so"
+        return Warned(words=text, rule=bounds.cited(text, self.rule.alternate_days, f"{self.rule.taper_rule}: alternate days"))
 
     def _first_rule(self) -> Rule:
         told = {"start": "the present dose", "hold": "holding at this dose", "up": "back to the dose before"}
@@ -422,17 +383,21 @@ class _Maker:
             return max(low, self.smallest_used_ug)
         return target
 
-    def _built(self, target: int, low: int, present: int, *, solid: bool = False, free: bool = False) -> Built | None:
-        """The plainest build that is near enough, within the bound and below what is taken now."""
+    def _built(self, target: int, low: int, present: int, *, solid: bool = False, free: bool = False, own: bool = False) -> Built | None:
+        """The plainest build that is near enough, within the bound and below what is taken now (ADR 12 has the order). solid: nothing but
+        solids is meant; free: any dose inside the bound will do; own: a person chose this dose, which is not rounded to tablets."""
+        most = largest_day(self.drafts[-1].built)
         if target == self.request.to_ug:
-            for products in self.tiers:
-                found = self._allowed(build(target, products, permitted_ug=0, mixed=self.request.mixed))
-                if found is not None:
-                    return found
-            raise self._no_end()
+            exact = next((found for found in self._exactly(target, most_a_day_ug=most) if self._allowed(found) is not None), None)
+            if exact is None:
+                raise self._no_end()
+            return exact
         step = present - target
         smallest_step = self.rule.smallest_step.ug if self.rule.smallest_step else 1
         alike, permitted = step * self.alike_percent // bounds.WHOLE, self._permitted(step)
+        # Who measures a liquid already is not sent to and fro between forms for a dose that is only near.
+        exact_only = own or any(item.microlitres for item in self.drafts[-1].built.items)
+        near = alike if exact_only else max(alike, step * self.solid_percent // bounds.WHOLE)
         high = max(target, present - smallest_step + alike) if present - smallest_step >= low else present - 1
         high = min(high, present - 1)
         # Going down what products make, or a curve that is met again wherever it is left, any dose inside the bound will do.
@@ -444,10 +409,32 @@ class _Maker:
                 build(target, products, at_least_ug=low, at_most_ug=high, permitted_ug=error, alike_ug=alike, mixed=self.request.mixed)
             )
 
+        def turned(products: tuple[TaperProduct, ...], error: int | None) -> Built | None:
+            if not products:
+                return None
+            return alternate(
+                target, products, most_a_day_ug=most, at_least_ug=low, at_most_ug=high, permitted_ug=error, alike_ug=alike
+            )  # fmt: skip
+
+        def tried(tiers: list[tuple[TaperProduct, ...]]) -> Iterator[Built | None]:
+            solids = [tier for tier in tiers if not any(is_liquid(product) for product in tier)]
+            if self.request.alternate:
+                yield from (way(self.named_turned, alike) for way in (made, turned))
+            yield from (made(tier, alike) for tier in solids)
+            if self.request.alternate:
+                yield turned(self.turned, alike)
+            yield from (made(tier, near) for tier in solids[-1:])
+            if self.request.alternate:
+                yield turned(self.turned, near)
+            yield from (made(tier, alike) for tier in tiers if tier not in solids)
+            yield turned(self.turned, alike)
+            if solid:
+                yield from (made(tier, loose) for tier in solids)
+            yield made(tiers[-1], loose)
+            yield turned(self.turned, loose)
+
         for tiers in self.blocks:
-            solids = [tier for tier in tiers if solid and not any(is_liquid(product) for product in tier)]
-            tries = [*((tier, alike) for tier in tiers), *((tier, loose) for tier in solids), (tiers[-1], loose)]
-            found = next((found for products, error in tries if (found := made(products, error)) is not None), None)
+            found = next((found for found in tried(tiers) if found is not None), None)
             if found is not None:
                 return found
         # What is left. Where nobody chose how large a step is, any dose inside the bound; otherwise as far as the class's absolute step, or
@@ -496,7 +483,7 @@ class _Maker:
         if present - wanted > limit.ug:
             raise self._beyond(number, wanted, limit)
         low = max(present - limit.ug, to, 1)
-        built = self._built(wanted, low, present)
+        built = self._built(wanted, low, present, own=True)
         if built is None:
             near = [build(wanted, tier, at_least_ug=low, at_most_ug=present - 1, mixed=self.request.mixed) for tier in self.tiers]
             found = [each for each in near if self._allowed(each) is not None]
@@ -560,26 +547,6 @@ class _Maker:
         if self.curve is None or not shape.studied(self.curve, self.request.dose_ug):
             return None
         return shape.permille(self.curve, ug)
-
-
-def smallest(product: TaperProduct) -> int:
-    """The smallest dose that one product makes, in whole micrograms upwards."""
-    if is_liquid(product):
-        return -(-product.strength_ug * product.measure_ul // words.UL_PER_ML)
-    return -(-product.strength_ug // divisible(product))
-
-
-def _blocks(way: Way) -> list[list[tuple[TaperProduct, ...]]]:
-    """Products in the order in which they are tried: of those that release alike whole ones and licensed halves, any halves, then liquids;
-    then the same with those that release differently."""
-    found = []
-    for products in (way.products, (*way.products, *way.also))[: 2 if way.also else 1]:
-        solids = tuple(product for product in products if not is_liquid(product))
-        licensed = tuple(msgspec.structs.replace(product, parts=1) if product.off_label else product for product in solids)
-        tiers = [licensed] if licensed else []
-        tiers += [tier for tier in (solids, products) if tier and tier not in tiers]
-        found.append(tiers)
-    return found
 
 
 def _bounded(rule: Rule, bound: Rule) -> Rule:

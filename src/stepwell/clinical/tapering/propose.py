@@ -53,6 +53,8 @@ def instead(request: Request, refusal: NotPlanned, knowledge: Knowledge) -> tupl
 
 def _near(request: Request, refusal: NotPlanned, rule: TaperRule, products: tuple[TaperProduct, ...]) -> Iterator[Instead]:
     unit = unit_of(products)
+    if request.alternate:
+        yield Instead(words="every day the same, with other strengths or a liquid", request=changed(request, alternate=False))
     yield from _doses(request, products, unit)
     yield from _own_doses(request, refusal, unit)
     yield from _products(request, products)

@@ -15,6 +15,7 @@ from datetime import date, timedelta
 from msgspec.structs import replace as changed
 
 from stepwell.clinical.tapering import bounds, words
+from stepwell.clinical.tapering.alternate import DAYS, other_day_first
 from stepwell.clinical.tapering.dates import days_of_steps
 from stepwell.clinical.tapering.model import Change, ChangeKind, Mode, NotPlanned, Plan, Request, Rule, Standing, Step, Warned
 from stepwell.clinical.tapering.propose import propose
@@ -63,6 +64,19 @@ class _Replanner:
         self.place = (same or later[:1] or by_day or [0])[-1]
 
     def changed(self, change: Change) -> Plan:
+        return self._in_turn(self._replanned(change))
+
+    def _in_turn(self, plan: Plan) -> Plan:
+        """The plan beginning with what is due on this day, where the dose is taken on alternate days: nobody takes the larger twice."""
+        before, first = self.plan.steps[self.place], plan.steps[0]
+        same = before.built.dose_ug == first.built.dose_ug == self.standing.dose_ug
+        if not same or not before.built.alternates or before.on > self.standing.on:
+            return plan
+        second_day = (self.standing.on - before.on).days % DAYS
+        due = other_day_first(before.built) if second_day else before.built
+        return changed(plan, steps=(changed(first, built=due), *plan.steps[1:]))
+
+    def _replanned(self, change: Change) -> Plan:
         kind = change.kind
         if kind == ChangeKind.HOLD:
             days = self.plan.interval_days if change.days is None else change.days

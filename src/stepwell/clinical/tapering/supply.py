@@ -10,6 +10,7 @@ from datetime import date
 import msgspec
 
 from stepwell.clinical.tapering import words
+from stepwell.clinical.tapering.alternate import DAYS, FIRST, SECOND
 from stepwell.clinical.tapering.bounds import cited
 from stepwell.clinical.tapering.model import QUARTERS, Item, Plan, Rule, Step
 from stepwell.knowledge.compile import Knowledge
@@ -72,6 +73,8 @@ def supply_of(plan: Plan, step: Step, knowledge: Knowledge, *, when: str = "") -
     for item in step.built.items:
         product = knowledge.taper_products[item.product]
         units, microlitres = needed(item, product, days)
+        if not units and not microlitres:
+            continue  # the second of two days, of a step that lasts one
         yield SupplyLine(
             step=step.number,
             on=step.on,
@@ -91,7 +94,10 @@ def supply_of(plan: Plan, step: Step, knowledge: Knowledge, *, when: str = "") -
 
 
 def needed(item: Item, product: TaperProduct, days: int) -> tuple[int, int]:
-    """(whole tablets, capsules or patches, microlitres) for so many days. The other half of a divided tablet is the next day's."""
+    """(whole tablets, capsules or patches, microlitres) for so many days. The other half of a divided tablet is the next day's; what is
+    taken on one of two days is taken on half of the days, of an odd number on one more of the first."""
+    if item.day:
+        days = (days + FIRST + SECOND - item.day - 1) // DAYS
     if item.microlitres:
         return 0, item.microlitres * days
     if item.patches:
@@ -135,6 +141,9 @@ def prescription(name: str, item: Item, product: TaperProduct, days: int, *, whe
         holds = words.dose(item.strength_ug * item.microlitres // words.UL_PER_ML)
         return f"{name}: take {words.millilitres(item.microlitres)} ({holds}){time} {span}. Supply {quantity(product, units, microlitres)}."
     amount = f"{words.counted(item.quarters)} {_noun(product, 2 if item.quarters > QUARTERS else 1)}"
+    if item.day:
+        which = "first" if item.day == FIRST else "second"
+        time = f"{f' {when.strip()}' if when.strip() else ''} every other day, beginning on the {which} day,"
     return f"{name}: take {amount}{time} {span}. Supply {quantity(product, units, microlitres)}."
 
 

@@ -13,6 +13,7 @@ from stepwell.knowledge.tapering import Figure
 MG, PATCHES = "mg", "micrograms/hour"
 UG_PER_MG = 1000
 UL_PER_ML = 1000
+TWO_DAYS = (1, 2)
 _FRACTIONS = {1: "¼", 2: "½", 3: "¾"}
 _PARTS = {1: "a quarter", 2: "a half", 3: "three quarters"}
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -72,15 +73,25 @@ def _single(label: str) -> str:
 
 
 def item(what: Item) -> str:
-    """`1½ × 2 mg tablet`, `3.75 ml oral solution 2 mg in 5 ml`, `2 × 25 micrograms/hour patch`"""
+    """`1½ × 2 mg tablet`, `3.75 ml oral solution 2 mg in 5 ml`, `2 × 25 micrograms/hour patch`; on how many days is not said."""
     if what.microlitres:
         return f"{millilitres(what.microlitres)} {what.label}"
     return f"{what.patches or counted(what.quarters)} × {_single(what.label)}"
 
 
 def items(built: Built) -> str:
-    """A day's dose for clinicians; `nothing` when there is none."""
+    """A day's dose for clinicians; `nothing` when there is none; on alternate days `1 × 20 mg capsule one day, none the next`."""
+    if built.alternates:
+        first, second = (" + ".join(item(each) for each in built.on_day(day)) or "none" for day in TWO_DAYS)
+        return f"{first} one day, {second} the next"
     return " + ".join(item(each) for each in built.items) or "nothing"
+
+
+def day_doses(built: Built) -> tuple[int, ...]:
+    """Micrograms on the first and on the second of two days where they differ; empty where every day is the same."""
+    if not built.alternates:
+        return ()
+    return tuple(sum(each.strength_ug * each.quarters for each in built.on_day(day)) // QUARTERS for day in TWO_DAYS)
 
 
 def plain_number(count: int) -> str:
@@ -102,7 +113,10 @@ def plain_item(what: Item) -> str:
 
 
 def plain_items(built: Built) -> str:
-    """A day's dose for the person; `nothing` when there is none."""
+    """A day's dose for the person; `nothing` when there is none; on alternate days `one 20 mg capsule one day, none the next`."""
+    if built.alternates:
+        first, second = (listed(plain_item(each) for each in built.on_day(day)) or "none" for day in TWO_DAYS)
+        return f"{first} one day, {second} the next"
     return listed(plain_item(each) for each in built.items) or "nothing"
 
 

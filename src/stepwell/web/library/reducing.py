@@ -63,6 +63,9 @@ def told(value: model.Sourced) -> str:
         case tapering.SwitchTo():
             days = " to ".join(str(day) for day in value.review_days)
             return f"{value.medicine}, when {value.when}; {value.method}; review after {days} days"
+        case tapering.AlternateDays():
+            taken = f", of {', '.join(value.products)}" if value.products else ""
+            return f"{'yes' if value.value else 'no'}{taken}"
         case model.Flag():
             return "yes" if value.value else "no"
     return str(getattr(value, "words", ""))

@@ -18,6 +18,7 @@ from itertools import pairwise
 from markupsafe import Markup, escape
 
 from stepwell.clinical.tapering.model import Built, Mode, Plan, Step
+from stepwell.clinical.tapering.words import day_doses
 from stepwell.web.core.formatting import clinician, count, thousandths
 
 LINE, LIVED, INK, QUIET, GRID, OCCUPANCY = "#005eb8", "#003d78", "#212b32", "#4c6272", "#d8dde0", "#7c2855"
@@ -72,6 +73,20 @@ def amount(dose_ug: int, unit: str) -> str:
 def a_day(dose_ug: int, unit: str) -> str:
     """`15 mg a day`; a patch says its hour already."""
     return amount(dose_ug, unit) if unit == PATCHES else f"{amount(dose_ug, unit)} a day"
+
+
+def taken(built: Built, unit: str) -> str:
+    """What is taken of a dose: `15 mg a day`; on alternate days `20 mg one day, none the next`."""
+    doses = day_doses(built)
+    if not doses:
+        return a_day(built.dose_ug, unit)
+    first, second = (amount(dose_ug, unit) if dose_ug else "none" for dose_ug in doses)
+    return f"{first} one day, {second} the next"
+
+
+def average(built: Built, unit: str) -> str:
+    """A dose where it stands beside what to take: `15 mg`; on alternate days `10 mg on average`."""
+    return f"{amount(built.dose_ug, unit)} on average" if built.alternates else amount(built.dose_ug, unit)
 
 
 def dose_on(plan: Plan, day: date) -> int | None:
@@ -412,7 +427,8 @@ def _ends(drawing: _Drawing) -> list[str]:
 @dataclass(frozen=True, slots=True)
 class Day:
     """One day of a calendar. dose_ug: micrograms to take that day, None before the plan begins. changes: the first day of another
-    dose; first: the first day of the plan. after: the plan has ended and nothing changes any more."""
+    dose; first: the first day of the plan. after: the plan has ended and nothing changes any more. turns: the dose is one of two that
+    take turns."""
 
     on: date
     dose_ug: int | None
@@ -421,6 +437,7 @@ class Day:
     changes: bool
     first: bool
     after: bool
+    turns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -467,9 +484,10 @@ def _day(plan: Plan, on: date) -> Day:
     at = plan.steps.index(step)
     before = plan.steps[at - 1].built.dose_ug if at else None
     changes_here = step.on == on and before is not None and before != step.built.dose_ug
+    two = day_doses(step.built)
     return Day(
-        on, step.built.dose_ug, step.built, step.number, changes=changes_here, first=at == 0 and step.on == on,
-        after=step is plan.steps[-1] and on > step.on,
+        on, two[(on - step.on).days % len(two)] if two else step.built.dose_ug, step.built, step.number, changes=changes_here,
+        first=at == 0 and step.on == on, after=step is plan.steps[-1] and on > step.on, turns=bool(two),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@
 Parameters: dose, to (mg; of patches micrograms an hour), end (stop or stay), mode, was (the mode the page was drawn with), rate (`10%` or
 an amount), every (days), start (ISO; or start-day, start-month, start-year), use (product keys, once `picked` says that they were
 chosen), d<n> and h<n> (a person's own dose at step n; days that step n is held longer), points (steps of a hyperbolic plan), mixed
-(products that release differently in one dose), q-<flag> (yes or no). Two are gone from the fields of the page that comes: rest (no: to
+(products that release differently in one dose), alternate (alternate days before liquids), q-<flag> (yes or no). Two are gone from the fields of the page that comes: rest (no: to
 every question that is left) and move (`3-up`, `3-down`, `3-smaller`, `3-hold`, `3-plain`), which changes one step.
 """
 
@@ -67,6 +67,7 @@ class Asked:
     answers: Mapping[str, str] = field(default_factory=dict)
     points: int | None = None
     mixed: bool = False
+    alternate: bool = False
     move: tuple[int, str] | None = None
     rest_no: bool = False
     dose_typed: bool = False
@@ -80,6 +81,7 @@ class Asked:
             medicine=medicine, dose_ug=self.dose_ug, to_ug=self.to_ug, mode=self.mode, start_on=self.start_on,
             interval_days=self.interval_days, rate_percent=self.rate_percent, step_ug=self.step_ug, products=self.products, nation=nation,
             history=self.asked_of(history), overrides=dict(self.overrides), holds=dict(self.holds), points=self.points, mixed=self.mixed,
+            alternate=self.alternate,
         )  # fmt: skip
 
     def asked_of(self, history: History) -> History:
@@ -93,7 +95,7 @@ class Asked:
             self, dose_ug=request.dose_ug, to_ug=request.to_ug, mode=request.mode, rate_percent=request.rate_percent,
             step_ug=request.step_ug, interval_days=request.interval_days, start_on=request.start_on, products=request.products,
             overrides=dict(request.overrides), holds=dict(request.holds), points=request.points, mixed=request.mixed,
-            move=None, wrong=(), dose_typed=True,
+            alternate=request.alternate, move=None, wrong=(), dose_typed=True,
         )  # fmt: skip
 
     def moved(self, plan: Plan, by_ug: int) -> Asked:
@@ -129,6 +131,8 @@ class Asked:
             said.append(("points", str(self.points)))
         if self.mixed:
             said.append(("mixed", "1"))
+        if self.alternate:
+            said.append(("alternate", "1"))
         if self.interval_days is not None:
             said.append(("every", str(self.interval_days)))
         if self.start_on is not None:
@@ -233,6 +237,7 @@ def read(
         holds=holds,
         points=int(text) if (text := one("points")).isdigit() and 0 < int(text) <= MOST_STEPS else None,
         mixed=bool(one("mixed")),
+        alternate=bool(one("alternate")),
         answers={key[2:]: text for key in values if key.startswith("q-") and (text := one(key)) in (YES, NO)},
         rest_no=one("rest") == NO,
         move=(int(move[1]), move[2]) if move else None,

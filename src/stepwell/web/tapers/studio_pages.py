@@ -17,11 +17,11 @@ from stepwell import knowledge
 from stepwell.clinical.tapering import words
 from stepwell.clinical.tapering.model import Mode, Plan, Rule, Step
 from stepwell.clinical.tapering.supply import SupplyLine, supply
-from stepwell.knowledge.tapering import Occupancy, TaperProduct, TaperSupport, support_of
+from stepwell.knowledge.tapering import AlternateDays, Occupancy, TaperProduct, TaperSupport, support_of
 from stepwell.web.core.formatting import clinician, count
 from stepwell.web.core.forms import TextareaField
 from stepwell.web.ledger.presenters import capital
-from stepwell.web.tapers.chart import Lived, a_day, amount, calendar, changes, chart_svg, length, months_of, told
+from stepwell.web.tapers.chart import Lived, a_day, amount, average, calendar, changes, chart_svg, length, months_of, told
 from stepwell.web.tapers.forms import LONGEST_WORDS, AgreeForm
 from stepwell.web.tapers.models import TaperPlan
 from stepwell.web.tapers.studio import Drawn, Question
@@ -114,7 +114,7 @@ class StepRow:
 
     @property
     def dose(self) -> str:
-        return amount(self.step.built.dose_ug, self._unit)
+        return average(self.step.built, self._unit)
 
     @property
     def kind(self) -> str:
@@ -286,6 +286,12 @@ class StudioPage:
         if self.taken.rule is None:
             return None
         return offers(self.taken.rule, self._products, self.asked, self.plan, usual=usual(self.taken.substance))
+
+    @property
+    def alternate_days(self) -> AlternateDays | None:
+        """Where a dose may be taken every other day: the entry that allows it."""
+        rule = self.taken.rule
+        return rule.alternate_days if rule is not None and rule.alternate_days.value else None
 
     @property
     def dose_typed(self) -> str:
