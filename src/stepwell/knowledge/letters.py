@@ -35,11 +35,13 @@ class LetterPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 class LetterKind(model.Sourced, frozen=True, kw_only=True):
     """A kind of letter: its headings in reading order. `code` is the SNOMED CT code of the document type, empty for none;
-    `version` is raised when its headings change."""
+    `version` is raised when its headings change. from_plan: it is made of a plan to reduce a medicine and sent from its pack; nobody
+    begins one by hand, and how complete it is says nothing of a team."""
 
     letter: model.Key
     label: model.Text
     version: Annotated[int, msgspec.Meta(ge=1)]
     code: Code = ""
     standard: model.Text
+    from_plan: bool = False
     parts: Annotated[list[LetterPart], msgspec.Meta(min_length=1)]

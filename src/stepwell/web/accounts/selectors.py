@@ -14,6 +14,7 @@ from stepwell.web.accounts.models import Membership, Organisation, OrganisationK
 from stepwell.web.accounts.roles import role
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.once import once
+from stepwell.web.core.permissions import Permission
 
 
 def in_force(on: date) -> Q:
@@ -64,6 +65,12 @@ def organisation(code: str) -> Organisation | None:
 
 def organisations_of_kind(*kinds: str) -> list[Organisation]:
     return list(Organisation.objects.filter(kind__in=kinds).order_by("name", "code"))
+
+
+def opens_records(code: str, on: date) -> bool:
+    """Whether anybody who works there on that day may open people's records here: else a letter lies unread."""
+    works = Membership.objects.filter(in_force(on), organisation__code=code, user__is_active=True).order_by()
+    return any(Permission.VIEW_PATIENT in role(key).may for key in works.values_list("role", flat=True).distinct())
 
 
 def wholes_of(code: str, on: date) -> list[Organisation]:

@@ -44,7 +44,7 @@ class FileLetterForm(Form):
     def __init__(self, *args: Any, senders: Sequence[tuple[str, str]], today: date, has_file: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.has_file = has_file
-        kinds = [(key, kind.label) for key, kind in scoring.kinds().items()]
+        kinds = [(key, kind.label) for key, kind in scoring.kinds().items() if not kind.from_plan]
         self.fields["from_org"].choices = [("", "Choose"), *senders, (OTHER, "Somebody who is not on this list")]  # type: ignore[attr-defined]
         self.fields["kind"].choices = [("", "Choose"), *kinds]  # type: ignore[attr-defined]
         self.fields["kind"].help_text = "It decides the headings the letter is scored against."  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@ Nothing is invented: a heading without anything on record stays empty for the wr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -41,18 +41,27 @@ def kinds() -> Mapping[str, LetterKind]:
     return knowledge.load().letter_kinds
 
 
+def begun_by_hand() -> dict[str, LetterKind]:
+    """Kinds that a writer may choose; the others are made by another area and sent from its pages."""
+    return {key: kind for key, kind in kinds().items() if not kind.from_plan}
+
+
 def headings() -> Mapping[str, LetterHeading]:
     return knowledge.load().letter_headings
 
 
-def compose(kind: LetterKind, held: Held) -> list[Section]:
-    """The sections of a new letter in reading order. Fields about medicines are left out when the letter is about none."""
+def compose(kind: LetterKind, held: Held, given: Mapping[str, Sequence[str]] | None = None) -> list[Section]:
+    """The sections of a new letter in reading order. Fields about medicines are left out when the letter is about none. `given`:
+    statements by heading that stand in place of what the record holds."""
     found = []
     for part in kind.parts:
         heading = headings()[part.heading]
         if heading.about_medicines and part.conformance == _MINIMUM and not held.medicines:
             continue
-        drawn = _DRAW[part.heading](held) if part.heading in _DRAW else Drawn()
+        if given is not None and part.heading in given:
+            drawn = Drawn(list(given[part.heading]))
+        else:
+            drawn = _DRAW[part.heading](held) if part.heading in _DRAW else Drawn()
         empty = Section(
             key=part.heading,
             heading=heading.label,

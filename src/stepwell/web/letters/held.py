@@ -93,6 +93,14 @@ def held(actor: Actor, person: PersonRecord, *, to_org: str, medicines: Sequence
     )
 
 
+def of_person(actor: Actor, person: PersonRecord, *, to_org: str, on: date) -> Held:
+    """Who it is about, from whom and to whom; nothing of the record is read."""
+    return Held(
+        person=person, actor=actor, on=on, to_org=to_org, names=accounts.organisation_names(), medicines=(), duties=(), interactions=(),
+        results=(), diagnoses=(), adjustments=(), links=(), seen=None, stay=None, restricted="",
+    )  # fmt: skip
+
+
 def _rows(store: Any, table: str, person_id: int, day: str, on: date) -> list[dict[str, Any]]:
     return [row for row in store.table(table, [person_id]).to_pylist() if row[day] is not None and row[day] <= on]
 

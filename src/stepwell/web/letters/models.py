@@ -19,7 +19,8 @@ USER = settings.AUTH_USER_MODEL
 
 class Draft(AppendOnlyModel):
     """What is being written. `kind` is a letter kind of the knowledge base at `kind_version`; `medicines` are those the letter is
-    about; `sections` is what the record gave when it was begun; `corrects` is the letter that it will supersede."""
+    about; `sections` is what the record gave when it was begun; `corrects` is the letter that it will supersede. `source`, `source_id`
+    and `source_version`: what another area made it of (a plan to reduce a medicine, its key and version), empty for what is written."""
 
     person_id = models.BigIntegerField(db_index=True)
     kind = models.CharField(max_length=40)
@@ -34,10 +35,16 @@ class Draft(AppendOnlyModel):
     role = models.CharField(max_length=40)
     at = models.DateTimeField()
     corrects = models.ForeignKey("letters.Letter", null=True, on_delete=models.PROTECT, related_name="corrections")
+    source = models.CharField(max_length=30, blank=True, default="")
+    source_id = models.CharField(max_length=20, blank=True, default="")
+    source_version = models.CharField(max_length=40, blank=True, default="")
 
     class Meta:
         ordering = ("id",)
-        indexes: ClassVar[list[Any]] = [models.Index(fields=["from_org", "person_id"], name="drafts_of_org")]
+        indexes: ClassVar[list[Any]] = [
+            models.Index(fields=["from_org", "person_id"], name="drafts_of_org"),
+            models.Index(fields=["source", "source_id"], condition=~models.Q(source=""), name="drafts_made_of"),
+        ]
 
     def __str__(self) -> str:
         return f"draft {self.pk}"

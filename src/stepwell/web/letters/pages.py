@@ -133,7 +133,8 @@ class LetterPage:
         self.is_sender = letter.from_org == actor.organisation
         self.may_answer = self.is_receiver and self.newer is None and actor.may(Permission.ACT_ON_DUTY)
         self.may_judge = self.is_receiver
-        self.may_correct = self.is_sender and self.newer is None and actor.may(Permission.WRITE_LETTERS)
+        self.is_made = bool(letter.draft.source)
+        self.may_correct = self.is_sender and self.newer is None and not self.is_made and actor.may(Permission.WRITE_LETTERS)
 
     @property
     def waiting(self) -> list[Asked]:

@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from stepwell.clinical.letter_completeness import as_rows
 from stepwell.web.accounts import selectors as accounts
+from stepwell.web.accounts.models import OrganisationKind
 from stepwell.web.core import clock, traces
 from stepwell.web.core.actor import Actor
 from stepwell.web.ledger import selectors as ledger
@@ -222,6 +223,23 @@ def judgements(ids: Collection[int]) -> dict[int, LetterEvent]:
     return {row.letter_id: row for row in rows}
 
 
+# Letters that another area made
+
+
+def made_of(actor: Actor, source: str, source_id: str) -> list[Letter]:
+    """Letters that were made of something of another area, the newest first, by whichever organisation: the actor has opened that thing
+    through its own gate. One query; nothing of what they say is given, only who was told when of which version."""
+    rows = Letter.objects.filter(draft__source=source, draft__source_id=source_id).select_related("draft")
+    return list(rows.defer("sections", "draft__sections").order_by("-id"))
+
+
+def newest_made_of(actor: Actor, source: str, source_id: str, *, kind: str, to_org: str, lock: bool = False) -> Letter | None:
+    """The newest that stands of those that the actor's own organisation sent to this receiver. `lock`: two senders follow each other."""
+    rows = Letter.objects.filter(draft__source=source, draft__source_id=source_id, kind=kind, to_org=to_org)
+    rows = rows.filter(from_org=actor.organisation, superseded_by__isnull=True).order_by("-id")
+    return (rows.select_for_update(of=("self",)) if lock else rows).first()
+
+
 # Whom one can write to
 
 
@@ -234,3 +252,15 @@ def receivers(actor: Actor, person_id: int) -> list[tuple[str, str]]:
         [*([person.gp_org] if person is not None and person.gp_org else []), *sorted(near, key=lambda code: names.get(code, code))]
     )
     return [(code, names[code]) for code in codes if code in names and code != actor.organisation]
+
+
+def receivers_of_plans(actor: Actor, person_id: int) -> list[tuple[str, str]]:
+    """Who may be sent a plan to reduce a medicine: those that have to do with the person, then every pharmacy that Stepwell knows. People
+    choose their pharmacy, and no record says which it is."""
+    return list((dict(receivers(actor, person_id)) | dict(pharmacies(actor))).items())
+
+
+def pharmacies(actor: Actor) -> list[tuple[str, str]]:
+    """(code, name) of every pharmacy that Stepwell knows, but one's own."""
+    rows = accounts.organisations_of_kind(OrganisationKind.PHARMACY)
+    return [(row.code, row.name) for row in rows if row.code != actor.organisation]

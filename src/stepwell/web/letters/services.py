@@ -7,7 +7,7 @@ asks for belongs to the sender until the receiver accepts it, and belongs to the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -26,10 +26,11 @@ from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger import services as ledger_services
 from stepwell.web.letters import selectors
-from stepwell.web.letters.compose import AUTHOR, author_words, compose, kinds
+from stepwell.web.letters.compose import AUTHOR, author_words, begun_by_hand, compose, kinds
 from stepwell.web.letters.drafting import Action, Conflict, Said, merge
-from stepwell.web.letters.held import held
+from stepwell.web.letters.held import held, of_person
 from stepwell.web.letters.models import Draft, DraftAct, DraftEvent, Letter, LetterAct, LetterAction, LetterEvent
+from stepwell.web.privacy import restrict
 
 SOURCE = "letter"
 YES, PARTLY, NO = "yes", "partly", "no"
@@ -44,6 +45,15 @@ class Changed(Refused):
         self.conflicts, self.last = list(conflicts), last
         told = "; ".join(f"{each.by} changed “{each.heading}” ({clinician.time(each.event.at)})" for each in conflicts)
         super().__init__(f"Not everything was saved: {told}. Both versions are below: put them together and save again.")
+
+
+@dataclass(frozen=True, slots=True)
+class MadeOf:
+    """What another area made a letter of: the area's own name for it, its key, and its version in words of that area."""
+
+    source: str
+    source_id: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +73,7 @@ def begin(actor: Actor, person_id: int, *, kind: str, to_org: str, medicines: Se
     with the person, medicines that are not on the record."""
     require(actor, Permission.WRITE_LETTERS, ledger.subject_of(person_id))
     person = ledger.find_person(person_id)
-    chosen = kinds().get(kind)
+    chosen = begun_by_hand().get(kind)
     if person is None or chosen is None:
         raise Refused("Choose the kind of letter.")
     if to_org not in dict(selectors.receivers(actor, person_id)):
@@ -76,7 +86,7 @@ def begin(actor: Actor, person_id: int, *, kind: str, to_org: str, medicines: Se
 
 def _begin(
     actor: Actor, person_id: int, *, kind: str, version: int, to_org: str, medicines: Sequence[str], sections: Sequence[Section],
-    actions: Sequence[Action] = (), corrects: Letter | None = None,
+    actions: Sequence[Action] = (), corrects: Letter | None = None, made_of: MadeOf | None = None,
 ) -> Draft:  # fmt: skip
     with transaction.atomic():
         draft = Draft.objects.create(
@@ -93,6 +103,9 @@ def _begin(
             role=actor.role,
             at=clock.now(),
             corrects=corrects,
+            source=made_of.source if made_of else "",
+            source_id=made_of.source_id if made_of else "",
+            source_version=made_of.version if made_of else "",
         )
         audit.record_write(actor, "begin letter", person_id=person_id, subject_type="letter draft", subject_id=draft.pk)
     return draft
@@ -156,6 +169,44 @@ def send(actor: Actor, draft_id: int, *, asked: Mapping[str, str], seen: int) ->
         _event(actor, draft, DraftAct.SENT, {})
         _supersede(actor, draft, letter)
         audit.record_write(actor, "send letter", person_id=draft.person_id, subject_type="letter", subject_id=letter.pk)
+    return letter
+
+
+def send_made(
+    actor: Actor, person_id: int, *, kind: str, to_org: str, medicines: Sequence[str], given: Mapping[str, Sequence[str]],
+    made_of: MadeOf, actions: Sequence[Action] = (),
+) -> Letter:  # fmt: skip
+    """Send in one act what another area has made: `given` are its statements by heading, and its page has shown them. Kept, read,
+    answered and printed like every letter. It takes the place of the sender's letter of this kind, of the same thing to the same receiver.
+
+    Refused: a receiver that Stepwell does not know, or from whom an entry about one of these medicines is hidden; a heading that says
+    nothing.
+    """
+    require(actor, Permission.WRITE_LETTERS, ledger.subject_of(person_id))
+    person, chosen = ledger.find_person(person_id), kinds().get(kind)
+    if person is None or chosen is None or not chosen.from_plan:
+        raise ValueError(f"{kind!r} is no kind of letter that is made of a plan")
+    if to_org not in dict(selectors.receivers_of_plans(actor, person_id)):
+        raise Refused("Choose a practice or a pharmacy that Stepwell knows; print it for anybody else.")
+    hidden = restrict.hidden_at(to_org, person)
+    if any(hidden.hides_medicine(substance) for substance in medicines):
+        name = ledger.organisation_name(to_org)
+        raise Refused(f"This medicine is marked sensitive, and {name} is not named to see it. Name them first, or print the letter.")
+    about = [{"substance": substance} for substance in medicines]
+    sections = compose(chosen, replace(of_person(actor, person, to_org=to_org, on=clock.today()), medicines=about), given)
+    score = completeness(sections)
+    if not score.may_be_sent:
+        raise Refused(f"These headings say nothing: {', '.join(section.heading for section in score.gaps)}.")
+    with transaction.atomic():
+        before = selectors.newest_made_of(actor, made_of.source, made_of.source_id, kind=kind, to_org=to_org, lock=True)
+        draft = _begin(
+            actor, person_id, kind=kind, version=chosen.version, to_org=to_org, medicines=medicines, sections=sections, actions=actions,
+            corrects=before, made_of=made_of,
+        )  # fmt: skip
+        letter = _put(actor, draft, [as_sent(section) for section in sections], actions)
+        _event(actor, draft, DraftAct.SENT, {})
+        _supersede(actor, draft, letter)
+        audit.record_write(actor, "send letter", person_id=person_id, subject_type="letter", subject_id=letter.pk)
     return letter
 
 
@@ -240,6 +291,8 @@ def correct(actor: Actor, letter_id: int) -> Draft:
     letter = _letter(actor, letter_id, sender=True)
     require(actor, Permission.WRITE_LETTERS, ledger.subject_of(letter.person_id))
     _not_superseded(letter)
+    if letter.draft.source:
+        raise Refused("This letter was made of a plan: change the plan there and send it anew, which takes this one’s place.")
     shown = selectors.letter(actor, letter_id)
     if shown is None or shown.sections != letter.sections:
         raise Refused("Parts of this letter are restricted for you: somebody who may see them can correct it.")

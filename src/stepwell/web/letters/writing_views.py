@@ -24,7 +24,7 @@ from stepwell.web.ledger.models import PersonRecord
 from stepwell.web.ledger.pages import Banner
 from stepwell.web.ledger.view_support import open_person
 from stepwell.web.letters import cutting, selectors, services
-from stepwell.web.letters.compose import kinds
+from stepwell.web.letters.compose import begun_by_hand, kinds
 from stepwell.web.letters.drafting import Content, Said
 from stepwell.web.letters.forms import ActionForm, BeginForm, action_forms
 from stepwell.web.letters.held import choices
@@ -57,10 +57,10 @@ def begin_letter(request: HttpRequest, person_id: int) -> HttpResponse:
     posted = request.POST if request.method == "POST" else None
     form = BeginForm(
         posted,
-        kinds=[(key, kind.label) for key, kind in kinds().items()],
+        kinds=[(key, kind.label) for key, kind in begun_by_hand().items()],
         to=selectors.receivers(actor, person_id),
         medicines=[(row["substance"], known.medicine(row["substance"])) for row in medicines],
-        initial={"kind": wanted if wanted in kinds() else "outpatient", "medicines": usual},
+        initial={"kind": wanted if wanted in begun_by_hand() else "outpatient", "medicines": usual},
     )
     if request.method == "POST" and form.is_valid():
         cleaned = form.cleaned_data

@@ -123,6 +123,12 @@ def cut_for(actor: Actor, people: Sequence[PersonRecord]) -> dict[int, Cut]:
     return found
 
 
+def hidden_at(org_code: str, person: PersonRecord) -> Cut:
+    """What is hidden of a person from everybody at an organisation that something is to be sent to. The record is not cut."""
+    own = [mark for mark in selectors.marks_of([person.person_id]) if org_code not in mark.organisations]
+    return Cut(Hidden.of(own, [row["substance"] for row in person.medicines]), len(own)) if own else NOTHING
+
+
 def _cut(person: PersonRecord, hidden: Hidden) -> None:
     person.medicines = [
         {**row, "indication": RESTRICTED} if row["indication"] in hidden.conditions else row

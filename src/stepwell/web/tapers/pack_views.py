@@ -6,12 +6,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template import engines
 from django.urls import reverse
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from stepwell.errors import Refused
+from stepwell.web.accounts import selectors as accounts
 from stepwell.web.core import clock, gate, pdf
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import file_stamp
@@ -19,12 +20,13 @@ from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.pages import Banner
 from stepwell.web.privacy import restrict
-from stepwell.web.tapers import pack_read, selectors
+from stepwell.web.tapers import pack_read, pack_sending, selectors
 from stepwell.web.tapers.models import TaperPlan
+from stepwell.web.tapers.pack_sending import PHARMACY, PRACTICE
 from stepwell.web.tapers.pack_words import pack_words
 
 LARGE = "large"
-PRACTICE, PHARMACY = "practice", "pharmacy"
+LONGEST_KEY = 9  # digits of a number in a form: longer ones are none of ours
 
 
 def _opened(request: HttpRequest, plan_id: int, what: str) -> tuple[Actor, TaperPlan]:
@@ -90,9 +92,40 @@ def print_pack(request: HttpRequest, plan_id: int) -> HttpResponse:
     return _print(request, plan_id, "plan pack as PDF", "tapers/pack_pdf.jinja", "plan-calendar", large=large)
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def show_pack_letter(request: HttpRequest, plan_id: int, copy: str) -> HttpResponse:
-    return _page(request, plan_id, f"plan letter to {_copy(copy)}", "tapers/pack_letter.jinja", copy=copy, words=_letter_words())
+    """The copy as it is printed, and a button that sends it through the letters area."""
+    actor, row = _opened(request, plan_id, f"plan letter to {_copy(copy)}")
+    if request.method == "POST":
+        return _send(request, actor, row, copy)
+    return _letter_page(request, actor, row, copy)
+
+
+def _send(request: HttpRequest, actor: Actor, row: TaperPlan, copy: str) -> HttpResponse:
+    to_org, seen = request.POST.get("to", ""), request.POST.get("seen", "")
+    gate.require(actor, Permission.WRITE_LETTERS, ledger.subject_of(row.person_id))
+    try:
+        pack_sending.send(actor, row.pk, copy, to_org, revision=int(seen) if seen.isdigit() and len(seen) < LONGEST_KEY else 0)
+    except Refused as refusal:
+        found = selectors.plan_row(row.pk)
+        return _letter_page(request, actor, found or row, copy, problem=str(refusal), chosen=to_org)
+    return redirect(f"{reverse('tapers:show_plan', args=[row.pk])}?said=letter-sent")
+
+
+def _letter_page(
+    request: HttpRequest, actor: Actor, row: TaperPlan, copy: str, *, problem: str = "", chosen: str = ""
+) -> HttpResponse:  # fmt: skip
+    found, today = pack_sending.recipients(actor, row), clock.today()
+    places, chosen = found.places(copy), chosen or found.usual(copy)
+    try:
+        context = _context(actor, row) | {"words": _letter_words()}
+    except Refused as refusal:
+        return _none(request, row, refusal)
+    context |= {
+        "copy": copy, "recipients": found, "places": places, "chosen": chosen, "problem": problem, "seen": row.revision,
+        "unread": [each.name for each in places if copy == PRACTICE and not accounts.opens_records(each.code, today)],
+    }  # fmt: skip
+    return render(request, "tapers/pack_letter.jinja", context, status=409 if problem else 200)
 
 
 @require_safe

@@ -47,6 +47,7 @@ SAID = {
     "answered": "The answer stands on their own page.",
     "in error": "Entered in error.",
     "undone": "The last act is undone.",
+    "letter sent": "The letter is sent: it stands among the letters.",
 }
 TONES = {
     PlanState.PROPOSED: "grey",

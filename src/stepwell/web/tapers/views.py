@@ -26,7 +26,7 @@ from stepwell.web.ledger.pages import Banner, banners
 from stepwell.web.outcomes import selectors as outcomes
 from stepwell.web.privacy import restrict
 from stepwell.web.privacy.restrict import Cut
-from stepwell.web.tapers import checkins, duties, lines, own, planning, selectors, services, support, telling
+from stepwell.web.tapers import checkins, duties, lines, own, pack_sending, planning, selectors, services, support, telling
 from stepwell.web.tapers.acts import ACTS, Asking, Spec
 from stepwell.web.tapers.choices import choices
 from stepwell.web.tapers.doing import Changed
@@ -79,6 +79,8 @@ def show_plan(request: HttpRequest, plan_id: int) -> HttpResponse:
         "banner": Banner(row.person, clock.today()),
         "said": SAID.get(request.GET.get("said", "").replace("-", " "), ""),
         "waiting": request.GET.get("waiting") == "yes",
+        "recipients": pack_sending.recipients(actor, row),
+        "may_write": actor.may(Permission.WRITE_LETTERS),
         "compares_with": outcomes.box_for(actor, support.class_of(row.substance)),
     }
     return render(request, "tapers/plan.jinja", context)
