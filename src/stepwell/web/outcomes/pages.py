@@ -146,12 +146,16 @@ class OutcomesPage:
 
     @property
     def noted(self) -> list[NotedRow]:
-        days = choices().again_days
+        days, mark = choices().again_days, choices().mark
         told = (
             (SEVERE, "With severe symptoms at a check-in", "a rating that, by the scale’s own bands, means going back to the dose before"),
             (BACK, "Went back to the dose before", "part of a plan, and not an adverse event by itself"),
-            (AGAIN, f"Supplied again within {days} days of stopping", "by the record: an issue after the end of a plan that stopped"),
-            (WATCHED, f"Stopped less than {days} days ago, not supplied since", "too early to say whether they stay off"),
+            (
+                AGAIN,
+                f"Supplied again within {days} days of stopping",
+                f"by the record: an issue after the end of a plan that stopped (mark {mark})",
+            ),
+            (WATCHED, f"Stopped less than {days} days ago, not supplied since", f"too early to say whether they stay off (mark {mark})"),
         )
         return [
             NotedRow(label, self._part(self.total, sum(NOTED[key](case) for case in self.cases), noted=key), counted)

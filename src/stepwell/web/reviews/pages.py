@@ -139,8 +139,8 @@ class MedicineForm:
         return f"{clinician.date(row.held_on)}: {row.label.lower()}{f'. {row.reason}' if row.reason else ''}" if row else ""
 
     @property
-    def rule(self) -> tuple[str, str]:
-        """Why it is not stopped at once, and where that is said; empty for a medicine without a rule to reduce it."""
+    def rule(self) -> list[tuple[str, str]]:
+        """Why it is not stopped at once, each sentence with where it is said; empty for a medicine without a rule to reduce it."""
         return never_abrupt(self.substance)
 
     @property
@@ -169,23 +169,22 @@ class MedicineForm:
         return found + [(ask.label, "", ask.basis) for ask in self.asks.asks if ask.basis]
 
 
-def never_abrupt(substance: str) -> tuple[str, str]:
-    """The rule in words with what counts as briefly, and its source with its mark; empty for a medicine that is not reduced in steps."""
+def never_abrupt(substance: str) -> list[tuple[str, str]]:
+    """The rule in words, then what counts as briefly and from which dose it may be stopped, each with its source and its mark; empty for
+    a medicine that is not reduced in steps."""
     pack = knowledge.load()
     rule = pack.taper_rule_of(substance)
     if rule is None:
-        return "", ""
+        return []
     never = pack.taper_support.get("never-abrupt")
-    told = [never.words] if never is not None else [rule.bound.words]
-    basis = [asks.basis(never if never is not None else rule.bound.of_present)]
+    found = [(never.words, asks.basis(never)) if never is not None else (rule.bound.words, asks.basis(rule.bound.of_present))]
     if rule.stop_directly is not None:
-        told.append(f"At {clinician.mass(rule.stop_directly.ug)} a day or less it may be stopped directly.")
-        basis.append(f"direct stop {asks.basis(rule.stop_directly)}")
+        told = f"At {clinician.mass(rule.stop_directly.ug)} a day or less it may be stopped directly."
+        found.append((told, asks.basis(rule.stop_directly)))
     for row in pack.taper_support.values():
         if row.part == "brief" and row.figure and (not row.classes or rule.taper_rule in row.classes):
-            told.append(f"Briefly: up to {row.figure.whole} {row.figure.unit}.")
-            basis.append(f"briefly {asks.basis(row.figure)}")
-    return " ".join(told), "; ".join(basis)
+            found.append((f"Briefly: up to {row.figure.whole} {row.figure.unit}.", asks.basis(row.figure)))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def _name_form(data: Any, asking: Asking) -> Form:
 def _leave_form(data: Any, asking: Asking) -> Form:
     return LeaveForm(
         data,
-        outcomes=[(each.outcome, each.label, each.meaning) for each in support.outcomes()],
+        outcomes=[(each.outcome, each.label, f"{each.meaning} ({support.basis_words(each)})") for each in support.outcomes()],
         label="What happened",
         missing="Say what happened",
     )

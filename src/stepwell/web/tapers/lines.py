@@ -35,12 +35,11 @@ def check_lines(row: TaperPlan, rows: Sequence[CheckIn]) -> list[CheckLine]:
         scales = {each.scale: each for each in support.scales(row.substance)}
     except Refused:  # the pack no longer plans this medicine: what was written stays readable
         return [CheckLine(each, row.unit, {}, {}) for each in rows]
-    return [
-        CheckLine(
-            each, row.unit, symptoms, scales, support.read_rating(row.substance, each.rating).label, rises(each, rows[:place], scales)
-        )
-        for place, each in enumerate(rows)
-    ]
+    found = []
+    for place, each in enumerate(rows):
+        read = support.read_rating(row.substance, each.rating)
+        found.append(CheckLine(each, row.unit, symptoms, scales, read.label, rises(each, rows[:place], scales), read))
+    return found
 
 
 def last_check(row: TaperPlan) -> CheckLine | None:

@@ -143,7 +143,7 @@ class Pack:
     going_back: Sequence[TaperSupport]
     contact: TaperSupport
     checks: Sequence[date]
-    urgent: str
+    urgent: Rule | None
     wanted: Sequence[str]
     large: bool
     words: PlanWords

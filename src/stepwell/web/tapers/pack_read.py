@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from stepwell import knowledge
+from stepwell.clinical.tapering.model import Rule
 from stepwell.clinical.tapering.supply import supply
 from stepwell.errors import Refused
 from stepwell.knowledge.tapering import TaperSupport
@@ -46,13 +47,13 @@ def read(actor: Actor, row: TaperPlan, today: date, *, when: str = "") -> Pack:
         knowledge=pack,
         place=place,
         practice=names.get(person.gp_org, person.gp_org),
-        callers=_callers(actor, row, place, today),
+        callers=callers_of(actor, row, place, today),
         desk=accounts.phone_of_organisation(row.org_code),
         support=_supported(row.substance),
         going_back=[*support.of_part("hold", row.substance), *support.of_part("step-back", row.substance)],
         contact=support.contact(row.substance, "step"),
         checks=_checks(row, told, standing, today),
-        urgent=documents.urgent_words(nation_of(row.org_code)),
+        urgent=_urgent(row.org_code),
         wanted=contact_words.strip([each for each in own if each.kind in _TELLING], spoken, today),
         large=any((each.kind, each.code) == _LARGE for each in own),
         words=selectors.words_of(row),
@@ -60,7 +61,7 @@ def read(actor: Actor, row: TaperPlan, today: date, *, when: str = "") -> Pack:
     )
 
 
-def _callers(actor: Actor, row: TaperPlan, place: str, today: date) -> list[Caller]:
+def callers_of(actor: Actor, row: TaperPlan, place: str, today: date) -> list[Caller]:
     """The named clinician, with the number that the team holds, else that of their organisation; then who coordinates, if that is
     somebody else with a number of their own."""
     desk = accounts.phone_of_organisation(row.org_code)
@@ -80,6 +81,12 @@ def _is_called(display_name: str, name: str) -> bool:
     """`Amara Osei` is `Dr Amara Osei`; a part of a name is nobody: a wrong number would be printed."""
     whole, own = display_name.casefold(), " ".join(name.casefold().split())
     return own == whole or (" " in own and whole.endswith(f" {own}"))
+
+
+def _urgent(org_code: str) -> Rule | None:
+    """Whom to call at once, by the nation of whoever leads the plan."""
+    words = documents.urgent_words(nation_of(org_code))
+    return Rule(words=words, source=(), mark=documents.urgent_mark()) if words else None
 
 
 def _supported(substance: str) -> Supported:

@@ -12,13 +12,13 @@ from markupsafe import Markup
 
 from stepwell.clinical.tapering.model import Plan, Step
 from stepwell.clinical.tapering.words import items as items_words
-from stepwell.knowledge.tapering import Figure, TaperSupport, WithdrawalScale
+from stepwell.knowledge.tapering import Figure, ScaleBand, TaperSupport, WithdrawalScale
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.formatting import clinician, count
 from stepwell.web.core.layout import Panel
 from stepwell.web.core.permissions import Permission
 from stepwell.web.ledger import known
-from stepwell.web.tapers import checkins, diary, services
+from stepwell.web.tapers import checkins, diary, services, support
 from stepwell.web.tapers.chart import a_day, amount, average, chart_svg, taken, told
 from stepwell.web.tapers.doing import who_did
 from stepwell.web.tapers.models import Act, CheckIn, PlanState, PlanVersion, TaperEvent, TaperPlan
@@ -132,7 +132,7 @@ def rises(row: CheckIn, before: Sequence[CheckIn], scales: Mapping[str, Withdraw
 
 @dataclass(frozen=True)
 class CheckLine:
-    """A check-in as the diary shows it. `meant`: what its rating means by the scale's bands."""
+    """A check-in as the diary shows it. `meant`: what its rating means by the scale's bands, `meant_of` where that is said."""
 
     row: CheckIn
     unit: str
@@ -140,6 +140,7 @@ class CheckLine:
     scales: Mapping[str, WithdrawalScale]
     meant: str = ""
     rises: tuple[Rise, ...] = ()
+    meant_of: support.Read | None = None
 
     @property
     def who(self) -> str:
@@ -162,13 +163,14 @@ class CheckLine:
         return "began on the day of the change" if self.row.began == 0 else f"began {count(self.row.began, 'day')} after the change"
 
     @property
-    def scores(self) -> str:
-        parts = []
+    def scores(self) -> list[tuple[str, str, ScaleBand | None]]:
+        """(scale and score, what that means, the band that says so) of scales filled in elsewhere."""
+        found = []
         for key, score in self.row.scores.items():
             scale = self.scales.get(key)
-            band = next((each.label for each in scale.bands if each.low <= score <= each.high), "") if scale else ""
-            parts.append(f"{scale.label if scale else key} {score}" + (f" ({band})" if band else ""))
-        return "; ".join(parts)
+            band = next((each for each in scale.bands if each.low <= score <= each.high), None) if scale else None
+            found.append((f"{scale.label if scale else key} {score}", band.label if band else "", band))
+        return found
 
     @property
     def decided(self) -> str:

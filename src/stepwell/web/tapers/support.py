@@ -4,7 +4,7 @@ which scales fit, what to expect, whom to call."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from stepwell import knowledge
 from stepwell.errors import Refused
@@ -86,3 +86,8 @@ def contrasts(substance: str) -> list[TaperSupport]:
 
 def outcomes() -> list[TaperOutcome]:
     return list(knowledge.load().taper_outcomes.values())
+
+
+def basis_words(of: Any) -> str:
+    """`S57, NG222, mark V`: where something that has a source and a mark is said, for the hint of a field."""
+    return ", ".join([*(each for each in of.source if len(each) > 1), f"mark {of.mark}"])

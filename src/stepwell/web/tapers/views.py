@@ -290,6 +290,7 @@ def tell_apart(request: HttpRequest, plan_id: int) -> HttpResponse:
         "banner": Banner(row.person, clock.today()),
         "form": form,
         "telling": found,
+        "contrasts": contrasts,
         "safety": safety,
         "ends": [each for each in support.of_part("contrast", row.substance) if not each.withdrawal],
         "timing": telling.timing_words(changed_on, last.row.began if last is not None else None, clock.today()),

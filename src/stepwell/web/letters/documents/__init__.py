@@ -28,7 +28,7 @@ from stepwell.web.privacy.restrict import NOTHING, Cut
 if TYPE_CHECKING:
     from stepwell.web.letters.models import Letter
 
-__all__ = ["CLINICIAN", "PATIENT", "fhir", "paper_of", "patient_words", "pdf", "urgent_words"]
+__all__ = ["CLINICIAN", "PATIENT", "fhir", "paper_of", "patient_words", "pdf", "urgent_mark", "urgent_words"]
 
 
 def pdf(letter: Letter, audience: str = CLINICIAN, *, large: bool = False, cut: Cut = NOTHING) -> bytes:
@@ -50,8 +50,13 @@ def patient_words(letter: Letter, *, cut: Cut = NOTHING) -> plain.PatientCopy:
 
 
 def urgent_words(nation: str) -> str:
-    """Whom a person calls when it cannot wait, by nation (ENG, WLS, SCT, NIR); mark K. Empty for another."""
+    """Whom a person calls when it cannot wait, by nation (ENG, WLS, SCT, NIR). Empty for another."""
     return plain.words().urgent.get(nation, "")
+
+
+def urgent_mark() -> str:
+    """How far the words of `urgent_words` were checked: the mark of the file that holds them."""
+    return plain.words().mark
 
 
 def paper_of(letter: Letter, cut: Cut = NOTHING) -> Paper:
