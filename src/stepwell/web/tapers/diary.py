@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
 from markupsafe import Markup, escape
@@ -14,17 +14,18 @@ WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 170, 34, 14, 14, 34
 INK, QUIET, GRID, LINE = "#212b32", "#4c6272", "#d8dde0", "#005eb8"
 OF = 10
 FEWEST = 2
+Say = Callable[[date], str]
 
 
-def told(rows: Sequence[CheckIn]) -> str:
+def told(rows: Sequence[CheckIn], say: Say = clinician.date) -> str:
     """`3 check-ins from 01-Jun-2026 to 29-Jun-2026: ratings from 2 to 7 of 10, the last 3.`"""
     ratings = [row.rating for row in rows]
-    span = f"from {clinician.date(rows[0].on)} to {clinician.date(rows[-1].on)}"
+    span = f"from {say(rows[0].on)} to {say(rows[-1].on)}"
     return f"{count(len(rows), 'check-in')} {span}: ratings from {min(ratings)} to {max(ratings)} of {OF}, the last {ratings[-1]}."
 
 
-def drawn(rows: Sequence[CheckIn], changes: Sequence[tuple[date, int]]) -> Markup:
-    """`changes`: days on which the dose changed. Empty with too few check-ins to draw a line."""
+def drawn(rows: Sequence[CheckIn], changes: Sequence[tuple[date, int]], say: Say = clinician.date) -> Markup:
+    """`changes`: days on which the dose changed; `say`: how a day reads. Empty with too few check-ins to draw a line."""
     if len(rows) < FEWEST:
         return Markup("")
     first, last = rows[0].on, max(rows[-1].on, rows[0].on + timedelta(days=1))
@@ -46,10 +47,10 @@ def drawn(rows: Sequence[CheckIn], changes: Sequence[tuple[date, int]]) -> Marku
     parts.append(f'<polyline points="{points}" fill="none" stroke="{LINE}" stroke-width="2.5"/>')
     parts += [f'<circle cx="{x(row.on):.1f}" cy="{y(row.rating):.1f}" r="4" fill="{LINE}"/>' for row in rows]
     parts += [
-        _text(LEFT, HEIGHT - 12, clinician.date(first), "start"),
-        _text(WIDTH - RIGHT, HEIGHT - 12, clinician.date(last), "end"),
+        _text(LEFT, HEIGHT - 12, say(first), "start"),
+        _text(WIDTH - RIGHT, HEIGHT - 12, say(last), "end"),
     ]
-    title = escape(f"Ratings by day. {told(rows)} Dotted lines: the dose changed.")
+    title = escape(f"Ratings by day. {told(rows, say)} Dotted lines: the dose changed.")
     return Markup(  # noqa: S704  figures and escaped words only
         f'<svg class="sw-diary" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">{"".join(parts)}</svg>'
     )

@@ -116,10 +116,11 @@ def owe_pace(actor: Actor, subject: PatientSubject, row: TaperPlan) -> date:
     return _owe_answer(actor, subject, row, point=SLOWER, title="Talk with a person who asked to slow down", why=why)
 
 
-def owe_ring(actor: Actor, subject: PatientSubject, row: TaperPlan) -> date:
-    """Somebody rings a person who says that something is wrong; gives the day until when."""
-    why = f"on their own page they wrote that something is wrong; {_named(row)}"
-    return _owe_answer(actor, subject, row, point=RING, title="Ring a person who says that something is wrong", why=why)
+def owe_ring(actor: Actor, subject: PatientSubject, row: TaperPlan, *, wrong: bool) -> date:
+    """Somebody rings a person who says that something is wrong, or asked to be rung; gives the day until when."""
+    said = "wrote that something is wrong" if wrong else "asked to be rung"
+    title = "Ring a person who says that something is wrong" if wrong else "Ring a person who asked to be rung"
+    return _owe_answer(actor, subject, row, point=RING, title=title, why=f"on their own page they {said}; {_named(row)}")
 
 
 def _named(row: TaperPlan) -> str:

@@ -22,7 +22,7 @@ from stepwell.web.tapers import duties, planning, selectors
 from stepwell.web.tapers.doing import LONGEST_WORDS, Doing, Done, by_themselves, doing, finished, words_of
 from stepwell.web.tapers.models import ACTIVE_STATES, Act, PlanState, TaperEvent
 
-SLOWER, WRONG = "slower", "wrong"
+SLOWER, WRONG, RING = "slower", "wrong", "ring"
 LONGEST_NUMBER = 40
 # Acts of staff that answer somebody who asked to slow down, and those that answer whatever was written.
 _ANSWERS = (Act.ANSWERED, Act.CHECKED)
@@ -33,7 +33,7 @@ _MOVES = (
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the person wrote. `kind`: `slower` or `wrong`; `number`: where they are reached, if they said; `by_day`: until when it is to be
+    """What the person wrote. `kind`: `slower`, `wrong` or `ring` (they only want to be rung); `number`: where they are reached, if they said; `by_day`: until when it is to be
     answered. `answered`: the event by which it was, None while nobody has."""
 
     event: TaperEvent
@@ -111,14 +111,15 @@ def _stand_still(now: Doing) -> None:
     now.tell(Act.HELD, "asked for on their own page", version=number, by_person=True)
 
 
-def something_is_wrong(actor: Actor, plan_id: int, words: str = "", *, number: str = "") -> Done:
-    """The person says that something is wrong: a colleague rings. Without any words too."""
+def ring_me(actor: Actor, plan_id: int, words: str = "", *, number: str = "", wrong: bool = True) -> Done:
+    """The person says that something is wrong, or only that somebody should ring: a colleague rings. Without any words too. `number`:
+    under which they are reached, where it is not the one on record."""
     said = _said(words)
     if len(number) > LONGEST_NUMBER:
         raise Refused(f"Use at most {LONGEST_NUMBER} characters for the phone number.")
     with by_themselves(actor, plan_id, Act.WROTE, Permission.TELL_OWN) as now:
-        due = duties.owe_ring(actor, now.subject, now.row)
-        now.tell(Act.WROTE, said, kind=WRONG, number=" ".join(number.split()), by_day=due.isoformat(), by_person=True)
+        due = duties.owe_ring(actor, now.subject, now.row, wrong=wrong)
+        now.tell(Act.WROTE, said, kind=WRONG if wrong else RING, number=" ".join(number.split()), by_day=due.isoformat(), by_person=True)
     return Done(plan_id, now.row.person_id, reevaluate(now.row.person_id))
 
 
