@@ -21,6 +21,7 @@ from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.pages import Banner
 from stepwell.web.privacy import restrict
 from stepwell.web.tapers import pack_read, pack_sending, selectors
+from stepwell.web.tapers.beside import beside
 from stepwell.web.tapers.models import TaperPlan
 from stepwell.web.tapers.pack_sending import PHARMACY, PRACTICE
 from stepwell.web.tapers.pack_words import pack_words
@@ -69,6 +70,7 @@ def _context(actor: Actor, row: TaperPlan, when: str = "") -> dict[str, Any]:
     return {
         "pack": pack_read.read(actor, row, clock.today(), when=when),
         "banner": Banner(row.person, clock.today()),
+        "beside": beside(actor, row, clock.today()),
         "w": words.sheet,
         "words": words,
     }
