@@ -28,6 +28,8 @@ from stepwell.web.core.actor import Actor
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.evaluation import evaluated_later
 from stepwell.web.ledger.models import PersonRecord
+from stepwell.web.portal import services as portal
+from stepwell.web.portal.choices import choices as portal_choices
 from stepwell.web.preparation.models import Way
 from stepwell.web.preparation.selectors import history_of
 from stepwell.web.preparation.services import record_answers
@@ -35,7 +37,7 @@ from stepwell.web.privacy import restrict
 from stepwell.web.reviews import asks, facts, prefill
 from stepwell.web.reviews import selectors as reviewed
 from stepwell.web.reviews import services as reviews
-from stepwell.web.tapers import checkins, planning, selectors, studio_facts, support
+from stepwell.web.tapers import checkins, own, planning, selectors, studio_facts, support
 from stepwell.web.tapers import services as tapers
 from stepwell.web.tapers.said import PlanWords
 
@@ -77,6 +79,8 @@ class _Reduced(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     end: str = ""
     end_days: int = 0
     why: str = ""
+    own_page: bool = False
+    slower: str = ""
 
 
 class _Told(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,6 +93,9 @@ class _Told(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reviews: list[_Reviewed]
     answers: list[_Answered]
     plans: list[_Reduced]
+    diary: str
+    ring: str
+    rung: str
 
 
 @cache
@@ -190,6 +197,7 @@ def _reduced(each: _Reduced, words: PlanWords, taker: _Taker, as_of: date, staff
         tapers.start(staff(each.by, begins), plan_id, on=begins)
     _check_ins(each, plan_id, as_of, staff)
     _end(each, plan_id, as_of, staff)
+    _own_page(each, plan_id, person.person_id, staff(each.by, as_of))
 
 
 def _request(each: _Reduced, taker: _Taker, day: date) -> Request:
@@ -242,6 +250,19 @@ def _end(each: _Reduced, plan_id: int, as_of: date, staff: Staff) -> None:
                 tapers.reach_end(actor, plan_id, on=day, why=each.why)
             else:
                 verbs[each.end](actor, plan_id, why=each.why)
+
+
+def _own_page(each: _Reduced, plan_id: int, person_id: int, actor: Actor) -> None:
+    """One person has the code that the guide tells, has written in their diary and was rung; another waits for an answer."""
+    told, me = _told(), Actor.themselves(person_id)
+    if each.own_page:
+        if settings.DEMO:
+            portal.give(actor, person_id, demo_code=portal_choices().demo_code)
+        checkins.record_own(me, plan_id, checkins.Given(rating=2, words=told.diary))
+        own.ring_me(me, plan_id, told.ring, wrong=False)
+        own.answer(actor, plan_id, why=told.rung)
+    if each.slower:
+        own.slow_down(me, plan_id, each.slower)
 
 
 def _row(plan_id: int) -> selectors.TaperPlan:
