@@ -96,6 +96,10 @@ ADDRESSES: dict[str, Address] = {
     "reviews:new_review": person((P.REVIEW_MEDICINES,), (P.REVIEW_MEDICINES,), kind="annual", how="phone"),
     "tapers:choose_medicine": person((P.PLAN_REDUCTION,)),
     "tapers:list_reducing": own((P.SUPPORT_REDUCTION,)),
+    "portal:show_own_page": person((P.SUPPORT_REDUCTION,)),
+    "portal:give_code": person(None, (P.SUPPORT_REDUCTION,)),
+    "portal:print_slip": person(None, (P.SUPPORT_REDUCTION,), code="0000000000"),
+    "portal:withdraw_code": person(None, (P.SUPPORT_REDUCTION,), why="The paper was lost"),
     "week:show_week": own((P.VIEW_WEEK,)),
     "week:show_board": own((P.VIEW_WORKLIST,)),
     "week:plan_rota": own((P.VIEW_WEEK,)),
@@ -325,8 +329,24 @@ ELSEWHERE = {
         "tests/web/test_reviews_pages.py",
     ),
     **dict.fromkeys(("reviews:edit_record", "reviews:print_record"), "tests/acceptance/test_reduce_6_record_one_page.py"),
+    # A patient's own: no member of staff opens any of them, whatever their role.
     **dict.fromkeys(
-        ("tapers:show_studio", "tapers:save_plan", "tapers:show_restudio", "tapers:save_change"), "tests/web/test_tapers_studio.py"
+        (
+            "portal:show_plan",
+            "portal:sign_in",
+            "portal:sign_out",
+            "portal:show_calendar",
+            "portal:print_calendar",
+            "portal:check_in",
+            "portal:show_diary",
+            "portal:slow_down",
+            "portal:something_wrong",
+            "portal:answer_questions",
+        ),
+        "tests/web/test_portal_pages.py",
+    ),
+    **dict.fromkeys(
+        ("tapers:show_studio", "tapers:show_switch", "tapers:save_plan", "tapers:show_restudio", "tapers:save_change"), "tests/web/test_tapers_studio.py"
     ),
     **dict.fromkeys(
         ("tapers:show_plan", "tapers:act", "tapers:check_in", "tapers:check_in_error", "tapers:tell_apart"),

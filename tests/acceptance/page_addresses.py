@@ -115,9 +115,11 @@ PAGES = {
     "reviews:edit_record": "/reviews/{held}/record?medicine=olanzapine",
     "tapers:choose_medicine": "/patients/{person}/reduce",
     "tapers:show_studio": "/patients/{person}/reduce/risperidone",
+    "tapers:show_switch": "/patients/{person}/reduce/lorazepam/change",
     "tapers:show_restudio": "/reductions/{reduction}/studio?act=slower",
     "tapers:list_reducing": "/reductions",
     "tapers:show_plan": "/reductions/{reduction}",
+    "portal:show_own_page": "/patients/{person}/own-page",
     "outcomes:show_outcomes": "/outcomes",
     "outcomes:list_people": "/outcomes/people?months=12",
     "outcomes:show_released": "/outcomes/released",
@@ -244,8 +246,18 @@ OPENED_BY = {
     **dict.fromkeys(("letters:begin_letter", "letters:edit_draft", "letters:send_draft", "letters:discard_draft"), "psychiatrist"),
 }
 # Walked before anybody is signed in. The second step is walked in tests/browser, half-way through signing in.
-OPEN_PAGES = {"accounts:sign_in": "/sign-in", "accounts:use_invitation": "/sign-in/invitation/{token}"}
-HALF_WAY = {"accounts:second_step"}
+OPEN_PAGES = {"accounts:sign_in": "/sign-in", "accounts:use_invitation": "/sign-in/invitation/{token}", "portal:sign_in": "/my/sign-in"}
+# A patient's own pages are walked in test_reduce_5_patient.py.
+HALF_WAY = {
+    "accounts:second_step",
+    "portal:show_plan",
+    "portal:show_calendar",
+    "portal:check_in",
+    "portal:show_diary",
+    "portal:slow_down",
+    "portal:something_wrong",
+    "portal:answer_questions",
+}
 # Addresses that answer with no page of their own: a redirect, a health check, a button.
 NO_PAGE = {
     "outcomes:export_figures",
@@ -253,6 +265,11 @@ NO_PAGE = {
     "core:health",
     "accounts:sign_in_as_persona",
     "accounts:sign_out",
+    "portal:sign_out",
+    "portal:print_calendar",
+    "portal:give_code",
+    "portal:print_slip",
+    "portal:withdraw_code",
     "accounts:sign_in_with_passkey",
     "accounts:passkey_options",
     "accounts:new_passkey_options",
