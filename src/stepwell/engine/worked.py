@@ -30,6 +30,43 @@ class WorkedPatient:
     happened: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Codes:
+    """What the tables of one pack say, looked up by name. `read_from`: those tables, kept so that they stay the same objects."""
+
+    read_from: tuple[pa.Table | None, ...]
+    products: dict[str, list[dict[str, Any]]]
+    names: dict[str, list[dict[str, Any]]]
+    test_units: dict[str, str | None]
+    test_codes: dict[str, dict[str, Any]]
+    condition_codes: dict[str, dict[str, Any]]
+    rules: dict[str, dict[str, Any]]
+    pack: dict[str, Any]
+
+
+_READ = ("k_product", "k_name", "k_test", "k_test_code", "k_condition_code", "k_rule", "k_pack")
+_kept: list[_Codes] = []
+
+
+def _codes_of(knowledge: Mapping[str, pa.Table]) -> _Codes:
+    """Thousands of products are read once for as long as the same tables are worked with."""
+    tables = tuple(knowledge.get(name) for name in _READ)
+    if not _kept or any(one is not other for one, other in zip(_kept[0].read_from, tables, strict=True)):
+        units = {row["test"]: row["unit"] for row in _rows(knowledge, "k_test")}
+        codes = _Codes(
+            read_from=tables,
+            products=_products(knowledge),
+            names=_names(knowledge),
+            test_units=units,
+            test_codes=_first_codes(_rows(knowledge, "k_test_code"), units),
+            condition_codes=_plainest_codes(_rows(knowledge, "k_condition_code")),
+            rules={row["rule_id"]: row for row in _rows(knowledge, "k_rule")},
+            pack=next(iter(_rows(knowledge, "k_pack")), {"pack": None, "version": None}),
+        )
+        _kept[:] = [codes]
+    return _kept[0]
+
+
 class Worked:
     """Collects worked patients into tables. `knowledge` gives codes and units, so what is written is what an importer would write."""
 
@@ -38,13 +75,11 @@ class Worked:
         self.as_of = as_of
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._number = 0
-        self._products = _products(knowledge)
-        self._names = _names(knowledge)
-        self._test_units = {row["test"]: row["unit"] for row in _rows(knowledge, "k_test")}
-        self._test_codes = _first_codes(_rows(knowledge, "k_test_code"), self._test_units)
-        self._condition_codes = _plainest_codes(_rows(knowledge, "k_condition_code"))
-        self._rules = {row["rule_id"]: row for row in _rows(knowledge, "k_rule")}
-        self.pack: dict[str, Any] = next(iter(_rows(knowledge, "k_pack")), {"pack": None, "version": None})
+        codes = _codes_of(knowledge)
+        self._products, self._names = codes.products, codes.names
+        self._test_units, self._test_codes = codes.test_units, codes.test_codes
+        self._condition_codes, self._rules = codes.condition_codes, codes.rules
+        self.pack = codes.pack
         self.person_ids: dict[str, int] = {}
 
     def add(self, patient: WorkedPatient) -> int:

@@ -15,7 +15,8 @@ from typing import Any, NoReturn
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.migrations import RunPython
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
 
 PREFIX = "append_only"
 
@@ -40,16 +41,30 @@ class AppendOnlyModel(models.Model):
         raise AppendOnlyError(f"{self._meta.label} is append-only: write a new row that says it was entered in error.")
 
 
-def protect(table: str, keys: Sequence[str] = ("id",)) -> RunPython:
+class Protect(Operation):
+    """Puts the triggers on a table. It asks nothing of the models, so Django need not draw them for it."""
+
+    reversible = True
+
+    def __init__(self, table: str, keys: Sequence[str] = ("id",)) -> None:
+        self.table, self.keys = table, keys
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """The tables stay as they are."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState) -> None:
+        install(schema_editor.connection, self.table, self.keys)
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState) -> None:
+        remove(schema_editor.connection, self.table)
+
+    def describe(self) -> str:
+        return f"Make {self.table} append-only"
+
+
+def protect(table: str, keys: Sequence[str] = ("id",)) -> Protect:
     """A migration operation that puts the triggers on `table`. `keys` are its primary and unique columns."""
-
-    def forwards(apps: Any, schema_editor: Any) -> None:
-        install(schema_editor.connection, table, keys)
-
-    def backwards(apps: Any, schema_editor: Any) -> None:
-        remove(schema_editor.connection, table)
-
-    return RunPython(forwards, backwards)
+    return Protect(table, keys)
 
 
 def install(connection: BaseDatabaseWrapper, table: str, keys: Sequence[str] = ("id",)) -> None:

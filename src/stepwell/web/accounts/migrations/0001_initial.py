@@ -4,6 +4,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from stepwell.web.core.together import Together
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -11,105 +13,114 @@ class Migration(migrations.Migration):
     dependencies = []
 
     operations = [
-        migrations.CreateModel(
-            name="User",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("password", models.CharField(max_length=128, verbose_name="password")),
-                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
-                ("username", models.CharField(max_length=150, unique=True)),
-                ("title", models.CharField(blank=True, default="", max_length=35)),
-                ("name", models.CharField(max_length=160)),
-                ("email", models.EmailField(blank=True, default="", max_length=254)),
-                ("is_active", models.BooleanField(default=True)),
-                ("persona", models.CharField(blank=True, default="", max_length=200)),
-            ],
-            options={
-                "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="Organisation",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("code", models.CharField(max_length=20, unique=True)),
-                ("name", models.CharField(max_length=200)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("practice", "General practice"),
-                            ("trust", "NHS trust"),
-                            ("pcn", "Primary care network"),
-                            ("pharmacy", "Community pharmacy"),
-                            ("voluntary", "Voluntary organisation"),
-                            ("icb", "Integrated care board"),
-                        ],
-                        max_length=12,
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="SignInAttempt",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("key", models.CharField(max_length=64)),
-                ("at", models.DateTimeField()),
-            ],
-            options={
-                "indexes": [models.Index(fields=["key", "at"], name="sign_in_attempt_key")],
-            },
-        ),
-        migrations.CreateModel(
-            name="Membership",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("role", models.CharField(max_length=40)),
-                ("from_on", models.DateField()),
-                ("to_on", models.DateField(null=True)),
-                (
-                    "user",
-                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="memberships", to=settings.AUTH_USER_MODEL),
-                ),
-                (
-                    "organisation",
-                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="memberships", to="accounts.organisation"),
-                ),
-            ],
-            options={
-                "constraints": [
-                    models.UniqueConstraint(fields=("user", "organisation", "role", "from_on"), name="membership_once"),
-                    models.CheckConstraint(
-                        condition=models.Q(("to_on__isnull", True), ("to_on__gt", models.F("from_on")), _connector="OR"),
-                        name="membership_dates",
+        Together(
+            migrations.CreateModel(
+                name="User",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("password", models.CharField(max_length=128, verbose_name="password")),
+                    ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                    ("username", models.CharField(max_length=150, unique=True)),
+                    ("title", models.CharField(blank=True, default="", max_length=35)),
+                    ("name", models.CharField(max_length=160)),
+                    ("email", models.EmailField(blank=True, default="", max_length=254)),
+                    ("is_active", models.BooleanField(default=True)),
+                    ("persona", models.CharField(blank=True, default="", max_length=200)),
+                ],
+                options={
+                    "abstract": False,
+                },
+            ),
+            migrations.CreateModel(
+                name="Organisation",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("code", models.CharField(max_length=20, unique=True)),
+                    ("name", models.CharField(max_length=200)),
+                    (
+                        "kind",
+                        models.CharField(
+                            choices=[
+                                ("practice", "General practice"),
+                                ("trust", "NHS trust"),
+                                ("pcn", "Primary care network"),
+                                ("pharmacy", "Community pharmacy"),
+                                ("voluntary", "Voluntary organisation"),
+                                ("icb", "Integrated care board"),
+                            ],
+                            max_length=12,
+                        ),
                     ),
                 ],
-            },
-        ),
-        migrations.CreateModel(
-            name="Cover",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("from_on", models.DateField()),
-                ("to_on", models.DateField(null=True)),
-                (
-                    "child",
-                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="covered_by", to="accounts.organisation"),
-                ),
-                (
-                    "parent",
-                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="covers", to="accounts.organisation"),
-                ),
-            ],
-            options={
-                "constraints": [
-                    models.UniqueConstraint(fields=("parent", "child", "from_on"), name="cover_once"),
-                    models.CheckConstraint(
-                        condition=models.Q(("to_on__isnull", True), ("to_on__gt", models.F("from_on")), _connector="OR"), name="cover_dates"
-                    ),
-                    models.CheckConstraint(condition=models.Q(("parent", models.F("child")), _negated=True), name="cover_other"),
+            ),
+            migrations.CreateModel(
+                name="SignInAttempt",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("key", models.CharField(max_length=64)),
+                    ("at", models.DateTimeField()),
                 ],
-            },
+                options={
+                    "indexes": [models.Index(fields=["key", "at"], name="sign_in_attempt_key")],
+                },
+            ),
+            migrations.CreateModel(
+                name="Membership",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("role", models.CharField(max_length=40)),
+                    ("from_on", models.DateField()),
+                    ("to_on", models.DateField(null=True)),
+                    (
+                        "user",
+                        models.ForeignKey(
+                            on_delete=django.db.models.deletion.PROTECT, related_name="memberships", to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                    (
+                        "organisation",
+                        models.ForeignKey(
+                            on_delete=django.db.models.deletion.PROTECT, related_name="memberships", to="accounts.organisation"
+                        ),
+                    ),
+                ],
+                options={
+                    "constraints": [
+                        models.UniqueConstraint(fields=("user", "organisation", "role", "from_on"), name="membership_once"),
+                        models.CheckConstraint(
+                            condition=models.Q(("to_on__isnull", True), ("to_on__gt", models.F("from_on")), _connector="OR"),
+                            name="membership_dates",
+                        ),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name="Cover",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("from_on", models.DateField()),
+                    ("to_on", models.DateField(null=True)),
+                    (
+                        "child",
+                        models.ForeignKey(
+                            on_delete=django.db.models.deletion.PROTECT, related_name="covered_by", to="accounts.organisation"
+                        ),
+                    ),
+                    (
+                        "parent",
+                        models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="covers", to="accounts.organisation"),
+                    ),
+                ],
+                options={
+                    "constraints": [
+                        models.UniqueConstraint(fields=("parent", "child", "from_on"), name="cover_once"),
+                        models.CheckConstraint(
+                            condition=models.Q(("to_on__isnull", True), ("to_on__gt", models.F("from_on")), _connector="OR"),
+                            name="cover_dates",
+                        ),
+                        models.CheckConstraint(condition=models.Q(("parent", models.F("child")), _negated=True), name="cover_other"),
+                    ],
+                },
+            ),
         ),
     ]

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 from stepwell.web.core import append_only
+from stepwell.web.core.together import Together
 
 
 class Migration(migrations.Migration):
@@ -16,245 +17,256 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="AdviceService",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("org_code", models.CharField(db_index=True, max_length=20)),
-                ("opened_at", models.DateTimeField()),
-            ],
-        ),
-        migrations.CreateModel(
-            name="Question",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("answering_org", models.CharField(max_length=20)),
-                ("asked_org", models.CharField(max_length=20)),
-                ("asked_at", models.DateTimeField()),
-                ("by_phone", models.BooleanField(default=False)),
-                ("kind", models.CharField(max_length=20)),
-                ("substance", models.CharField(blank=True, max_length=100)),
-                ("words", models.TextField()),
-                ("facts", models.JSONField(default=dict)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("waiting", "Waiting for an answer"),
-                            ("asked back", "Asked back"),
-                            ("answered", "Answered"),
-                            ("withdrawn", "Withdrawn"),
-                        ],
-                        default="waiting",
-                        max_length=12,
-                    ),
-                ),
-                ("owed_by", models.CharField(blank=True, max_length=20)),
-                ("due_at", models.DateTimeField(null=True)),
-                ("answered_at", models.DateTimeField(null=True)),
-                ("answered_by_name", models.CharField(blank=True, max_length=200)),
-                ("answer", models.JSONField(default=dict)),
-                ("themes", models.JSONField(default=list)),
-                ("new_for_asker", models.BooleanField(default=False)),
-                ("new_for_desk", models.BooleanField(default=False)),
-                (
-                    "answered_by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                (
-                    "asked_by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                ("duty", models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.duty")),
-                (
-                    "passed_to",
-                    models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="advice.adviceservice"),
-                ),
-                ("person", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord")),
-                (
-                    "service",
-                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="questions", to="advice.adviceservice"),
-                ),
-                (
-                    "taken_by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="AdviceEvent",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("at", models.DateTimeField()),
-                ("role_of_by", models.CharField(max_length=40)),
-                ("org_code", models.CharField(max_length=20)),
-                (
-                    "act",
-                    models.CharField(
-                        choices=[
-                            ("asked", "Asked"),
-                            ("added", "Added"),
-                            ("taken", "Taken"),
-                            ("asked back", "Asked back"),
-                            ("replied", "Replied"),
-                            ("passed", "Passed on"),
-                            ("pass taken", "Taken over"),
-                            ("pass refused", "Not taken over"),
-                            ("answered", "Answered"),
-                            ("withdrawn", "Withdrawn"),
-                            ("logged", "Logged from the telephone"),
-                            ("read", "Read"),
-                            ("themed", "Themes chosen"),
-                        ],
-                        max_length=16,
-                    ),
-                ),
-                ("words", models.TextField(blank=True)),
-                ("detail", models.JSONField(default=dict)),
-                (
-                    "by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                ("question", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="events", to="advice.question")),
-            ],
-            options={
-                "ordering": ("id",),
-            },
-        ),
-        migrations.CreateModel(
-            name="ServiceTerms",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("at", models.DateTimeField()),
-                ("role_of_by", models.CharField(max_length=40)),
-                ("org_code", models.CharField(max_length=20)),
-                ("name", models.CharField(max_length=80)),
-                ("role", models.CharField(max_length=40)),
-                ("phone", models.CharField(blank=True, max_length=60)),
-                ("unit", models.CharField(max_length=5)),
-                ("amount", models.PositiveSmallIntegerField()),
-                ("weekdays", models.CharField(max_length=7)),
-                ("opens", models.TimeField()),
-                ("closes", models.TimeField()),
-                ("on_holidays", models.BooleanField(default=False)),
-                ("fallback_words", models.CharField(blank=True, max_length=200)),
-                ("closed", models.BooleanField(default=False)),
-                (
-                    "by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                (
-                    "fallback",
-                    models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="advice.adviceservice"),
-                ),
-                (
-                    "service",
-                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="terms", to="advice.adviceservice"),
-                ),
-            ],
-            options={
-                "ordering": ("id",),
-            },
-        ),
-        migrations.CreateModel(
-            name="Theme",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "service",
-                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="theme_rows", to="advice.adviceservice"),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="ThemeEvent",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("at", models.DateTimeField()),
-                ("role_of_by", models.CharField(max_length=40)),
-                ("org_code", models.CharField(max_length=20)),
-                ("act", models.CharField(choices=[("set", "Named"), ("removed", "Removed"), ("became", "Became")], max_length=8)),
-                ("name", models.CharField(blank=True, max_length=80)),
-                ("kinds", models.JSONField(default=list)),
-                ("sets", models.JSONField(default=list)),
-                ("rules", models.JSONField(default=list)),
-                ("became", models.CharField(blank=True, max_length=20)),
-                ("words", models.TextField(blank=True)),
-                (
-                    "by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                ("theme", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="events", to="advice.theme")),
-            ],
-            options={
-                "ordering": ("id",),
-            },
-        ),
-        migrations.CreateModel(
-            name="DutyDay",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("at", models.DateTimeField()),
-                ("role_of_by", models.CharField(max_length=40)),
-                ("org_code", models.CharField(max_length=20)),
-                ("day", models.DateField()),
-                (
-                    "by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                (
-                    "service",
-                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="duty_days", to="advice.adviceservice"),
-                ),
-                (
-                    "user",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("id",),
-                "indexes": [models.Index(fields=["service", "day"], name="duty_days_of_service")],
-            },
-        ),
-        migrations.AddIndex(
-            model_name="question",
-            index=models.Index(fields=["answering_org", "state", "due_at"], name="questions_of_desk"),
-        ),
-        migrations.AddIndex(
-            model_name="question",
-            index=models.Index(fields=["asked_org", "state"], name="questions_of_asker"),
-        ),
-        migrations.AddConstraint(
-            model_name="question",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("due_at__isnull", False), ("owed_by__gt", ""), ("state__in", ("waiting", "asked back"))),
-                    models.Q(("owed_by", ""), ("state__in", ("answered", "withdrawn"))),
-                    _connector="OR",
-                ),
-                name="open_question_has_owner",
+        Together(
+            migrations.CreateModel(
+                name="AdviceService",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("org_code", models.CharField(db_index=True, max_length=20)),
+                    ("opened_at", models.DateTimeField()),
+                ],
             ),
-        ),
-        migrations.AddConstraint(
-            model_name="question",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("passed_to__isnull", True), ("state", "waiting"), _connector="OR"), name="passed_while_waiting"
+            migrations.CreateModel(
+                name="Question",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("answering_org", models.CharField(max_length=20)),
+                    ("asked_org", models.CharField(max_length=20)),
+                    ("asked_at", models.DateTimeField()),
+                    ("by_phone", models.BooleanField(default=False)),
+                    ("kind", models.CharField(max_length=20)),
+                    ("substance", models.CharField(blank=True, max_length=100)),
+                    ("words", models.TextField()),
+                    ("facts", models.JSONField(default=dict)),
+                    (
+                        "state",
+                        models.CharField(
+                            choices=[
+                                ("waiting", "Waiting for an answer"),
+                                ("asked back", "Asked back"),
+                                ("answered", "Answered"),
+                                ("withdrawn", "Withdrawn"),
+                            ],
+                            default="waiting",
+                            max_length=12,
+                        ),
+                    ),
+                    ("owed_by", models.CharField(blank=True, max_length=20)),
+                    ("due_at", models.DateTimeField(null=True)),
+                    ("answered_at", models.DateTimeField(null=True)),
+                    ("answered_by_name", models.CharField(blank=True, max_length=200)),
+                    ("answer", models.JSONField(default=dict)),
+                    ("themes", models.JSONField(default=list)),
+                    ("new_for_asker", models.BooleanField(default=False)),
+                    ("new_for_desk", models.BooleanField(default=False)),
+                    (
+                        "answered_by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                    (
+                        "asked_by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                    ("duty", models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.duty")),
+                    (
+                        "passed_to",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="advice.adviceservice"
+                        ),
+                    ),
+                    ("person", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord")),
+                    (
+                        "service",
+                        models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="questions", to="advice.adviceservice"),
+                    ),
+                    (
+                        "taken_by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                ],
+            ),
+            migrations.CreateModel(
+                name="AdviceEvent",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("at", models.DateTimeField()),
+                    ("role_of_by", models.CharField(max_length=40)),
+                    ("org_code", models.CharField(max_length=20)),
+                    (
+                        "act",
+                        models.CharField(
+                            choices=[
+                                ("asked", "Asked"),
+                                ("added", "Added"),
+                                ("taken", "Taken"),
+                                ("asked back", "Asked back"),
+                                ("replied", "Replied"),
+                                ("passed", "Passed on"),
+                                ("pass taken", "Taken over"),
+                                ("pass refused", "Not taken over"),
+                                ("answered", "Answered"),
+                                ("withdrawn", "Withdrawn"),
+                                ("logged", "Logged from the telephone"),
+                                ("read", "Read"),
+                                ("themed", "Themes chosen"),
+                            ],
+                            max_length=16,
+                        ),
+                    ),
+                    ("words", models.TextField(blank=True)),
+                    ("detail", models.JSONField(default=dict)),
+                    (
+                        "by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                    (
+                        "question",
+                        models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="events", to="advice.question"),
+                    ),
+                ],
+                options={
+                    "ordering": ("id",),
+                },
+            ),
+            migrations.CreateModel(
+                name="ServiceTerms",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("at", models.DateTimeField()),
+                    ("role_of_by", models.CharField(max_length=40)),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("name", models.CharField(max_length=80)),
+                    ("role", models.CharField(max_length=40)),
+                    ("phone", models.CharField(blank=True, max_length=60)),
+                    ("unit", models.CharField(max_length=5)),
+                    ("amount", models.PositiveSmallIntegerField()),
+                    ("weekdays", models.CharField(max_length=7)),
+                    ("opens", models.TimeField()),
+                    ("closes", models.TimeField()),
+                    ("on_holidays", models.BooleanField(default=False)),
+                    ("fallback_words", models.CharField(blank=True, max_length=200)),
+                    ("closed", models.BooleanField(default=False)),
+                    (
+                        "by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                    (
+                        "fallback",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="advice.adviceservice"
+                        ),
+                    ),
+                    (
+                        "service",
+                        models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="terms", to="advice.adviceservice"),
+                    ),
+                ],
+                options={
+                    "ordering": ("id",),
+                },
+            ),
+            migrations.CreateModel(
+                name="Theme",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    (
+                        "service",
+                        models.ForeignKey(
+                            on_delete=django.db.models.deletion.PROTECT, related_name="theme_rows", to="advice.adviceservice"
+                        ),
+                    ),
+                ],
+            ),
+            migrations.CreateModel(
+                name="ThemeEvent",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("at", models.DateTimeField()),
+                    ("role_of_by", models.CharField(max_length=40)),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("act", models.CharField(choices=[("set", "Named"), ("removed", "Removed"), ("became", "Became")], max_length=8)),
+                    ("name", models.CharField(blank=True, max_length=80)),
+                    ("kinds", models.JSONField(default=list)),
+                    ("sets", models.JSONField(default=list)),
+                    ("rules", models.JSONField(default=list)),
+                    ("became", models.CharField(blank=True, max_length=20)),
+                    ("words", models.TextField(blank=True)),
+                    (
+                        "by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                    ("theme", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="events", to="advice.theme")),
+                ],
+                options={
+                    "ordering": ("id",),
+                },
+            ),
+            migrations.CreateModel(
+                name="DutyDay",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("at", models.DateTimeField()),
+                    ("role_of_by", models.CharField(max_length=40)),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("day", models.DateField()),
+                    (
+                        "by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                    (
+                        "service",
+                        models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="duty_days", to="advice.adviceservice"),
+                    ),
+                    (
+                        "user",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                ],
+                options={
+                    "ordering": ("id",),
+                    "indexes": [models.Index(fields=["service", "day"], name="duty_days_of_service")],
+                },
+            ),
+            migrations.AddIndex(
+                model_name="question",
+                index=models.Index(fields=["answering_org", "state", "due_at"], name="questions_of_desk"),
+            ),
+            migrations.AddIndex(
+                model_name="question",
+                index=models.Index(fields=["asked_org", "state"], name="questions_of_asker"),
+            ),
+            migrations.AddConstraint(
+                model_name="question",
+                constraint=models.CheckConstraint(
+                    condition=models.Q(
+                        models.Q(("due_at__isnull", False), ("owed_by__gt", ""), ("state__in", ("waiting", "asked back"))),
+                        models.Q(("owed_by", ""), ("state__in", ("answered", "withdrawn"))),
+                        _connector="OR",
+                    ),
+                    name="open_question_has_owner",
+                ),
+            ),
+            migrations.AddConstraint(
+                model_name="question",
+                constraint=models.CheckConstraint(
+                    condition=models.Q(("passed_to__isnull", True), ("state", "waiting"), _connector="OR"), name="passed_while_waiting"
+                ),
             ),
         ),
         append_only.protect("advice_adviceevent"),

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 from stepwell.web.core import append_only
+from stepwell.web.core.together import Together
 
 
 class Migration(migrations.Migration):
@@ -15,64 +16,66 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="Agreement",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("person_id", models.BigIntegerField(db_index=True)),
-                ("substance", models.CharField(max_length=100)),
-                ("between_org", models.CharField(max_length=20)),
-                ("and_org", models.CharField(max_length=20)),
-                ("label", models.CharField(max_length=200)),
-                ("agreed_on", models.DateField()),
-                ("from_on", models.DateField()),
-                ("to_on", models.DateField(blank=True, null=True)),
-            ],
-            options={
-                "ordering": ("from_on", "id"),
-            },
-        ),
-        migrations.CreateModel(
-            name="AgreementEvent",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("kind", models.CharField(max_length=20)),
-                ("at", models.DateTimeField()),
-                ("role", models.CharField(blank=True, max_length=40)),
-                ("org_code", models.CharField(blank=True, max_length=20)),
-                ("why", models.TextField(blank=True)),
-                ("detail", models.JSONField(default=dict)),
-                (
-                    "agreement",
-                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="events", to="agreements.agreement"),
-                ),
-                (
-                    "by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+        Together(
+            migrations.CreateModel(
+                name="Agreement",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("person_id", models.BigIntegerField(db_index=True)),
+                    ("substance", models.CharField(max_length=100)),
+                    ("between_org", models.CharField(max_length=20)),
+                    ("and_org", models.CharField(max_length=20)),
+                    ("label", models.CharField(max_length=200)),
+                    ("agreed_on", models.DateField()),
+                    ("from_on", models.DateField()),
+                    ("to_on", models.DateField(blank=True, null=True)),
+                ],
+                options={
+                    "ordering": ("from_on", "id"),
+                },
+            ),
+            migrations.CreateModel(
+                name="AgreementEvent",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("kind", models.CharField(max_length=20)),
+                    ("at", models.DateTimeField()),
+                    ("role", models.CharField(blank=True, max_length=40)),
+                    ("org_code", models.CharField(blank=True, max_length=20)),
+                    ("why", models.TextField(blank=True)),
+                    ("detail", models.JSONField(default=dict)),
+                    (
+                        "agreement",
+                        models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="events", to="agreements.agreement"),
                     ),
-                ),
-            ],
-            options={
-                "ordering": ("id",),
-            },
-        ),
-        migrations.CreateModel(
-            name="AgreementLine",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("line", models.CharField(max_length=100)),
-                ("owner_org", models.CharField(max_length=20)),
-                ("owner_role", models.CharField(blank=True, max_length=40)),
-                (
-                    "agreement",
-                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="lines", to="agreements.agreement"),
-                ),
-            ],
-            options={
-                "ordering": ("id",),
-                "constraints": [models.UniqueConstraint(fields=("agreement", "line"), name="one_owner_per_line")],
-            },
+                    (
+                        "by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                ],
+                options={
+                    "ordering": ("id",),
+                },
+            ),
+            migrations.CreateModel(
+                name="AgreementLine",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("line", models.CharField(max_length=100)),
+                    ("owner_org", models.CharField(max_length=20)),
+                    ("owner_role", models.CharField(blank=True, max_length=40)),
+                    (
+                        "agreement",
+                        models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="lines", to="agreements.agreement"),
+                    ),
+                ],
+                options={
+                    "ordering": ("id",),
+                    "constraints": [models.UniqueConstraint(fields=("agreement", "line"), name="one_owner_per_line")],
+                },
+            ),
         ),
         append_only.protect("agreements_agreementevent"),
     ]

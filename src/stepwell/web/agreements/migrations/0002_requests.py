@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 from stepwell.web.core import append_only
+from stepwell.web.core.together import Together
 
 
 class Migration(migrations.Migration):
@@ -110,28 +111,30 @@ class Migration(migrations.Migration):
             name="from_on",
             field=models.DateField(blank=True, null=True),
         ),
-        migrations.CreateModel(
-            name="ProtocolUse",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("org_code", models.CharField(db_index=True, max_length=20)),
-                ("protocol", models.CharField(max_length=60)),
-                ("version", models.IntegerField()),
-                ("from_on", models.DateField()),
-                ("text", models.JSONField(default=dict)),
-                ("why", models.TextField(blank=True)),
-                ("at", models.DateTimeField()),
-                ("role", models.CharField(blank=True, max_length=40)),
-                (
-                    "by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+        Together(
+            migrations.CreateModel(
+                name="ProtocolUse",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("org_code", models.CharField(db_index=True, max_length=20)),
+                    ("protocol", models.CharField(max_length=60)),
+                    ("version", models.IntegerField()),
+                    ("from_on", models.DateField()),
+                    ("text", models.JSONField(default=dict)),
+                    ("why", models.TextField(blank=True)),
+                    ("at", models.DateTimeField()),
+                    ("role", models.CharField(blank=True, max_length=40)),
+                    (
+                        "by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
                     ),
-                ),
-            ],
-            options={
-                "ordering": ("from_on", "id"),
-            },
+                ],
+                options={
+                    "ordering": ("from_on", "id"),
+                },
+            ),
         ),
         append_only.protect("agreements_agreementevent"),
         append_only.protect("agreements_protocoluse"),

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 from stepwell.web.core import append_only
+from stepwell.web.core.together import Together
 
 
 class Migration(migrations.Migration):
@@ -15,32 +16,34 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="CodingEvent",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("code_system", models.CharField(blank=True, max_length=20)),
-                ("code", models.CharField(blank=True, max_length=40)),
-                ("term", models.TextField(blank=True)),
-                ("substance", models.CharField(blank=True, max_length=100)),
-                ("strength_ug", models.BigIntegerField(null=True)),
-                ("unit", models.CharField(blank=True, max_length=20)),
-                ("people", models.IntegerField(default=0)),
-                ("why", models.TextField()),
-                ("at", models.DateTimeField()),
-                ("role", models.CharField(max_length=40)),
-                ("org_code", models.CharField(max_length=20)),
-                ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
-                (
-                    "undoes",
-                    models.OneToOneField(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="undone_by", to="coding.codingevent"
+        Together(
+            migrations.CreateModel(
+                name="CodingEvent",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("code_system", models.CharField(blank=True, max_length=20)),
+                    ("code", models.CharField(blank=True, max_length=40)),
+                    ("term", models.TextField(blank=True)),
+                    ("substance", models.CharField(blank=True, max_length=100)),
+                    ("strength_ug", models.BigIntegerField(null=True)),
+                    ("unit", models.CharField(blank=True, max_length=20)),
+                    ("people", models.IntegerField(default=0)),
+                    ("why", models.TextField()),
+                    ("at", models.DateTimeField()),
+                    ("role", models.CharField(max_length=40)),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
+                    (
+                        "undoes",
+                        models.OneToOneField(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="undone_by", to="coding.codingevent"
+                        ),
                     ),
-                ),
-            ],
-            options={
-                "ordering": ("id",),
-            },
+                ],
+                options={
+                    "ordering": ("id",),
+                },
+            ),
         ),
         append_only.protect("coding_codingevent", keys=("id", "undoes_id")),
     ]

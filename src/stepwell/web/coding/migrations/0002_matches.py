@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 from stepwell.web.core import append_only
+from stepwell.web.core.together import Together
 
 
 class Migration(migrations.Migration):
@@ -14,32 +15,34 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="MatchEvent",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("answer", models.CharField(choices=[("same", "same"), ("apart", "apart"), ("parted", "parted")], max_length=10)),
-                ("ground", models.CharField(max_length=60)),
-                ("subject_a", models.BigIntegerField()),
-                ("subject_b", models.BigIntegerField()),
-                ("person_id", models.BigIntegerField()),
-                ("other_id", models.BigIntegerField()),
-                ("moved", models.JSONField(default=list)),
-                ("why", models.TextField()),
-                ("at", models.DateTimeField()),
-                ("role", models.CharField(max_length=40)),
-                ("org_code", models.CharField(max_length=20)),
-                ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
-                (
-                    "undoes",
-                    models.OneToOneField(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="undone_by", to="coding.matchevent"
+        Together(
+            migrations.CreateModel(
+                name="MatchEvent",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("answer", models.CharField(choices=[("same", "same"), ("apart", "apart"), ("parted", "parted")], max_length=10)),
+                    ("ground", models.CharField(max_length=60)),
+                    ("subject_a", models.BigIntegerField()),
+                    ("subject_b", models.BigIntegerField()),
+                    ("person_id", models.BigIntegerField()),
+                    ("other_id", models.BigIntegerField()),
+                    ("moved", models.JSONField(default=list)),
+                    ("why", models.TextField()),
+                    ("at", models.DateTimeField()),
+                    ("role", models.CharField(max_length=40)),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
+                    (
+                        "undoes",
+                        models.OneToOneField(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="undone_by", to="coding.matchevent"
+                        ),
                     ),
-                ),
-            ],
-            options={
-                "ordering": ("id",),
-            },
+                ],
+                options={
+                    "ordering": ("id",),
+                },
+            ),
         ),
         append_only.protect("coding_matchevent", keys=("id", "undoes_id")),
     ]

@@ -3,6 +3,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 from stepwell.web.core import append_only
+from stepwell.web.core.together import Together
 
 
 class Migration(migrations.Migration):
@@ -13,37 +14,39 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="AdjustmentEvent",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("person_id", models.BigIntegerField(db_index=True)),
-                (
-                    "act",
-                    models.CharField(
-                        choices=[("recorded", "Recorded"), ("ended", "No longer needed"), ("entered in error", "Entered in error")],
-                        max_length=20,
+        Together(
+            migrations.CreateModel(
+                name="AdjustmentEvent",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("person_id", models.BigIntegerField(db_index=True)),
+                    (
+                        "act",
+                        models.CharField(
+                            choices=[("recorded", "Recorded"), ("ended", "No longer needed"), ("entered in error", "Entered in error")],
+                            max_length=20,
+                        ),
                     ),
-                ),
-                ("kind", models.CharField(max_length=20)),
-                ("code", models.CharField(max_length=20)),
-                ("words", models.CharField(blank=True, max_length=300)),
-                ("why", models.TextField(blank=True)),
-                ("until", models.DateField(null=True)),
-                ("at", models.DateTimeField()),
-                ("role", models.CharField(max_length=40)),
-                ("org_code", models.CharField(max_length=20)),
-                (
-                    "about",
-                    models.OneToOneField(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="closed_by", to="contact.adjustmentevent"
+                    ("kind", models.CharField(max_length=20)),
+                    ("code", models.CharField(max_length=20)),
+                    ("words", models.CharField(blank=True, max_length=300)),
+                    ("why", models.TextField(blank=True)),
+                    ("until", models.DateField(null=True)),
+                    ("at", models.DateTimeField()),
+                    ("role", models.CharField(max_length=40)),
+                    ("org_code", models.CharField(max_length=20)),
+                    (
+                        "about",
+                        models.OneToOneField(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="closed_by", to="contact.adjustmentevent"
+                        ),
                     ),
-                ),
-                ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                "ordering": ("id",),
-            },
+                    ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
+                ],
+                options={
+                    "ordering": ("id",),
+                },
+            ),
         ),
         append_only.protect("contact_adjustmentevent", keys=("id", "about_id")),
     ]

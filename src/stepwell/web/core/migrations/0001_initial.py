@@ -3,6 +3,7 @@
 from django.db import migrations, models
 
 from stepwell.web.core import append_only
+from stepwell.web.core.together import Together
 
 
 class Migration(migrations.Migration):
@@ -11,46 +12,48 @@ class Migration(migrations.Migration):
     dependencies = []
 
     operations = [
-        migrations.CreateModel(
-            name="AuditSeal",
-            fields=[
-                ("position", models.BigIntegerField(primary_key=True, serialize=False)),
-                ("entry_id", models.BigIntegerField(unique=True)),
-                ("previous", models.CharField(max_length=64)),
-                ("hash", models.CharField(max_length=64)),
-                ("sealed_at", models.DateTimeField()),
-            ],
-            options={
-                "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="AuditEntry",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("at", models.DateTimeField()),
-                ("kind", models.CharField(max_length=8)),
-                ("action", models.CharField(max_length=80)),
-                ("user_id", models.BigIntegerField(null=True)),
-                ("user_name", models.CharField(max_length=200)),
-                ("membership_id", models.BigIntegerField(null=True)),
-                ("organisation", models.CharField(max_length=20)),
-                ("role", models.CharField(max_length=40)),
-                ("person_id", models.BigIntegerField(null=True)),
-                ("person_ids", models.JSONField(default=list)),
-                ("subject_type", models.CharField(max_length=60)),
-                ("subject_id", models.CharField(max_length=120)),
-                ("reason", models.TextField()),
-                ("evidence", models.TextField()),
-                ("result_count", models.IntegerField(null=True)),
-                ("request_id", models.CharField(max_length=40)),
-            ],
-            options={
-                "indexes": [
-                    models.Index(fields=["person_id", "at"], name="audit_person_at"),
-                    models.Index(fields=["user_id", "at"], name="audit_user_at"),
+        Together(
+            migrations.CreateModel(
+                name="AuditSeal",
+                fields=[
+                    ("position", models.BigIntegerField(primary_key=True, serialize=False)),
+                    ("entry_id", models.BigIntegerField(unique=True)),
+                    ("previous", models.CharField(max_length=64)),
+                    ("hash", models.CharField(max_length=64)),
+                    ("sealed_at", models.DateTimeField()),
                 ],
-            },
+                options={
+                    "abstract": False,
+                },
+            ),
+            migrations.CreateModel(
+                name="AuditEntry",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("at", models.DateTimeField()),
+                    ("kind", models.CharField(max_length=8)),
+                    ("action", models.CharField(max_length=80)),
+                    ("user_id", models.BigIntegerField(null=True)),
+                    ("user_name", models.CharField(max_length=200)),
+                    ("membership_id", models.BigIntegerField(null=True)),
+                    ("organisation", models.CharField(max_length=20)),
+                    ("role", models.CharField(max_length=40)),
+                    ("person_id", models.BigIntegerField(null=True)),
+                    ("person_ids", models.JSONField(default=list)),
+                    ("subject_type", models.CharField(max_length=60)),
+                    ("subject_id", models.CharField(max_length=120)),
+                    ("reason", models.TextField()),
+                    ("evidence", models.TextField()),
+                    ("result_count", models.IntegerField(null=True)),
+                    ("request_id", models.CharField(max_length=40)),
+                ],
+                options={
+                    "indexes": [
+                        models.Index(fields=["person_id", "at"], name="audit_person_at"),
+                        models.Index(fields=["user_id", "at"], name="audit_user_at"),
+                    ],
+                },
+            ),
         ),
         append_only.protect("core_auditentry"),
         append_only.protect("core_auditseal", keys=("position", "entry_id")),

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 from stepwell.web.core import append_only
+from stepwell.web.core.together import Together
 
 
 class Migration(migrations.Migration):
@@ -15,382 +16,388 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="Evaluation",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("started_at", models.DateTimeField()),
-                ("finished_at", models.DateTimeField(null=True)),
-                ("as_of", models.DateField()),
-                ("store_version", models.BigIntegerField()),
-                ("records_digest", models.CharField(max_length=64)),
-                ("pack", models.CharField(max_length=60)),
-                ("pack_version", models.CharField(max_length=40)),
-                ("people", models.IntegerField(default=0)),
-                ("stale", models.IntegerField(default=0)),
-                ("counts", models.JSONField(default=dict)),
-            ],
-            options={
-                "ordering": ("id",),
-            },
-        ),
-        migrations.CreateModel(
-            name="PersonRecord",
-            fields=[
-                ("person_id", models.BigIntegerField(primary_key=True, serialize=False)),
-                ("family_name", models.CharField(blank=True, max_length=100)),
-                ("given_name", models.CharField(blank=True, max_length=100)),
-                ("title", models.CharField(blank=True, max_length=20)),
-                ("search_name", models.CharField(blank=True, db_index=True, max_length=220)),
-                ("birth_date", models.DateField(db_index=True, null=True)),
-                ("death_date", models.DateField(null=True)),
-                ("sex", models.CharField(default="unknown", max_length=10)),
-                ("nhs_number", models.CharField(blank=True, db_index=True, max_length=10)),
-                ("nhs_status", models.CharField(default="missing", max_length=10)),
-                ("address", models.TextField(blank=True)),
-                ("phone", models.CharField(blank=True, max_length=40)),
-                ("language", models.CharField(blank=True, max_length=20)),
-                ("interpreter", models.BooleanField(default=False)),
-                ("gp_org", models.CharField(blank=True, db_index=True, max_length=20)),
-                ("medicines", models.JSONField(default=list)),
-                ("registers", models.JSONField(default=list)),
-                ("register_keys", models.TextField(blank=True)),
-                ("last_results", models.JSONField(default=list)),
-                ("never_recorded", models.JSONField(default=list)),
-                ("reasons", models.JSONField(default=list)),
-                ("points", models.IntegerField(default=0)),
-                ("workflow_sequence", models.BigIntegerField(default=0)),
-                ("read_store_version", models.BigIntegerField(null=True)),
-                ("read_sequence", models.BigIntegerField(null=True)),
-                ("read_as_of", models.DateField(null=True)),
-                ("evaluated_at", models.DateTimeField(null=True)),
-                ("pack", models.CharField(blank=True, max_length=60)),
-                ("pack_version", models.CharField(blank=True, max_length=40)),
-            ],
-        ),
-        migrations.CreateModel(
-            name="RecordedResult",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("recorded_at", models.DateTimeField()),
-                ("org_code", models.CharField(blank=True, max_length=20)),
-                ("label", models.CharField(max_length=300)),
-                ("undone_at", models.DateTimeField(null=True)),
-                ("test", models.CharField(max_length=60)),
-                ("effective_on", models.DateField()),
-                ("value_milli", models.BigIntegerField(null=True)),
-            ],
-            options={
-                "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="Relationship",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("org_code", models.CharField(max_length=20)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("registration", "registered with"),
-                            ("caseload", "on the caseload of"),
-                            ("supply", "supplied by"),
-                            ("agreement", "under an agreement with"),
-                        ],
-                        max_length=20,
-                    ),
-                ),
-                ("from_on", models.DateField(null=True)),
-                ("to_on", models.DateField(null=True)),
-                ("evidence", models.CharField(blank=True, max_length=200)),
-            ],
-        ),
-        migrations.CreateModel(
-            name="Duty",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("rule_id", models.CharField(max_length=120)),
-                ("subject", models.CharField(max_length=120)),
-                ("point", models.CharField(max_length=40)),
-                ("instance", models.PositiveIntegerField()),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("open", "Open"),
-                            ("met", "Done"),
-                            ("declined", "Declined by the patient"),
-                            ("not applicable", "Not applicable"),
-                            ("superseded", "No longer owed"),
-                        ],
-                        default="open",
-                        max_length=20,
-                    ),
-                ),
-                ("rule_version", models.IntegerField()),
-                ("kind", models.CharField(max_length=20)),
-                ("title", models.CharField(max_length=200)),
-                ("test", models.CharField(blank=True, max_length=60)),
-                ("anchor_on", models.DateField(null=True)),
-                ("opens_on", models.DateField(null=True)),
-                ("due_on", models.DateField(null=True)),
-                ("escalate_on", models.DateField(null=True)),
-                ("served_on", models.DateField(null=True)),
-                ("served_by", models.CharField(blank=True, max_length=20)),
-                ("owner_org", models.CharField(max_length=20)),
-                ("owner_role", models.CharField(blank=True, max_length=40)),
-                ("owner_basis", models.CharField(blank=True, max_length=20)),
-                ("owner_label", models.TextField(blank=True)),
-                ("mark", models.CharField(blank=True, max_length=2)),
-                ("needs_approval", models.BooleanField(default=False)),
-                ("priority", models.IntegerField(default=0)),
-                ("because", models.JSONField(default=list)),
-                ("base_on", models.DateField(null=True)),
-                ("withdrawn_on", models.DateField(null=True)),
-                ("ended_on", models.DateField(null=True)),
-                ("ended_by", models.CharField(blank=True, max_length=20)),
-                ("ended_why", models.TextField(blank=True)),
-                ("until", models.DateField(null=True)),
-                ("opened_as_of", models.DateField()),
-                ("closed_as_of", models.DateField(null=True)),
-                ("shown_from", models.DateField(null=True)),
-                ("deferred_why", models.TextField(blank=True)),
-                ("acknowledged_at", models.DateTimeField(null=True)),
-                ("second_look", models.BooleanField(default=False)),
-                (
-                    "acknowledged_by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                (
-                    "assigned_to",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="duties", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name_plural": "duties",
-            },
-        ),
-        migrations.CreateModel(
-            name="DutyEvent",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("opened", "Opened"),
-                            ("changed", "Changed"),
-                            ("met", "Done"),
-                            ("declined", "Declined by the patient"),
-                            ("not applicable", "Not applicable"),
-                            ("superseded", "No longer owed"),
-                            ("acknowledged", "Acknowledged"),
-                            ("assigned", "Assigned"),
-                            ("deferred", "Not this time"),
-                            ("answered", "Answer given"),
-                            ("result recorded", "Result recorded"),
-                            ("taken on", "Taken on"),
-                            ("undone", "Undone"),
-                        ],
-                        max_length=20,
-                    ),
-                ),
-                ("at", models.DateTimeField()),
-                ("role", models.CharField(blank=True, max_length=40)),
-                ("org_code", models.CharField(blank=True, max_length=20)),
-                ("why", models.TextField(blank=True)),
-                ("detail", models.JSONField(default=dict)),
-                ("as_of", models.DateField()),
-                (
-                    "by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                ("duty", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="events", to="ledger.duty")),
-                (
-                    "supersedes",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="superseded_by", to="ledger.dutyevent"
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("id",),
-            },
-        ),
-        migrations.CreateModel(
-            name="Disposition",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("recorded_at", models.DateTimeField()),
-                ("org_code", models.CharField(blank=True, max_length=20)),
-                ("label", models.CharField(max_length=300)),
-                ("undone_at", models.DateTimeField(null=True)),
-                ("rule_id", models.CharField(max_length=120)),
-                ("subject", models.CharField(max_length=120)),
-                ("point", models.CharField(max_length=40)),
-                ("kind", models.CharField(max_length=20)),
-                ("on_date", models.DateField()),
-                ("until", models.DateField(null=True)),
-                ("ends_when", models.CharField(blank=True, max_length=200)),
-                (
-                    "recorded_by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                (
-                    "event",
-                    models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.dutyevent"),
-                ),
-            ],
-            options={
-                "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="OwnerAssertion",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("recorded_at", models.DateTimeField()),
-                ("org_code", models.CharField(blank=True, max_length=20)),
-                ("label", models.CharField(max_length=300)),
-                ("undone_at", models.DateTimeField(null=True)),
-                ("substance", models.CharField(max_length=100)),
-                ("owner_org", models.CharField(max_length=20)),
-                ("owner_role", models.CharField(blank=True, max_length=40)),
-                ("from_on", models.DateField()),
-                ("to_on", models.DateField(null=True)),
-                (
-                    "event",
-                    models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.dutyevent"),
-                ),
-                (
-                    "recorded_by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-            ],
-            options={
-                "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="PackApproval",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("org_code", models.CharField(max_length=20)),
-                ("pack", models.CharField(max_length=60)),
-                ("version", models.CharField(max_length=40)),
-                ("approved_on", models.DateField()),
-                ("recorded_at", models.DateTimeField()),
-                ("label", models.CharField(max_length=300)),
-                (
-                    "approved_by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="PendingEvaluation",
-            fields=[
-                (
-                    "person",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        primary_key=True,
-                        related_name="pending",
-                        serialize=False,
-                        to="ledger.personrecord",
-                    ),
-                ),
-                ("since", models.DateTimeField()),
-                ("attempts", models.PositiveIntegerField(default=0)),
-                ("next_attempt_at", models.DateTimeField()),
-                ("last_error", models.CharField(blank=True, max_length=200)),
-            ],
-        ),
-        migrations.AddIndex(
-            model_name="personrecord",
-            index=models.Index(fields=["gp_org", "-points"], name="person_by_practice"),
-        ),
-        migrations.AddField(
-            model_name="ownerassertion",
-            name="person",
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord"),
-        ),
-        migrations.AddField(
-            model_name="duty",
-            name="person",
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="duties", to="ledger.personrecord"),
-        ),
-        migrations.AddField(
-            model_name="disposition",
-            name="person",
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord"),
-        ),
-        migrations.AddField(
-            model_name="recordedresult",
-            name="event",
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.dutyevent"),
-        ),
-        migrations.AddField(
-            model_name="recordedresult",
-            name="person",
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord"),
-        ),
-        migrations.AddField(
-            model_name="recordedresult",
-            name="recorded_by",
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name="relationship",
-            name="person",
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="relationships", to="ledger.personrecord"),
-        ),
-        migrations.AddConstraint(
-            model_name="packapproval",
-            constraint=models.UniqueConstraint(fields=("org_code", "pack", "version"), name="one_approval_of_a_version"),
-        ),
-        migrations.AddIndex(
-            model_name="duty",
-            index=models.Index(fields=["owner_org", "state", "due_on"], name="duties_of_owner"),
-        ),
-        migrations.AddIndex(
-            model_name="duty",
-            index=models.Index(fields=["person", "state"], name="duties_of_person"),
-        ),
-        migrations.AddIndex(
-            model_name="duty",
-            index=models.Index(fields=["state", "closed_as_of"], name="duties_closed"),
-        ),
-        migrations.AddConstraint(
-            model_name="duty",
-            constraint=models.UniqueConstraint(fields=("person", "rule_id", "subject", "point", "instance"), name="one_instance"),
-        ),
-        migrations.AddConstraint(
-            model_name="duty",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("state", "open")), fields=("person", "rule_id", "subject", "point"), name="one_open_instance"
+        Together(
+            migrations.CreateModel(
+                name="Evaluation",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("started_at", models.DateTimeField()),
+                    ("finished_at", models.DateTimeField(null=True)),
+                    ("as_of", models.DateField()),
+                    ("store_version", models.BigIntegerField()),
+                    ("records_digest", models.CharField(max_length=64)),
+                    ("pack", models.CharField(max_length=60)),
+                    ("pack_version", models.CharField(max_length=40)),
+                    ("people", models.IntegerField(default=0)),
+                    ("stale", models.IntegerField(default=0)),
+                    ("counts", models.JSONField(default=dict)),
+                ],
+                options={
+                    "ordering": ("id",),
+                },
             ),
-        ),
-        migrations.AddIndex(
-            model_name="relationship",
-            index=models.Index(fields=["org_code", "person"], name="people_of_org"),
-        ),
-        migrations.AddConstraint(
-            model_name="relationship",
-            constraint=models.UniqueConstraint(fields=("person", "org_code", "kind"), name="one_relationship_of_a_kind"),
+            migrations.CreateModel(
+                name="PersonRecord",
+                fields=[
+                    ("person_id", models.BigIntegerField(primary_key=True, serialize=False)),
+                    ("family_name", models.CharField(blank=True, max_length=100)),
+                    ("given_name", models.CharField(blank=True, max_length=100)),
+                    ("title", models.CharField(blank=True, max_length=20)),
+                    ("search_name", models.CharField(blank=True, db_index=True, max_length=220)),
+                    ("birth_date", models.DateField(db_index=True, null=True)),
+                    ("death_date", models.DateField(null=True)),
+                    ("sex", models.CharField(default="unknown", max_length=10)),
+                    ("nhs_number", models.CharField(blank=True, db_index=True, max_length=10)),
+                    ("nhs_status", models.CharField(default="missing", max_length=10)),
+                    ("address", models.TextField(blank=True)),
+                    ("phone", models.CharField(blank=True, max_length=40)),
+                    ("language", models.CharField(blank=True, max_length=20)),
+                    ("interpreter", models.BooleanField(default=False)),
+                    ("gp_org", models.CharField(blank=True, db_index=True, max_length=20)),
+                    ("medicines", models.JSONField(default=list)),
+                    ("registers", models.JSONField(default=list)),
+                    ("register_keys", models.TextField(blank=True)),
+                    ("last_results", models.JSONField(default=list)),
+                    ("never_recorded", models.JSONField(default=list)),
+                    ("reasons", models.JSONField(default=list)),
+                    ("points", models.IntegerField(default=0)),
+                    ("workflow_sequence", models.BigIntegerField(default=0)),
+                    ("read_store_version", models.BigIntegerField(null=True)),
+                    ("read_sequence", models.BigIntegerField(null=True)),
+                    ("read_as_of", models.DateField(null=True)),
+                    ("evaluated_at", models.DateTimeField(null=True)),
+                    ("pack", models.CharField(blank=True, max_length=60)),
+                    ("pack_version", models.CharField(blank=True, max_length=40)),
+                ],
+            ),
+            migrations.CreateModel(
+                name="RecordedResult",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("recorded_at", models.DateTimeField()),
+                    ("org_code", models.CharField(blank=True, max_length=20)),
+                    ("label", models.CharField(max_length=300)),
+                    ("undone_at", models.DateTimeField(null=True)),
+                    ("test", models.CharField(max_length=60)),
+                    ("effective_on", models.DateField()),
+                    ("value_milli", models.BigIntegerField(null=True)),
+                ],
+                options={
+                    "abstract": False,
+                },
+            ),
+            migrations.CreateModel(
+                name="Relationship",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("org_code", models.CharField(max_length=20)),
+                    (
+                        "kind",
+                        models.CharField(
+                            choices=[
+                                ("registration", "registered with"),
+                                ("caseload", "on the caseload of"),
+                                ("supply", "supplied by"),
+                                ("agreement", "under an agreement with"),
+                            ],
+                            max_length=20,
+                        ),
+                    ),
+                    ("from_on", models.DateField(null=True)),
+                    ("to_on", models.DateField(null=True)),
+                    ("evidence", models.CharField(blank=True, max_length=200)),
+                ],
+            ),
+            migrations.CreateModel(
+                name="Duty",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("rule_id", models.CharField(max_length=120)),
+                    ("subject", models.CharField(max_length=120)),
+                    ("point", models.CharField(max_length=40)),
+                    ("instance", models.PositiveIntegerField()),
+                    (
+                        "state",
+                        models.CharField(
+                            choices=[
+                                ("open", "Open"),
+                                ("met", "Done"),
+                                ("declined", "Declined by the patient"),
+                                ("not applicable", "Not applicable"),
+                                ("superseded", "No longer owed"),
+                            ],
+                            default="open",
+                            max_length=20,
+                        ),
+                    ),
+                    ("rule_version", models.IntegerField()),
+                    ("kind", models.CharField(max_length=20)),
+                    ("title", models.CharField(max_length=200)),
+                    ("test", models.CharField(blank=True, max_length=60)),
+                    ("anchor_on", models.DateField(null=True)),
+                    ("opens_on", models.DateField(null=True)),
+                    ("due_on", models.DateField(null=True)),
+                    ("escalate_on", models.DateField(null=True)),
+                    ("served_on", models.DateField(null=True)),
+                    ("served_by", models.CharField(blank=True, max_length=20)),
+                    ("owner_org", models.CharField(max_length=20)),
+                    ("owner_role", models.CharField(blank=True, max_length=40)),
+                    ("owner_basis", models.CharField(blank=True, max_length=20)),
+                    ("owner_label", models.TextField(blank=True)),
+                    ("mark", models.CharField(blank=True, max_length=2)),
+                    ("needs_approval", models.BooleanField(default=False)),
+                    ("priority", models.IntegerField(default=0)),
+                    ("because", models.JSONField(default=list)),
+                    ("base_on", models.DateField(null=True)),
+                    ("withdrawn_on", models.DateField(null=True)),
+                    ("ended_on", models.DateField(null=True)),
+                    ("ended_by", models.CharField(blank=True, max_length=20)),
+                    ("ended_why", models.TextField(blank=True)),
+                    ("until", models.DateField(null=True)),
+                    ("opened_as_of", models.DateField()),
+                    ("closed_as_of", models.DateField(null=True)),
+                    ("shown_from", models.DateField(null=True)),
+                    ("deferred_why", models.TextField(blank=True)),
+                    ("acknowledged_at", models.DateTimeField(null=True)),
+                    ("second_look", models.BooleanField(default=False)),
+                    (
+                        "acknowledged_by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                    (
+                        "assigned_to",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="duties", to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                ],
+                options={
+                    "verbose_name_plural": "duties",
+                },
+            ),
+            migrations.CreateModel(
+                name="DutyEvent",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    (
+                        "kind",
+                        models.CharField(
+                            choices=[
+                                ("opened", "Opened"),
+                                ("changed", "Changed"),
+                                ("met", "Done"),
+                                ("declined", "Declined by the patient"),
+                                ("not applicable", "Not applicable"),
+                                ("superseded", "No longer owed"),
+                                ("acknowledged", "Acknowledged"),
+                                ("assigned", "Assigned"),
+                                ("deferred", "Not this time"),
+                                ("answered", "Answer given"),
+                                ("result recorded", "Result recorded"),
+                                ("taken on", "Taken on"),
+                                ("undone", "Undone"),
+                            ],
+                            max_length=20,
+                        ),
+                    ),
+                    ("at", models.DateTimeField()),
+                    ("role", models.CharField(blank=True, max_length=40)),
+                    ("org_code", models.CharField(blank=True, max_length=20)),
+                    ("why", models.TextField(blank=True)),
+                    ("detail", models.JSONField(default=dict)),
+                    ("as_of", models.DateField()),
+                    (
+                        "by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                    ("duty", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="events", to="ledger.duty")),
+                    (
+                        "supersedes",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="superseded_by", to="ledger.dutyevent"
+                        ),
+                    ),
+                ],
+                options={
+                    "ordering": ("id",),
+                },
+            ),
+            migrations.CreateModel(
+                name="Disposition",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("recorded_at", models.DateTimeField()),
+                    ("org_code", models.CharField(blank=True, max_length=20)),
+                    ("label", models.CharField(max_length=300)),
+                    ("undone_at", models.DateTimeField(null=True)),
+                    ("rule_id", models.CharField(max_length=120)),
+                    ("subject", models.CharField(max_length=120)),
+                    ("point", models.CharField(max_length=40)),
+                    ("kind", models.CharField(max_length=20)),
+                    ("on_date", models.DateField()),
+                    ("until", models.DateField(null=True)),
+                    ("ends_when", models.CharField(blank=True, max_length=200)),
+                    (
+                        "recorded_by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                    (
+                        "event",
+                        models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.dutyevent"),
+                    ),
+                ],
+                options={
+                    "abstract": False,
+                },
+            ),
+            migrations.CreateModel(
+                name="OwnerAssertion",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("recorded_at", models.DateTimeField()),
+                    ("org_code", models.CharField(blank=True, max_length=20)),
+                    ("label", models.CharField(max_length=300)),
+                    ("undone_at", models.DateTimeField(null=True)),
+                    ("substance", models.CharField(max_length=100)),
+                    ("owner_org", models.CharField(max_length=20)),
+                    ("owner_role", models.CharField(blank=True, max_length=40)),
+                    ("from_on", models.DateField()),
+                    ("to_on", models.DateField(null=True)),
+                    (
+                        "event",
+                        models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.dutyevent"),
+                    ),
+                    (
+                        "recorded_by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                ],
+                options={
+                    "abstract": False,
+                },
+            ),
+            migrations.CreateModel(
+                name="PackApproval",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("pack", models.CharField(max_length=60)),
+                    ("version", models.CharField(max_length=40)),
+                    ("approved_on", models.DateField()),
+                    ("recorded_at", models.DateTimeField()),
+                    ("label", models.CharField(max_length=300)),
+                    (
+                        "approved_by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                ],
+            ),
+            migrations.CreateModel(
+                name="PendingEvaluation",
+                fields=[
+                    (
+                        "person",
+                        models.OneToOneField(
+                            on_delete=django.db.models.deletion.CASCADE,
+                            primary_key=True,
+                            related_name="pending",
+                            serialize=False,
+                            to="ledger.personrecord",
+                        ),
+                    ),
+                    ("since", models.DateTimeField()),
+                    ("attempts", models.PositiveIntegerField(default=0)),
+                    ("next_attempt_at", models.DateTimeField()),
+                    ("last_error", models.CharField(blank=True, max_length=200)),
+                ],
+            ),
+            migrations.AddIndex(
+                model_name="personrecord",
+                index=models.Index(fields=["gp_org", "-points"], name="person_by_practice"),
+            ),
+            migrations.AddField(
+                model_name="ownerassertion",
+                name="person",
+                field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord"),
+            ),
+            migrations.AddField(
+                model_name="duty",
+                name="person",
+                field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="duties", to="ledger.personrecord"),
+            ),
+            migrations.AddField(
+                model_name="disposition",
+                name="person",
+                field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord"),
+            ),
+            migrations.AddField(
+                model_name="recordedresult",
+                name="event",
+                field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.dutyevent"),
+            ),
+            migrations.AddField(
+                model_name="recordedresult",
+                name="person",
+                field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord"),
+            ),
+            migrations.AddField(
+                model_name="recordedresult",
+                name="recorded_by",
+                field=models.ForeignKey(
+                    null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                ),
+            ),
+            migrations.AddField(
+                model_name="relationship",
+                name="person",
+                field=models.ForeignKey(
+                    on_delete=django.db.models.deletion.CASCADE, related_name="relationships", to="ledger.personrecord"
+                ),
+            ),
+            migrations.AddConstraint(
+                model_name="packapproval",
+                constraint=models.UniqueConstraint(fields=("org_code", "pack", "version"), name="one_approval_of_a_version"),
+            ),
+            migrations.AddIndex(
+                model_name="duty",
+                index=models.Index(fields=["owner_org", "state", "due_on"], name="duties_of_owner"),
+            ),
+            migrations.AddIndex(
+                model_name="duty",
+                index=models.Index(fields=["person", "state"], name="duties_of_person"),
+            ),
+            migrations.AddIndex(
+                model_name="duty",
+                index=models.Index(fields=["state", "closed_as_of"], name="duties_closed"),
+            ),
+            migrations.AddConstraint(
+                model_name="duty",
+                constraint=models.UniqueConstraint(fields=("person", "rule_id", "subject", "point", "instance"), name="one_instance"),
+            ),
+            migrations.AddConstraint(
+                model_name="duty",
+                constraint=models.UniqueConstraint(
+                    condition=models.Q(("state", "open")), fields=("person", "rule_id", "subject", "point"), name="one_open_instance"
+                ),
+            ),
+            migrations.AddIndex(
+                model_name="relationship",
+                index=models.Index(fields=["org_code", "person"], name="people_of_org"),
+            ),
+            migrations.AddConstraint(
+                model_name="relationship",
+                constraint=models.UniqueConstraint(fields=("person", "org_code", "kind"), name="one_relationship_of_a_kind"),
+            ),
         ),
         append_only.protect("ledger_dutyevent"),
     ]

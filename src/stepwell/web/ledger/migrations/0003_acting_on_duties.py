@@ -7,6 +7,7 @@ from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
 from stepwell.web.core import append_only
+from stepwell.web.core.together import Together
 
 
 def count_events(apps: Any, schema_editor: Any) -> None:
@@ -84,75 +85,79 @@ class Migration(migrations.Migration):
                 max_length=20,
             ),
         ),
-        migrations.CreateModel(
-            name="BulkAct",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("at", models.DateTimeField()),
-                ("role", models.CharField(blank=True, max_length=40)),
-                ("org_code", models.CharField(blank=True, max_length=20)),
-                ("act", models.CharField(max_length=20)),
-                ("words", models.TextField()),
-                ("outcome", models.JSONField(default=list)),
-                (
-                    "by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+        Together(
+            migrations.CreateModel(
+                name="BulkAct",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("at", models.DateTimeField()),
+                    ("role", models.CharField(blank=True, max_length=40)),
+                    ("org_code", models.CharField(blank=True, max_length=20)),
+                    ("act", models.CharField(max_length=20)),
+                    ("words", models.TextField()),
+                    ("outcome", models.JSONField(default=list)),
+                    (
+                        "by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
                     ),
-                ),
-            ],
-            options={
-                "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="Handover",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "scope",
-                    models.CharField(choices=[("duty", "This duty only"), ("medicine", "Everything about the medicine")], max_length=10),
-                ),
-                ("substance", models.CharField(blank=True, max_length=100)),
-                ("from_org", models.CharField(max_length=20)),
-                ("to_org", models.CharField(max_length=20)),
-                ("owner_was", models.CharField(max_length=20)),
-                ("why", models.TextField()),
-                ("offered_at", models.DateTimeField()),
-                ("answer_by", models.DateField()),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("open", "Waiting for an answer"),
-                            ("accepted", "Accepted"),
-                            ("declined", "Declined"),
-                            ("withdrawn", "Withdrawn"),
-                        ],
-                        default="open",
-                        max_length=10,
+                ],
+                options={
+                    "abstract": False,
+                },
+            ),
+            migrations.CreateModel(
+                name="Handover",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    (
+                        "scope",
+                        models.CharField(
+                            choices=[("duty", "This duty only"), ("medicine", "Everything about the medicine")], max_length=10
+                        ),
                     ),
-                ),
-                ("answered_at", models.DateTimeField(null=True)),
-                ("answer_why", models.TextField(blank=True)),
-                (
-                    "answered_by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ("substance", models.CharField(blank=True, max_length=100)),
+                    ("from_org", models.CharField(max_length=20)),
+                    ("to_org", models.CharField(max_length=20)),
+                    ("owner_was", models.CharField(max_length=20)),
+                    ("why", models.TextField()),
+                    ("offered_at", models.DateTimeField()),
+                    ("answer_by", models.DateField()),
+                    (
+                        "state",
+                        models.CharField(
+                            choices=[
+                                ("open", "Waiting for an answer"),
+                                ("accepted", "Accepted"),
+                                ("declined", "Declined"),
+                                ("withdrawn", "Withdrawn"),
+                            ],
+                            default="open",
+                            max_length=10,
+                        ),
                     ),
-                ),
-                ("duty", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.duty")),
-                (
-                    "offered_by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ("answered_at", models.DateTimeField(null=True)),
+                    ("answer_why", models.TextField(blank=True)),
+                    (
+                        "answered_by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
                     ),
-                ),
-                (
-                    "person",
-                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="handovers", to="ledger.personrecord"),
-                ),
-            ],
+                    ("duty", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.duty")),
+                    (
+                        "offered_by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                    (
+                        "person",
+                        models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="handovers", to="ledger.personrecord"),
+                    ),
+                ],
+            ),
         ),
         migrations.AddField(
             model_name="duty",

@@ -4,6 +4,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from stepwell.web.core.together import Together
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -13,51 +15,56 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="ImportRun",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("org_code", models.CharField(max_length=20)),
-                ("name", models.CharField(max_length=255)),
-                ("scope", models.CharField(default="auto", max_length=10)),
-                ("files", models.IntegerField(default=0)),
-                ("bytes", models.BigIntegerField(default=0)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("waiting", "Waiting"),
-                            ("reading", "Reading the files"),
-                            ("evaluating", "Working out duties"),
-                            ("done", "Done"),
-                            ("failed", "Not imported"),
-                        ],
-                        default="waiting",
-                        max_length=12,
+        Together(
+            migrations.CreateModel(
+                name="ImportRun",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("name", models.CharField(max_length=255)),
+                    ("scope", models.CharField(default="auto", max_length=10)),
+                    ("files", models.IntegerField(default=0)),
+                    ("bytes", models.BigIntegerField(default=0)),
+                    (
+                        "state",
+                        models.CharField(
+                            choices=[
+                                ("waiting", "Waiting"),
+                                ("reading", "Reading the files"),
+                                ("evaluating", "Working out duties"),
+                                ("done", "Done"),
+                                ("failed", "Not imported"),
+                            ],
+                            default="waiting",
+                            max_length=12,
+                        ),
                     ),
-                ),
-                ("lane", models.SmallIntegerField(default=1)),
-                ("asked_at", models.DateTimeField()),
-                ("role", models.CharField(max_length=40)),
-                ("started_at", models.DateTimeField(null=True)),
-                ("read_at", models.DateTimeField(null=True)),
-                ("heard_at", models.DateTimeField(null=True)),
-                ("finished_at", models.DateTimeField(null=True)),
-                ("attempts", models.PositiveSmallIntegerField(default=0)),
-                ("import_id", models.CharField(blank=True, max_length=40)),
-                ("report", models.JSONField(default=dict)),
-                ("people", models.IntegerField(default=0)),
-                ("changes", models.JSONField(default=dict)),
-                ("error", models.TextField(blank=True)),
-                ("asked_by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                "indexes": [models.Index(fields=["org_code", "-id"], name="imports_of_org")],
-                "constraints": [
-                    models.UniqueConstraint(
-                        condition=models.Q(("state__in", ("reading", "evaluating"))), fields=("lane",), name="one_import_at_a_time"
-                    )
+                    ("lane", models.SmallIntegerField(default=1)),
+                    ("asked_at", models.DateTimeField()),
+                    ("role", models.CharField(max_length=40)),
+                    ("started_at", models.DateTimeField(null=True)),
+                    ("read_at", models.DateTimeField(null=True)),
+                    ("heard_at", models.DateTimeField(null=True)),
+                    ("finished_at", models.DateTimeField(null=True)),
+                    ("attempts", models.PositiveSmallIntegerField(default=0)),
+                    ("import_id", models.CharField(blank=True, max_length=40)),
+                    ("report", models.JSONField(default=dict)),
+                    ("people", models.IntegerField(default=0)),
+                    ("changes", models.JSONField(default=dict)),
+                    ("error", models.TextField(blank=True)),
+                    (
+                        "asked_by",
+                        models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL),
+                    ),
                 ],
-            },
+                options={
+                    "indexes": [models.Index(fields=["org_code", "-id"], name="imports_of_org")],
+                    "constraints": [
+                        models.UniqueConstraint(
+                            condition=models.Q(("state__in", ("reading", "evaluating"))), fields=("lane",), name="one_import_at_a_time"
+                        )
+                    ],
+                },
+            ),
         ),
     ]

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 from stepwell.web.core import append_only
+from stepwell.web.core.together import Together
 
 
 class Migration(migrations.Migration):
@@ -15,29 +16,31 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="Reinvestment",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("org_code", models.CharField(max_length=20)),
-                ("on", models.DateField()),
-                ("pence", models.BigIntegerField()),
-                ("what", models.TextField()),
-                ("at", models.DateTimeField()),
-                ("by_name", models.CharField(max_length=200)),
-                ("role", models.CharField(max_length=40)),
-                ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
-                (
-                    "in_error_of",
-                    models.OneToOneField(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="taken_back_by", to="outcomes.reinvestment"
+        Together(
+            migrations.CreateModel(
+                name="Reinvestment",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("on", models.DateField()),
+                    ("pence", models.BigIntegerField()),
+                    ("what", models.TextField()),
+                    ("at", models.DateTimeField()),
+                    ("by_name", models.CharField(max_length=200)),
+                    ("role", models.CharField(max_length=40)),
+                    ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
+                    (
+                        "in_error_of",
+                        models.OneToOneField(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="taken_back_by", to="outcomes.reinvestment"
+                        ),
                     ),
-                ),
-            ],
-            options={
-                "ordering": ("id",),
-                "indexes": [models.Index(fields=["org_code", "on"], name="reinvested_by_organisation")],
-            },
+                ],
+                options={
+                    "ordering": ("id",),
+                    "indexes": [models.Index(fields=["org_code", "on"], name="reinvested_by_organisation")],
+                },
+            ),
         ),
         append_only.protect("outcomes_reinvestment", ("id", "in_error_of_id")),
     ]

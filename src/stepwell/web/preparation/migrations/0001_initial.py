@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 from stepwell.web.core import append_only
+from stepwell.web.core.together import Together
 
 
 class Migration(migrations.Migration):
@@ -16,91 +17,96 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="BenchList",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("org_code", models.CharField(max_length=20)),
-                ("day", models.DateField()),
-                ("revision", models.PositiveIntegerField(default=0)),
-                ("user", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
-            ],
-        ),
-        migrations.CreateModel(
-            name="BenchEvent",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("act", models.CharField(choices=[("added", "Added"), ("taken off", "Taken off"), ("moved", "Moved")], max_length=10)),
-                ("place", models.PositiveIntegerField(default=0)),
-                ("minutes", models.PositiveIntegerField(default=0)),
-                ("duties", models.JSONField(default=list)),
-                ("why", models.TextField(blank=True)),
-                ("at", models.DateTimeField()),
-                ("role", models.CharField(max_length=40)),
-                ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
-                ("person", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord")),
-                (
-                    "bench",
-                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="events", to="preparation.benchlist"),
-                ),
-            ],
-            options={
-                "ordering": ("id",),
-            },
-        ),
-        migrations.CreateModel(
-            name="AnswerSheet",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("at", models.DateTimeField()),
-                ("answered_on", models.DateField()),
-                ("by_name", models.CharField(max_length=200)),
-                ("role", models.CharField(blank=True, max_length=40)),
-                ("org_code", models.CharField(blank=True, max_length=20)),
-                ("by_person", models.BooleanField(default=False)),
-                (
-                    "way",
-                    models.CharField(
-                        choices=[
-                            ("phone", "By phone"),
-                            ("waiting room", "In the waiting room"),
-                            ("paper", "On the printed sheet"),
-                            ("own page", "On their own page"),
-                        ],
-                        max_length=20,
+        Together(
+            migrations.CreateModel(
+                name="BenchList",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("day", models.DateField()),
+                    ("revision", models.PositiveIntegerField(default=0)),
+                    ("user", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
+                ],
+            ),
+            migrations.CreateModel(
+                name="BenchEvent",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("act", models.CharField(choices=[("added", "Added"), ("taken off", "Taken off"), ("moved", "Moved")], max_length=10)),
+                    ("place", models.PositiveIntegerField(default=0)),
+                    ("minutes", models.PositiveIntegerField(default=0)),
+                    ("duties", models.JSONField(default=list)),
+                    ("why", models.TextField(blank=True)),
+                    ("at", models.DateTimeField()),
+                    ("role", models.CharField(max_length=40)),
+                    ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
+                    ("person", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord")),
+                    (
+                        "bench",
+                        models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="events", to="preparation.benchlist"),
                     ),
-                ),
-                ("helped_by", models.CharField(blank=True, max_length=120)),
-                ("answers", models.JSONField(default=dict)),
-                ("asked", models.JSONField(default=dict)),
-                ("pack", models.CharField(blank=True, max_length=100)),
-                ("why", models.TextField(blank=True)),
-                (
-                    "by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                ],
+                options={
+                    "ordering": ("id",),
+                },
+            ),
+            migrations.CreateModel(
+                name="AnswerSheet",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("at", models.DateTimeField()),
+                    ("answered_on", models.DateField()),
+                    ("by_name", models.CharField(max_length=200)),
+                    ("role", models.CharField(blank=True, max_length=40)),
+                    ("org_code", models.CharField(blank=True, max_length=20)),
+                    ("by_person", models.BooleanField(default=False)),
+                    (
+                        "way",
+                        models.CharField(
+                            choices=[
+                                ("phone", "By phone"),
+                                ("waiting room", "In the waiting room"),
+                                ("paper", "On the printed sheet"),
+                                ("own page", "On their own page"),
+                            ],
+                            max_length=20,
+                        ),
                     ),
-                ),
-                (
-                    "corrects",
-                    models.OneToOneField(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="corrected_by", to="preparation.answersheet"
+                    ("helped_by", models.CharField(blank=True, max_length=120)),
+                    ("answers", models.JSONField(default=dict)),
+                    ("asked", models.JSONField(default=dict)),
+                    ("pack", models.CharField(blank=True, max_length=100)),
+                    ("why", models.TextField(blank=True)),
+                    (
+                        "by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
                     ),
-                ),
-                ("person", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord")),
-            ],
-            options={
-                "ordering": ("id",),
-                "indexes": [models.Index(fields=["person", "-answered_on"], name="answers_of_person")],
-            },
-        ),
-        migrations.AddConstraint(
-            model_name="benchlist",
-            constraint=models.UniqueConstraint(fields=("org_code", "user", "day"), name="one_bench_list_a_day"),
-        ),
-        migrations.AddIndex(
-            model_name="benchevent",
-            index=models.Index(fields=["person", "bench"], name="bench_of_person"),
+                    (
+                        "corrects",
+                        models.OneToOneField(
+                            null=True,
+                            on_delete=django.db.models.deletion.PROTECT,
+                            related_name="corrected_by",
+                            to="preparation.answersheet",
+                        ),
+                    ),
+                    ("person", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord")),
+                ],
+                options={
+                    "ordering": ("id",),
+                    "indexes": [models.Index(fields=["person", "-answered_on"], name="answers_of_person")],
+                },
+            ),
+            migrations.AddConstraint(
+                model_name="benchlist",
+                constraint=models.UniqueConstraint(fields=("org_code", "user", "day"), name="one_bench_list_a_day"),
+            ),
+            migrations.AddIndex(
+                model_name="benchevent",
+                index=models.Index(fields=["person", "bench"], name="bench_of_person"),
+            ),
         ),
         append_only.protect("preparation_benchevent"),
         append_only.protect("preparation_answersheet", keys=("id", "corrects_id")),

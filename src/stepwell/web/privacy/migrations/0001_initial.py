@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 from stepwell.web.core import append_only
+from stepwell.web.core.together import Together
 
 
 class Migration(migrations.Migration):
@@ -15,140 +16,151 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="Opening",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("person_id", models.BigIntegerField(db_index=True)),
-                ("role", models.CharField(max_length=40)),
-                ("org_code", models.CharField(max_length=20)),
-                ("reason", models.CharField(max_length=20)),
-                ("why", models.TextField()),
-                ("at", models.DateTimeField()),
-                ("until", models.DateTimeField()),
-                ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                "ordering": ("id",),
-            },
-        ),
-        migrations.CreateModel(
-            name="Closing",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("at", models.DateTimeField()),
-                (
-                    "opening",
-                    models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name="closing", to="privacy.opening"),
-                ),
-            ],
-            options={
-                "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="Review",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("org_code", models.CharField(max_length=20)),
-                ("due_on", models.DateField()),
-                ("opening", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="reviews", to="privacy.opening")),
-            ],
-            options={
-                "ordering": ("id",),
-            },
-        ),
-        migrations.CreateModel(
-            name="Outcome",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("outcome", models.CharField(max_length=20)),
-                ("words", models.TextField()),
-                ("at", models.DateTimeField()),
-                ("role", models.CharField(max_length=40)),
-                ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
-                ("review", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="outcomes", to="privacy.review")),
-            ],
-            options={
-                "ordering": ("id",),
-            },
-        ),
-        migrations.CreateModel(
-            name="SensitiveMark",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("person_id", models.BigIntegerField(db_index=True)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("medicine", "Medicine"),
-                            ("register", "Diagnosis or register"),
-                            ("duty", "Duty"),
-                            ("agreement", "Agreement"),
-                        ],
-                        max_length=12,
+        Together(
+            migrations.CreateModel(
+                name="Opening",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("person_id", models.BigIntegerField(db_index=True)),
+                    ("role", models.CharField(max_length=40)),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("reason", models.CharField(max_length=20)),
+                    ("why", models.TextField()),
+                    ("at", models.DateTimeField()),
+                    ("until", models.DateTimeField()),
+                    ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
+                ],
+                options={
+                    "ordering": ("id",),
+                },
+            ),
+            migrations.CreateModel(
+                name="Closing",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("at", models.DateTimeField()),
+                    (
+                        "opening",
+                        models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name="closing", to="privacy.opening"),
                     ),
-                ),
-                ("key", models.CharField(max_length=300)),
-                ("organisations", models.TextField()),
-                ("why", models.TextField()),
-                ("at", models.DateTimeField()),
-                ("role", models.CharField(max_length=40)),
-                ("org_code", models.CharField(max_length=20)),
-                ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
-                (
-                    "undoes",
-                    models.OneToOneField(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="undone_by", to="privacy.sensitivemark"
+                ],
+                options={
+                    "abstract": False,
+                },
+            ),
+            migrations.CreateModel(
+                name="Review",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("due_on", models.DateField()),
+                    (
+                        "opening",
+                        models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="reviews", to="privacy.opening"),
                     ),
-                ),
-            ],
-            options={
-                "ordering": ("id",),
-            },
-        ),
-        migrations.CreateModel(
-            name="RestrictedRow",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("person_id", models.BigIntegerField(db_index=True)),
-                ("duty_id", models.BigIntegerField(db_index=True, null=True)),
-                ("register", models.CharField(blank=True, max_length=60)),
-                ("mark", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="rows", to="privacy.sensitivemark")),
-            ],
-        ),
-        migrations.CreateModel(
-            name="HouseSetting",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("org_code", models.CharField(max_length=20)),
-                ("name", models.CharField(max_length=40)),
-                ("value", models.IntegerField()),
-                ("at", models.DateTimeField()),
-                (
-                    "by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                ],
+                options={
+                    "ordering": ("id",),
+                },
+            ),
+            migrations.CreateModel(
+                name="Outcome",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("outcome", models.CharField(max_length=20)),
+                    ("words", models.TextField()),
+                    ("at", models.DateTimeField()),
+                    ("role", models.CharField(max_length=40)),
+                    ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
+                    (
+                        "review",
+                        models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="outcomes", to="privacy.review"),
                     ),
-                ),
-            ],
-            options={
-                "ordering": ("id",),
-                "indexes": [models.Index(fields=["name", "org_code"], name="settings_of_org")],
-            },
-        ),
-        migrations.AddIndex(
-            model_name="opening",
-            index=models.Index(fields=["by", "until"], name="openings_of_user"),
-        ),
-        migrations.AddIndex(
-            model_name="review",
-            index=models.Index(fields=["org_code", "due_on"], name="reviews_of_org"),
-        ),
-        migrations.AddIndex(
-            model_name="sensitivemark",
-            index=models.Index(fields=["kind", "key"], name="marks_by_entry"),
+                ],
+                options={
+                    "ordering": ("id",),
+                },
+            ),
+            migrations.CreateModel(
+                name="SensitiveMark",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("person_id", models.BigIntegerField(db_index=True)),
+                    (
+                        "kind",
+                        models.CharField(
+                            choices=[
+                                ("medicine", "Medicine"),
+                                ("register", "Diagnosis or register"),
+                                ("duty", "Duty"),
+                                ("agreement", "Agreement"),
+                            ],
+                            max_length=12,
+                        ),
+                    ),
+                    ("key", models.CharField(max_length=300)),
+                    ("organisations", models.TextField()),
+                    ("why", models.TextField()),
+                    ("at", models.DateTimeField()),
+                    ("role", models.CharField(max_length=40)),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
+                    (
+                        "undoes",
+                        models.OneToOneField(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="undone_by", to="privacy.sensitivemark"
+                        ),
+                    ),
+                ],
+                options={
+                    "ordering": ("id",),
+                },
+            ),
+            migrations.CreateModel(
+                name="RestrictedRow",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("person_id", models.BigIntegerField(db_index=True)),
+                    ("duty_id", models.BigIntegerField(db_index=True, null=True)),
+                    ("register", models.CharField(blank=True, max_length=60)),
+                    (
+                        "mark",
+                        models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="rows", to="privacy.sensitivemark"),
+                    ),
+                ],
+            ),
+            migrations.CreateModel(
+                name="HouseSetting",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("name", models.CharField(max_length=40)),
+                    ("value", models.IntegerField()),
+                    ("at", models.DateTimeField()),
+                    (
+                        "by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                ],
+                options={
+                    "ordering": ("id",),
+                    "indexes": [models.Index(fields=["name", "org_code"], name="settings_of_org")],
+                },
+            ),
+            migrations.AddIndex(
+                model_name="opening",
+                index=models.Index(fields=["by", "until"], name="openings_of_user"),
+            ),
+            migrations.AddIndex(
+                model_name="review",
+                index=models.Index(fields=["org_code", "due_on"], name="reviews_of_org"),
+            ),
+            migrations.AddIndex(
+                model_name="sensitivemark",
+                index=models.Index(fields=["kind", "key"], name="marks_by_entry"),
+            ),
         ),
         append_only.protect("privacy_opening"),
         append_only.protect("privacy_closing", keys=("id", "opening_id")),

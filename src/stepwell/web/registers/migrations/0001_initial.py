@@ -3,6 +3,8 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+from stepwell.web.core.together import Together
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -12,84 +14,93 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="Interaction",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("interaction", models.CharField(max_length=20)),
-                ("severity", models.CharField(max_length=10)),
-                ("from_on", models.DateField(null=True)),
-                ("substances", models.TextField()),
-                (
-                    "person",
-                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="interactions", to="ledger.personrecord"),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="Load",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("load", models.CharField(max_length=60)),
-                ("value", models.BigIntegerField()),
-                ("prescribed", models.BigIntegerField(null=True)),
-                ("unknown", models.IntegerField(default=0)),
-                ("from_on", models.DateField(null=True)),
-                ("parts", models.TextField(blank=True)),
-                ("person", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="loads", to="ledger.personrecord")),
-            ],
-            options={
-                "indexes": [models.Index(fields=["load", "value"], name="people_over_a_line")],
-                "constraints": [models.UniqueConstraint(fields=("person", "load"), name="one_value_of_a_load")],
-            },
-        ),
-        migrations.CreateModel(
-            name="Membership",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("gp_org", models.CharField(blank=True, max_length=20)),
-                ("register", models.CharField(max_length=60)),
-                ("status", models.CharField(max_length=10)),
-                ("entered_on", models.DateField(null=True)),
-                ("months", models.IntegerField(null=True)),
-                ("new_starter", models.BooleanField(default=False)),
-                ("long_term", models.BooleanField(default=False)),
-                ("substances", models.TextField(blank=True)),
-                ("licence", models.CharField(blank=True, max_length=12)),
-                ("owners", models.TextField(blank=True)),
-                ("overdue", models.IntegerField(default=0)),
-                ("oldest_due_on", models.DateField(null=True)),
-                ("findings", models.TextField(blank=True)),
-                ("dose", models.BigIntegerField(null=True)),
-                ("classes", models.SmallIntegerField(default=1)),
-                (
-                    "person",
-                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="memberships", to="ledger.personrecord"),
-                ),
-            ],
-            options={
-                "indexes": [models.Index(fields=["register", "gp_org"], name="register_of_practice")],
-                "constraints": [models.UniqueConstraint(fields=("person", "register"), name="once_on_a_register")],
-            },
-        ),
-        migrations.CreateModel(
-            name="Spell",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("gp_org", models.CharField(blank=True, max_length=20)),
-                ("register", models.CharField(max_length=60)),
-                ("entered_on", models.DateField()),
-                ("left_on", models.DateField()),
-                ("reason", models.CharField(max_length=20)),
-                (
-                    "person",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="register_spells", to="ledger.personrecord"
+        Together(
+            migrations.CreateModel(
+                name="Interaction",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("interaction", models.CharField(max_length=20)),
+                    ("severity", models.CharField(max_length=10)),
+                    ("from_on", models.DateField(null=True)),
+                    ("substances", models.TextField()),
+                    (
+                        "person",
+                        models.ForeignKey(
+                            on_delete=django.db.models.deletion.CASCADE, related_name="interactions", to="ledger.personrecord"
+                        ),
                     ),
-                ),
-            ],
-            options={
-                "indexes": [models.Index(fields=["register", "-left_on"], name="left_a_register")],
-            },
+                ],
+            ),
+            migrations.CreateModel(
+                name="Load",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("load", models.CharField(max_length=60)),
+                    ("value", models.BigIntegerField()),
+                    ("prescribed", models.BigIntegerField(null=True)),
+                    ("unknown", models.IntegerField(default=0)),
+                    ("from_on", models.DateField(null=True)),
+                    ("parts", models.TextField(blank=True)),
+                    (
+                        "person",
+                        models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="loads", to="ledger.personrecord"),
+                    ),
+                ],
+                options={
+                    "indexes": [models.Index(fields=["load", "value"], name="people_over_a_line")],
+                    "constraints": [models.UniqueConstraint(fields=("person", "load"), name="one_value_of_a_load")],
+                },
+            ),
+            migrations.CreateModel(
+                name="Membership",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("gp_org", models.CharField(blank=True, max_length=20)),
+                    ("register", models.CharField(max_length=60)),
+                    ("status", models.CharField(max_length=10)),
+                    ("entered_on", models.DateField(null=True)),
+                    ("months", models.IntegerField(null=True)),
+                    ("new_starter", models.BooleanField(default=False)),
+                    ("long_term", models.BooleanField(default=False)),
+                    ("substances", models.TextField(blank=True)),
+                    ("licence", models.CharField(blank=True, max_length=12)),
+                    ("owners", models.TextField(blank=True)),
+                    ("overdue", models.IntegerField(default=0)),
+                    ("oldest_due_on", models.DateField(null=True)),
+                    ("findings", models.TextField(blank=True)),
+                    ("dose", models.BigIntegerField(null=True)),
+                    ("classes", models.SmallIntegerField(default=1)),
+                    (
+                        "person",
+                        models.ForeignKey(
+                            on_delete=django.db.models.deletion.CASCADE, related_name="memberships", to="ledger.personrecord"
+                        ),
+                    ),
+                ],
+                options={
+                    "indexes": [models.Index(fields=["register", "gp_org"], name="register_of_practice")],
+                    "constraints": [models.UniqueConstraint(fields=("person", "register"), name="once_on_a_register")],
+                },
+            ),
+            migrations.CreateModel(
+                name="Spell",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("gp_org", models.CharField(blank=True, max_length=20)),
+                    ("register", models.CharField(max_length=60)),
+                    ("entered_on", models.DateField()),
+                    ("left_on", models.DateField()),
+                    ("reason", models.CharField(max_length=20)),
+                    (
+                        "person",
+                        models.ForeignKey(
+                            on_delete=django.db.models.deletion.CASCADE, related_name="register_spells", to="ledger.personrecord"
+                        ),
+                    ),
+                ],
+                options={
+                    "indexes": [models.Index(fields=["register", "-left_on"], name="left_a_register")],
+                },
+            ),
         ),
     ]

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 from stepwell.web.core import append_only
+from stepwell.web.core.together import Together
 
 
 class Migration(migrations.Migration):
@@ -16,142 +17,150 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="Review",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("kind", models.CharField(max_length=60)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("draft", "Draft"),
-                            ("closed", "Done"),
-                            ("entered in error", "Entered in error"),
-                            ("discarded", "Discarded"),
-                        ],
-                        default="draft",
-                        max_length=20,
+        Together(
+            migrations.CreateModel(
+                name="Review",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("kind", models.CharField(max_length=60)),
+                    (
+                        "state",
+                        models.CharField(
+                            choices=[
+                                ("draft", "Draft"),
+                                ("closed", "Done"),
+                                ("entered in error", "Entered in error"),
+                                ("discarded", "Discarded"),
+                            ],
+                            default="draft",
+                            max_length=20,
+                        ),
                     ),
-                ),
-                ("held_on", models.DateField()),
-                ("author_name", models.CharField(max_length=200)),
-                ("author_role", models.CharField(max_length=40)),
-                ("org_code", models.CharField(max_length=20)),
-                ("begun_at", models.DateTimeField()),
-                ("closed_at", models.DateTimeField(null=True)),
-                ("version", models.PositiveIntegerField(default=0)),
-                ("content", models.JSONField(default=dict)),
-                ("draft", models.JSONField(null=True)),
-                ("revision", models.PositiveIntegerField(default=0)),
-                ("author", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
-                (
-                    "draft_by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ("held_on", models.DateField()),
+                    ("author_name", models.CharField(max_length=200)),
+                    ("author_role", models.CharField(max_length=40)),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("begun_at", models.DateTimeField()),
+                    ("closed_at", models.DateTimeField(null=True)),
+                    ("version", models.PositiveIntegerField(default=0)),
+                    ("content", models.JSONField(default=dict)),
+                    ("draft", models.JSONField(null=True)),
+                    ("revision", models.PositiveIntegerField(default=0)),
+                    (
+                        "author",
+                        models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL),
                     ),
-                ),
-                ("person", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord")),
-            ],
-        ),
-        migrations.CreateModel(
-            name="RecordEvent",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("at", models.DateTimeField()),
-                ("by_name", models.CharField(max_length=200)),
-                ("role", models.CharField(max_length=40)),
-                ("org_code", models.CharField(max_length=20)),
-                ("substance", models.CharField(max_length=100)),
-                ("act", models.CharField(choices=[("saved", "Saved"), ("signed", "Signed")], max_length=10)),
-                ("number", models.PositiveIntegerField(default=0)),
-                ("fields", models.JSONField(default=dict)),
-                ("sheet", models.JSONField(default=dict)),
-                ("missing", models.JSONField(default=list)),
-                ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
-                ("review", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="records", to="reviews.review")),
-            ],
-            options={
-                "ordering": ("id",),
-            },
-        ),
-        migrations.CreateModel(
-            name="ReviewEvent",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("at", models.DateTimeField()),
-                ("by_name", models.CharField(max_length=200)),
-                ("role", models.CharField(max_length=40)),
-                ("org_code", models.CharField(max_length=20)),
-                (
-                    "act",
-                    models.CharField(
-                        choices=[
-                            ("begun", "Begun"),
-                            ("saved", "Saved"),
-                            ("closed", "Done"),
-                            ("amended", "Amended"),
-                            ("amending", "Amendment begun"),
-                            ("discarded", "Draft discarded"),
-                            ("entered in error", "Entered in error"),
-                        ],
-                        max_length=20,
+                    (
+                        "draft_by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
                     ),
-                ),
-                ("why", models.TextField(blank=True)),
-                ("detail", models.JSONField(default=dict)),
-                ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
-                ("review", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="events", to="reviews.review")),
-            ],
-            options={
-                "ordering": ("id",),
-            },
-        ),
-        migrations.CreateModel(
-            name="Decided",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("version", models.PositiveIntegerField()),
-                ("held_on", models.DateField()),
-                ("substance", models.CharField(max_length=100)),
-                ("decision", models.CharField(max_length=40)),
-                ("label", models.CharField(max_length=120)),
-                ("reason", models.TextField(blank=True)),
-                ("follow_up_on", models.DateField(null=True)),
-                ("answers", models.JSONField(default=dict)),
-                ("person", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord")),
-                ("review", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="decided", to="reviews.review")),
-                ("event", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="decided", to="reviews.reviewevent")),
-            ],
-            options={
-                "ordering": ("id",),
-            },
-        ),
-        migrations.AddIndex(
-            model_name="review",
-            index=models.Index(fields=["person", "-held_on"], name="reviews_of_person"),
-        ),
-        migrations.AddIndex(
-            model_name="review",
-            index=models.Index(fields=["draft_by", "state"], name="review_drafts"),
-        ),
-        migrations.AddIndex(
-            model_name="recordevent",
-            index=models.Index(fields=["review", "substance"], name="records_of_review"),
-        ),
-        migrations.AddConstraint(
-            model_name="recordevent",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("act", "signed")), fields=("review", "substance", "number"), name="one_record_of_a_number"
+                    ("person", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord")),
+                ],
             ),
-        ),
-        migrations.AddIndex(
-            model_name="decided",
-            index=models.Index(fields=["person", "substance"], name="decided_of_person"),
-        ),
-        migrations.AddConstraint(
-            model_name="decided",
-            constraint=models.UniqueConstraint(fields=("review", "version", "substance"), name="one_decision_a_medicine"),
+            migrations.CreateModel(
+                name="RecordEvent",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("at", models.DateTimeField()),
+                    ("by_name", models.CharField(max_length=200)),
+                    ("role", models.CharField(max_length=40)),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("substance", models.CharField(max_length=100)),
+                    ("act", models.CharField(choices=[("saved", "Saved"), ("signed", "Signed")], max_length=10)),
+                    ("number", models.PositiveIntegerField(default=0)),
+                    ("fields", models.JSONField(default=dict)),
+                    ("sheet", models.JSONField(default=dict)),
+                    ("missing", models.JSONField(default=list)),
+                    ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
+                    ("review", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="records", to="reviews.review")),
+                ],
+                options={
+                    "ordering": ("id",),
+                },
+            ),
+            migrations.CreateModel(
+                name="ReviewEvent",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("at", models.DateTimeField()),
+                    ("by_name", models.CharField(max_length=200)),
+                    ("role", models.CharField(max_length=40)),
+                    ("org_code", models.CharField(max_length=20)),
+                    (
+                        "act",
+                        models.CharField(
+                            choices=[
+                                ("begun", "Begun"),
+                                ("saved", "Saved"),
+                                ("closed", "Done"),
+                                ("amended", "Amended"),
+                                ("amending", "Amendment begun"),
+                                ("discarded", "Draft discarded"),
+                                ("entered in error", "Entered in error"),
+                            ],
+                            max_length=20,
+                        ),
+                    ),
+                    ("why", models.TextField(blank=True)),
+                    ("detail", models.JSONField(default=dict)),
+                    ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
+                    ("review", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="events", to="reviews.review")),
+                ],
+                options={
+                    "ordering": ("id",),
+                },
+            ),
+            migrations.CreateModel(
+                name="Decided",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("version", models.PositiveIntegerField()),
+                    ("held_on", models.DateField()),
+                    ("substance", models.CharField(max_length=100)),
+                    ("decision", models.CharField(max_length=40)),
+                    ("label", models.CharField(max_length=120)),
+                    ("reason", models.TextField(blank=True)),
+                    ("follow_up_on", models.DateField(null=True)),
+                    ("answers", models.JSONField(default=dict)),
+                    ("person", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord")),
+                    ("review", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="decided", to="reviews.review")),
+                    (
+                        "event",
+                        models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="decided", to="reviews.reviewevent"),
+                    ),
+                ],
+                options={
+                    "ordering": ("id",),
+                },
+            ),
+            migrations.AddIndex(
+                model_name="review",
+                index=models.Index(fields=["person", "-held_on"], name="reviews_of_person"),
+            ),
+            migrations.AddIndex(
+                model_name="review",
+                index=models.Index(fields=["draft_by", "state"], name="review_drafts"),
+            ),
+            migrations.AddIndex(
+                model_name="recordevent",
+                index=models.Index(fields=["review", "substance"], name="records_of_review"),
+            ),
+            migrations.AddConstraint(
+                model_name="recordevent",
+                constraint=models.UniqueConstraint(
+                    condition=models.Q(("act", "signed")), fields=("review", "substance", "number"), name="one_record_of_a_number"
+                ),
+            ),
+            migrations.AddIndex(
+                model_name="decided",
+                index=models.Index(fields=["person", "substance"], name="decided_of_person"),
+            ),
+            migrations.AddConstraint(
+                model_name="decided",
+                constraint=models.UniqueConstraint(fields=("review", "version", "substance"), name="one_decision_a_medicine"),
+            ),
         ),
         append_only.protect("reviews_reviewevent"),
         append_only.protect("reviews_decided"),

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 from stepwell.web.core import append_only
+from stepwell.web.core.together import Together
 
 
 class Migration(migrations.Migration):
@@ -16,203 +17,211 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="TaperPlan",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("substance", models.CharField(max_length=100)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("proposed", "Proposed"),
-                            ("agreed", "Agreed"),
-                            ("reducing", "Reducing"),
-                            ("holding", "Holding"),
-                            ("stepped up", "Stepped up"),
-                            ("paused", "Paused"),
-                            ("reduced and stable", "Reduced and stable"),
-                            ("plateau agreed", "Plateau agreed"),
-                            ("stopped", "Stopped"),
-                            ("declined", "Declined"),
-                            ("not followed here", "Not followed here any longer"),
-                            ("entered in error", "Entered in error"),
-                        ],
-                        default="proposed",
-                        max_length=20,
+        Together(
+            migrations.CreateModel(
+                name="TaperPlan",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("substance", models.CharField(max_length=100)),
+                    (
+                        "state",
+                        models.CharField(
+                            choices=[
+                                ("proposed", "Proposed"),
+                                ("agreed", "Agreed"),
+                                ("reducing", "Reducing"),
+                                ("holding", "Holding"),
+                                ("stepped up", "Stepped up"),
+                                ("paused", "Paused"),
+                                ("reduced and stable", "Reduced and stable"),
+                                ("plateau agreed", "Plateau agreed"),
+                                ("stopped", "Stopped"),
+                                ("declined", "Declined"),
+                                ("not followed here", "Not followed here any longer"),
+                                ("entered in error", "Entered in error"),
+                            ],
+                            default="proposed",
+                            max_length=20,
+                        ),
                     ),
-                ),
-                ("state_from", models.DateField()),
-                ("from_ug", models.BigIntegerField()),
-                ("to_ug", models.BigIntegerField()),
-                ("unit", models.CharField(max_length=20)),
-                ("org_code", models.CharField(max_length=20)),
-                ("check_by", models.CharField(default="staff", max_length=10)),
-                ("check_role", models.CharField(blank=True, max_length=40)),
-                ("review_id", models.BigIntegerField(null=True)),
-                ("first_note", models.TextField(blank=True)),
-                ("proposed_on", models.DateField()),
-                ("agreed_on", models.DateField(null=True)),
-                ("started_on", models.DateField(null=True)),
-                ("until", models.DateField(null=True)),
-                ("ended_on", models.DateField(null=True)),
-                ("outcome", models.CharField(blank=True, max_length=40)),
-                ("version", models.PositiveIntegerField(default=1)),
-                ("revision", models.PositiveIntegerField(default=0)),
-                (
-                    "clinician",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ("state_from", models.DateField()),
+                    ("from_ug", models.BigIntegerField()),
+                    ("to_ug", models.BigIntegerField()),
+                    ("unit", models.CharField(max_length=20)),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("check_by", models.CharField(default="staff", max_length=10)),
+                    ("check_role", models.CharField(blank=True, max_length=40)),
+                    ("review_id", models.BigIntegerField(null=True)),
+                    ("first_note", models.TextField(blank=True)),
+                    ("proposed_on", models.DateField()),
+                    ("agreed_on", models.DateField(null=True)),
+                    ("started_on", models.DateField(null=True)),
+                    ("until", models.DateField(null=True)),
+                    ("ended_on", models.DateField(null=True)),
+                    ("outcome", models.CharField(blank=True, max_length=40)),
+                    ("version", models.PositiveIntegerField(default=1)),
+                    ("revision", models.PositiveIntegerField(default=0)),
+                    (
+                        "clinician",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
                     ),
-                ),
-                ("person", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord")),
-            ],
-        ),
-        migrations.CreateModel(
-            name="TaperEvent",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("at", models.DateTimeField()),
-                ("on", models.DateField()),
-                ("role_of_by", models.CharField(max_length=40)),
-                ("org_code", models.CharField(max_length=20)),
-                (
-                    "act",
-                    models.CharField(
-                        choices=[
-                            ("proposed", "Proposed"),
-                            ("revised", "Proposed anew"),
-                            ("agreed", "Agreed"),
-                            ("started", "Started"),
-                            ("held", "Holding"),
-                            ("stepped back", "Back to the dose before"),
-                            ("resumed", "Went on"),
-                            ("changed", "Plan changed"),
-                            ("paused", "Paused"),
-                            ("plateau", "Stays at this dose"),
-                            ("stable", "Reached the dose that was meant"),
-                            ("stopped", "Stopped"),
-                            ("declined", "Does not want it"),
-                            ("left", "Not followed here any longer"),
-                            ("checked in", "Check-in"),
-                            ("named", "Another clinician named"),
-                            ("in error", "Entered in error"),
-                            ("undone", "Undone"),
-                        ],
-                        max_length=16,
-                    ),
-                ),
-                ("why", models.TextField(blank=True)),
-                ("detail", models.JSONField(default=dict)),
-                ("version", models.PositiveIntegerField(null=True)),
-                (
-                    "by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                (
-                    "undoes",
-                    models.OneToOneField(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="undone_by", to="tapers.taperevent"
-                    ),
-                ),
-                ("taper", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="events", to="tapers.taperplan")),
-            ],
-            options={
-                "ordering": ("id",),
-            },
-        ),
-        migrations.CreateModel(
-            name="PlanVersion",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("at", models.DateTimeField()),
-                ("on", models.DateField()),
-                ("role_of_by", models.CharField(max_length=40)),
-                ("org_code", models.CharField(max_length=20)),
-                ("number", models.PositiveIntegerField()),
-                ("plan", models.TextField()),
-                ("request", models.TextField()),
-                ("words", models.JSONField(default=dict)),
-                ("why", models.TextField(blank=True)),
-                ("pack", models.CharField(blank=True, max_length=80)),
-                (
-                    "by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                ("taper", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="versions", to="tapers.taperplan")),
-            ],
-            options={
-                "ordering": ("id",),
-            },
-        ),
-        migrations.CreateModel(
-            name="CheckIn",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("at", models.DateTimeField()),
-                ("on", models.DateField()),
-                ("role_of_by", models.CharField(max_length=40)),
-                ("org_code", models.CharField(max_length=20)),
-                ("step_number", models.PositiveIntegerField()),
-                ("dose_ug", models.BigIntegerField()),
-                ("step_on", models.DateField()),
-                ("by_person", models.BooleanField(default=False)),
-                ("rating", models.PositiveSmallIntegerField()),
-                ("symptoms", models.JSONField(default=list)),
-                ("began", models.PositiveIntegerField(null=True)),
-                ("scores", models.JSONField(default=dict)),
-                ("sleep", models.CharField(blank=True, max_length=200)),
-                ("mood", models.CharField(blank=True, max_length=200)),
-                ("words", models.TextField(blank=True)),
-                ("decided", models.CharField(max_length=12)),
-                (
-                    "by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                ("taper", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="check_ins", to="tapers.taperplan")),
-            ],
-            options={
-                "ordering": ("on", "id"),
-            },
-        ),
-        migrations.AddIndex(
-            model_name="taperplan",
-            index=models.Index(fields=["org_code", "state"], name="plans_of_organisation"),
-        ),
-        migrations.AddConstraint(
-            model_name="taperplan",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("state__in", ("proposed", "agreed", "reducing", "holding", "stepped up", "paused"))),
-                fields=("person", "substance"),
-                name="one_open_plan_of_a_medicine",
+                    ("person", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord")),
+                ],
             ),
-        ),
-        migrations.AddConstraint(
-            model_name="taperplan",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("state", "proposed"),
-                    ("state", "declined"),
-                    ("state", "entered in error"),
-                    ("clinician__isnull", False),
-                    _connector="OR",
-                ),
-                name="agreed_plan_names_its_clinician",
+            migrations.CreateModel(
+                name="TaperEvent",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("at", models.DateTimeField()),
+                    ("on", models.DateField()),
+                    ("role_of_by", models.CharField(max_length=40)),
+                    ("org_code", models.CharField(max_length=20)),
+                    (
+                        "act",
+                        models.CharField(
+                            choices=[
+                                ("proposed", "Proposed"),
+                                ("revised", "Proposed anew"),
+                                ("agreed", "Agreed"),
+                                ("started", "Started"),
+                                ("held", "Holding"),
+                                ("stepped back", "Back to the dose before"),
+                                ("resumed", "Went on"),
+                                ("changed", "Plan changed"),
+                                ("paused", "Paused"),
+                                ("plateau", "Stays at this dose"),
+                                ("stable", "Reached the dose that was meant"),
+                                ("stopped", "Stopped"),
+                                ("declined", "Does not want it"),
+                                ("left", "Not followed here any longer"),
+                                ("checked in", "Check-in"),
+                                ("named", "Another clinician named"),
+                                ("in error", "Entered in error"),
+                                ("undone", "Undone"),
+                            ],
+                            max_length=16,
+                        ),
+                    ),
+                    ("why", models.TextField(blank=True)),
+                    ("detail", models.JSONField(default=dict)),
+                    ("version", models.PositiveIntegerField(null=True)),
+                    (
+                        "by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                    (
+                        "undoes",
+                        models.OneToOneField(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="undone_by", to="tapers.taperevent"
+                        ),
+                    ),
+                    ("taper", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="events", to="tapers.taperplan")),
+                ],
+                options={
+                    "ordering": ("id",),
+                },
             ),
-        ),
-        migrations.AddConstraint(
-            model_name="planversion",
-            constraint=models.UniqueConstraint(fields=("taper", "number"), name="versions_are_numbered"),
-        ),
-        migrations.AddConstraint(
-            model_name="checkin",
-            constraint=models.CheckConstraint(condition=models.Q(("rating__lte", 10)), name="rating_is_of_ten"),
+            migrations.CreateModel(
+                name="PlanVersion",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("at", models.DateTimeField()),
+                    ("on", models.DateField()),
+                    ("role_of_by", models.CharField(max_length=40)),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("number", models.PositiveIntegerField()),
+                    ("plan", models.TextField()),
+                    ("request", models.TextField()),
+                    ("words", models.JSONField(default=dict)),
+                    ("why", models.TextField(blank=True)),
+                    ("pack", models.CharField(blank=True, max_length=80)),
+                    (
+                        "by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                    (
+                        "taper",
+                        models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="versions", to="tapers.taperplan"),
+                    ),
+                ],
+                options={
+                    "ordering": ("id",),
+                },
+            ),
+            migrations.CreateModel(
+                name="CheckIn",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("at", models.DateTimeField()),
+                    ("on", models.DateField()),
+                    ("role_of_by", models.CharField(max_length=40)),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("step_number", models.PositiveIntegerField()),
+                    ("dose_ug", models.BigIntegerField()),
+                    ("step_on", models.DateField()),
+                    ("by_person", models.BooleanField(default=False)),
+                    ("rating", models.PositiveSmallIntegerField()),
+                    ("symptoms", models.JSONField(default=list)),
+                    ("began", models.PositiveIntegerField(null=True)),
+                    ("scores", models.JSONField(default=dict)),
+                    ("sleep", models.CharField(blank=True, max_length=200)),
+                    ("mood", models.CharField(blank=True, max_length=200)),
+                    ("words", models.TextField(blank=True)),
+                    ("decided", models.CharField(max_length=12)),
+                    (
+                        "by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
+                    ),
+                    (
+                        "taper",
+                        models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="check_ins", to="tapers.taperplan"),
+                    ),
+                ],
+                options={
+                    "ordering": ("on", "id"),
+                },
+            ),
+            migrations.AddIndex(
+                model_name="taperplan",
+                index=models.Index(fields=["org_code", "state"], name="plans_of_organisation"),
+            ),
+            migrations.AddConstraint(
+                model_name="taperplan",
+                constraint=models.UniqueConstraint(
+                    condition=models.Q(("state__in", ("proposed", "agreed", "reducing", "holding", "stepped up", "paused"))),
+                    fields=("person", "substance"),
+                    name="one_open_plan_of_a_medicine",
+                ),
+            ),
+            migrations.AddConstraint(
+                model_name="taperplan",
+                constraint=models.CheckConstraint(
+                    condition=models.Q(
+                        ("state", "proposed"),
+                        ("state", "declined"),
+                        ("state", "entered in error"),
+                        ("clinician__isnull", False),
+                        _connector="OR",
+                    ),
+                    name="agreed_plan_names_its_clinician",
+                ),
+            ),
+            migrations.AddConstraint(
+                model_name="planversion",
+                constraint=models.UniqueConstraint(fields=("taper", "number"), name="versions_are_numbered"),
+            ),
+            migrations.AddConstraint(
+                model_name="checkin",
+                constraint=models.CheckConstraint(condition=models.Q(("rating__lte", 10)), name="rating_is_of_ten"),
+            ),
         ),
         append_only.protect("tapers_planversion"),
         append_only.protect("tapers_taperevent", ("id", "undoes_id")),

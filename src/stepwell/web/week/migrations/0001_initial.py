@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 from stepwell.web.core import append_only
+from stepwell.web.core.together import Together
 
 
 class Migration(migrations.Migration):
@@ -16,99 +17,102 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="Arrangement",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("org_code", models.CharField(max_length=20)),
-                ("at", models.DateTimeField()),
-                ("role_of_by", models.CharField(max_length=40)),
-                ("task", models.CharField(max_length=60)),
-                ("share", models.CharField(blank=True, max_length=120)),
-                ("duties", models.JSONField(default=list)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[("take", "Taken into the week"), ("put after", "Put after the week"), ("undone", "Undone")], max_length=12
+        Together(
+            migrations.CreateModel(
+                name="Arrangement",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("at", models.DateTimeField()),
+                    ("role_of_by", models.CharField(max_length=40)),
+                    ("task", models.CharField(max_length=60)),
+                    ("share", models.CharField(blank=True, max_length=120)),
+                    ("duties", models.JSONField(default=list)),
+                    (
+                        "kind",
+                        models.CharField(
+                            choices=[("take", "Taken into the week"), ("put after", "Put after the week"), ("undone", "Undone")],
+                            max_length=12,
+                        ),
                     ),
-                ),
-                ("week", models.DateField()),
-                ("until", models.DateField(null=True)),
-                ("why", models.TextField()),
-                ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
-                ("person", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord")),
-                (
-                    "undoes",
-                    models.OneToOneField(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="undone_by", to="week.arrangement"
+                    ("week", models.DateField()),
+                    ("until", models.DateField(null=True)),
+                    ("why", models.TextField()),
+                    ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
+                    ("person", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord")),
+                    (
+                        "undoes",
+                        models.OneToOneField(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="undone_by", to="week.arrangement"
+                        ),
                     ),
-                ),
-            ],
-            options={
-                "ordering": ("id",),
-                "indexes": [models.Index(fields=["org_code", "person"], name="arranged_for_person")],
-            },
-        ),
-        migrations.CreateModel(
-            name="MinutesSetting",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("org_code", models.CharField(max_length=20)),
-                ("at", models.DateTimeField()),
-                ("role_of_by", models.CharField(max_length=40)),
-                ("task", models.CharField(max_length=60)),
-                ("minutes", models.PositiveIntegerField(null=True)),
-                ("role", models.CharField(blank=True, max_length=40)),
-                ("why", models.TextField()),
-                ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                "ordering": ("id",),
-                "indexes": [models.Index(fields=["org_code", "task"], name="minutes_of_org")],
-            },
-        ),
-        migrations.CreateModel(
-            name="RotaEntry",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("org_code", models.CharField(max_length=20)),
-                ("at", models.DateTimeField()),
-                ("role_of_by", models.CharField(max_length=40)),
-                ("day", models.DateField()),
-                ("role", models.CharField(max_length=40)),
-                ("minutes", models.PositiveIntegerField()),
-                ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
-                (
-                    "user",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                ],
+                options={
+                    "ordering": ("id",),
+                    "indexes": [models.Index(fields=["org_code", "person"], name="arranged_for_person")],
+                },
+            ),
+            migrations.CreateModel(
+                name="MinutesSetting",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("at", models.DateTimeField()),
+                    ("role_of_by", models.CharField(max_length=40)),
+                    ("task", models.CharField(max_length=60)),
+                    ("minutes", models.PositiveIntegerField(null=True)),
+                    ("role", models.CharField(blank=True, max_length=40)),
+                    ("why", models.TextField()),
+                    ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
+                ],
+                options={
+                    "ordering": ("id",),
+                    "indexes": [models.Index(fields=["org_code", "task"], name="minutes_of_org")],
+                },
+            ),
+            migrations.CreateModel(
+                name="RotaEntry",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("at", models.DateTimeField()),
+                    ("role_of_by", models.CharField(max_length=40)),
+                    ("day", models.DateField()),
+                    ("role", models.CharField(max_length=40)),
+                    ("minutes", models.PositiveIntegerField()),
+                    ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
+                    (
+                        "user",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
                     ),
-                ),
-            ],
-            options={
-                "ordering": ("id",),
-                "indexes": [models.Index(fields=["org_code", "day"], name="rota_of_org")],
-            },
-        ),
-        migrations.CreateModel(
-            name="ViewEvent",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("org_code", models.CharField(max_length=20)),
-                ("at", models.DateTimeField()),
-                ("role_of_by", models.CharField(max_length=40)),
-                ("view", models.CharField(max_length=16)),
-                ("kind", models.CharField(choices=[("saved", "Saved"), ("renamed", "Renamed"), ("removed", "Removed")], max_length=8)),
-                ("name", models.CharField(max_length=60)),
-                ("place", models.CharField(max_length=80)),
-                ("query", models.CharField(blank=True, max_length=500)),
-                ("shared", models.BooleanField(default=False)),
-                ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                "ordering": ("id",),
-                "indexes": [models.Index(fields=["org_code", "view"], name="views_of_org")],
-            },
+                ],
+                options={
+                    "ordering": ("id",),
+                    "indexes": [models.Index(fields=["org_code", "day"], name="rota_of_org")],
+                },
+            ),
+            migrations.CreateModel(
+                name="ViewEvent",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("at", models.DateTimeField()),
+                    ("role_of_by", models.CharField(max_length=40)),
+                    ("view", models.CharField(max_length=16)),
+                    ("kind", models.CharField(choices=[("saved", "Saved"), ("renamed", "Renamed"), ("removed", "Removed")], max_length=8)),
+                    ("name", models.CharField(max_length=60)),
+                    ("place", models.CharField(max_length=80)),
+                    ("query", models.CharField(blank=True, max_length=500)),
+                    ("shared", models.BooleanField(default=False)),
+                    ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
+                ],
+                options={
+                    "ordering": ("id",),
+                    "indexes": [models.Index(fields=["org_code", "view"], name="views_of_org")],
+                },
+            ),
         ),
         append_only.protect("week_rotaentry"),
         append_only.protect("week_minutessetting"),
