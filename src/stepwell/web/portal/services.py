@@ -136,7 +136,7 @@ def check(code: str, born: date, address: str) -> OwnCode:
     found = selectors.code_found(code)
     opens = found is not None and selectors.opens(found, clock.today())
     known = found.person.birth_date if found is not None and opens else None
-    right = constant_time_compare((known or _NOBODY).isoformat(), born.isoformat()) and opens
+    right = constant_time_compare((known or _NOBODY).isoformat(), born.isoformat()) and known is not None
     if found is None or not right:
         _wrong(found)
         raise Refused(NOT_RIGHT)
