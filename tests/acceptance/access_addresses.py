@@ -328,6 +328,7 @@ ELSEWHERE = {
         ),
         "tests/web/test_reviews_pages.py",
     ),
+    "tapers:show_switch": "tests/web/test_tapers_switch.py",
     **dict.fromkeys(("reviews:edit_record", "reviews:print_record"), "tests/acceptance/test_reduce_6_record_one_page.py"),
     # A patient's own: no member of staff opens any of them, whatever their role.
     **dict.fromkeys(
@@ -346,7 +347,7 @@ ELSEWHERE = {
         "tests/web/test_portal_pages.py",
     ),
     **dict.fromkeys(
-        ("tapers:show_studio", "tapers:show_switch", "tapers:save_plan", "tapers:show_restudio", "tapers:save_change"), "tests/web/test_tapers_studio.py"
+        ("tapers:show_studio", "tapers:save_plan", "tapers:show_restudio", "tapers:save_change"), "tests/web/test_tapers_studio.py"
     ),
     **dict.fromkeys(
         ("tapers:show_plan", "tapers:act", "tapers:check_in", "tapers:check_in_error", "tapers:tell_apart"),

@@ -115,7 +115,6 @@ PAGES = {
     "reviews:edit_record": "/reviews/{held}/record?medicine=olanzapine",
     "tapers:choose_medicine": "/patients/{person}/reduce",
     "tapers:show_studio": "/patients/{person}/reduce/risperidone",
-    "tapers:show_switch": "/patients/{person}/reduce/lorazepam/change",
     "tapers:show_restudio": "/reductions/{reduction}/studio?act=slower",
     "tapers:list_reducing": "/reductions",
     "tapers:show_plan": "/reductions/{reduction}",
@@ -247,8 +246,10 @@ OPENED_BY = {
 }
 # Walked before anybody is signed in. The second step is walked in tests/browser, half-way through signing in.
 OPEN_PAGES = {"accounts:sign_in": "/sign-in", "accounts:use_invitation": "/sign-in/invitation/{token}", "portal:sign_in": "/my/sign-in"}
-# A patient's own pages are walked in test_reduce_5_patient.py.
+# A patient's own pages are walked in test_reduce_5_patient.py, the change of a medicine that has a long-acting relative in
+# tests/web/test_tapers_switch.py.
 HALF_WAY = {
+    "tapers:show_switch",
     "accounts:second_step",
     "portal:show_plan",
     "portal:show_calendar",

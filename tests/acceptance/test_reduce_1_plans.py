@@ -24,6 +24,8 @@ from stepwell.knowledge.compile import Knowledge
 from stepwell.knowledge.tapering import TaperProduct, TaperRule, products_of
 
 MEDICINES = sorted({product.medicine for product in knowledge.load().taper_products.values()})
+# The one medicine that may be taken on alternate days.
+ALTERNATES = "fluoxetine"
 # Whole, halves and quarters, in quarter tablets: what forms may be divided into.
 UNDIVIDED = 4
 EXAMPLES = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
@@ -76,6 +78,7 @@ def requests(draw: st.DrawFn) -> Request:
         overrides=draw(st.dictionaries(st.integers(1, 6), st.integers(0, max(1, dose)), max_size=2)) if odd(draw) else {},
         holds=draw(st.dictionaries(st.integers(0, 6), st.integers(1, 60), max_size=2)) if odd(draw) else {},
         mixed=odd(draw),
+        alternate=odd(draw) and (medicine == ALTERNATES or odd(draw)),
     )
 
 
@@ -172,6 +175,8 @@ def within_bound(now: int, then: int, request: Request, plan: Plan, known: Knowl
 def can_be_taken(built, request: Request, known: Knowledge) -> None:  # type: ignore[no-untyped-def]
     held = Fraction(0)
     kinds = set()
+    days = {item.day for item in built.items}
+    assert days <= {0} or (days <= {0, 1, 2} and request.medicine == ALTERNATES)
     for item in built.items:
         product = known.taper_products[item.product]
         assert product.medicine == request.medicine and product.strength_ug == item.strength_ug
@@ -183,7 +188,8 @@ def can_be_taken(built, request: Request, known: Knowledge) -> None:  # type: ig
             held += item.patches * product.strength_ug
         else:
             assert item.quarters and item.quarters % (UNDIVIDED // parts_of(product.form, product.parts)) == 0
-            held += Fraction(item.quarters * product.strength_ug, UNDIVIDED)
+            # Of a dose on alternate days the mean counts.
+            held += Fraction(item.quarters * product.strength_ug, UNDIVIDED * (2 if item.day else 1))
             if product.most_a_day:
                 assert item.quarters <= product.most_a_day.value * UNDIVIDED
         slow = product.form.startswith(("modified", "gastro")) or product.form == "patch"
@@ -233,8 +239,29 @@ def is_supplied_for_its_days(plan: Plan, known: Knowledge) -> None:
             elif item.patches:
                 assert line.units == item.patches * -(-days // product.wear_days)
             else:
-                assert 0 <= line.units * UNDIVIDED - item.quarters * days < UNDIVIDED
+                on_days = {0: days, 1: ceil(days / 2), 2: days // 2}[item.day]
+                assert 0 <= line.units * UNDIVIDED - item.quarters * on_days < UNDIVIDED
             assert f"for {days} day" in line.text and f"Supply {line.quantity}." in line.text
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 8), st.frozensets(st.sampled_from([10, 20, 30, 40, 60]), min_size=1), st.sampled_from([None, *Mode]), st.booleans())
+def test_only_fluoxetine_is_taken_on_alternate_days(tens: int, strengths: frozenset[int], mode: Mode | None, chosen: bool) -> None:
+    """Its plans hold on alternate days too, whichever capsules there are; who asks for them with another medicine is refused."""
+    known = knowledge.load()
+    capsules = frozenset(f"{ALTERNATES} capsule {mg}" for mg in strengths)
+    request = Request(
+        medicine=ALTERNATES, dose_ug=tens * 10_000, start_on=date(2026, 6, 1), history=NOTHING_AGAINST, mode=mode, products=capsules,
+        alternate=chosen,
+    )  # fmt: skip
+    plan = planned(request)
+    if plan is not None:
+        goes_down_as_agreed(plan, request, known)
+        is_supplied_for_its_days(plan, known)
+        largest = [max((sum(i.quarters * i.strength_ug for i in s.built.on_day(day)) for day in (1, 2)), default=0) for s in plan.steps]
+        assert largest == sorted(largest, reverse=True)
+    allowed = {medicine for medicine in MEDICINES if known.taper_rule_of(medicine).alternate_days.value}  # type: ignore[union-attr]
+    assert allowed == {ALTERNATES}
 
 
 @EXAMPLES

@@ -15,7 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from stepwell import knowledge
-from stepwell.clinical.tapering import shape
+from stepwell.clinical.tapering import shape, words
 from stepwell.clinical.tapering.model import History, Mode, NotPlanned, Plan, Request
 from stepwell.clinical.tapering.propose import propose
 from stepwell.clinical.tapering.words import figure
@@ -103,21 +103,21 @@ DIFFERENT: list[tuple[str, str, dict[str, Any], list[float], dict[int, str]]] = 
         [20, 17.6, 15, 12.6, 10, 7.6, 5.2, 2.8, 1.4, 0],
         {1: "K", 3: "K", 5: "K", 6: "K", 7: "K", 8: "K", 9: "K"},
     ),
-    # The Canadian rule halves the steps when one third of the first dose is left; doses within a fifth of a step are made of whole tablets.
+    # The Canadian rule halves the steps when one third of the first dose is left; tablets and halves make them, no liquid.
     (
         "FPM-OPIOID-10 / example_C_ome120_fortnightly",
         "morphine",
         {"mode": LINEAR, "products": frozenset({"morphine tablet 10", "morphine oral solution 2"})},
-        [120, 110, 100, 90, 80, 70, 60, 50, 40, 30, 25, 18, 12, 5, 0],
+        [120, 110, 100, 90, 80, 70, 60, 50, 40, 30, 25, 20, 10, 5, 0],
         {number: "FPMTAP" if number < 9 else "NOUGG" for number in range(1, 15)},
     ),
-    # 50 % twice, then 25 %, as published; a liquid measures tenths of a millilitre, and from 50 mg it may be stopped (RDAD).
+    # 50 % twice, then 25 %, as published, in halves of 12.5 mg tablets; from 50 mg it may be stopped (RDAD).
     (
         "NG222-PROPORTION / example_C_sertraline_100",
         "sertraline",
         {"rate_percent": 50.0},
-        [100, 50, 25, 18.75, 14, 11, 0],
-        {4: "NG222", 5: "NG222", 6: "RDAD"},
+        [100, 50, 25, 18.75, 12.5, 0],
+        {4: "NG222", 5: "RDAD"},
     ),
     # Other constants and the same shape: 9.1 mg is more than half of 20 less, which the bound forbids (NG222), and tablets end at 5 mg.
     (
@@ -150,6 +150,25 @@ def test_a_difference_is_explained_by_the_rule_of_its_step(
     for number, step in enumerate(plan.steps):
         if number >= len(published) or published[number] != figure(step.built.dose_ug) or number in why:
             assert why.get(number) in step.rule.source, (number, step.rule)
+
+
+@pytest.mark.parametrize("asked", [{"alternate": True}, {"products": frozenset({"fluoxetine capsule 20", "fluoxetine capsule 40"})}])
+def test_scottish_fluoxetine_on_alternate_days(asked: dict[str, Any]) -> None:
+    """ "30 from 40 and 20 on alternate days, 10 from 20 on alternate days or liquid": as the text has it, where a person chooses it."""
+    plan = planned("fluoxetine", 40, mode=STEPS, **asked)
+    assert built(plan) == listed("SCOT-SSRI-STANDARD / steps_mg / fluoxetine")
+    assert [words.items(step.built) for step in plan.steps] == [
+        "1 × 40 mg capsule",
+        "1 × 40 mg capsule one day, 1 × 20 mg capsule the next",
+        "1 × 20 mg capsule",
+        "1 × 20 mg capsule one day, none the next",
+        "nothing",
+    ]
+    own = next(part for part in knowledge.load().taper_rules["antidepressant"].parts if part.medicine == "fluoxetine")
+    note = own.published[0].note
+    assert "30 from 40 and 20 on alternate days, 10 from 20 on alternate days or liquid" in note
+    liquid = planned("fluoxetine", 40, mode=STEPS, products=frozenset({"fluoxetine capsule 20", "fluoxetine oral solution 4"}))
+    assert built(liquid) == built(plan) and not any(step.built.alternates for step in liquid.steps)
 
 
 def test_cks_diazepam_bands() -> None:
@@ -237,7 +256,7 @@ def test_occupancy_vectors(substance: str) -> None:
         asked = figure(step.requested_ug)
         near = min(doses, key=lambda mg: abs(mg - asked))
         if abs(near - asked) > 0.0006:
-            assert any(words in step.rule.words for words in ("at most", "to nothing from", "the smallest dose")), step.rule
+            assert any(text in step.rule.words for text in ("at most", "to nothing from", "the smallest dose")), step.rule
         else:
             assert set(curve.source) <= set(step.rule.source) or near == 0
     assert plan.steps[0].occupancy_permille == shape.rounded(start * 10)

@@ -40,10 +40,22 @@ def loads(raw: Raw) -> Iterable[Finding]:
                 yield at(entry, ("parts", index), f"'{part.medicine}' needs one figure above 0: write {wanted_figure}")
             if part.equals is not None and not load.of:
                 yield at(entry, ("parts", index, "equals"), "equal to what? add 'of:' with the mg of the reference medicine")
+            yield from _published(entry, index, part)
         names = [part.medicine for part in load.parts]
         for index, name in enumerate(names):
             if name in names[:index]:
                 yield at(entry, ("parts", index, "medicine"), f"'{name}' is there twice: keep one figure")
+
+
+def _published(entry: Entry, index: int, part: model.Part) -> Iterable[Finding]:
+    """Tables that disagree are kept side by side; what is counted with lies among them."""
+    for number, told in enumerate(part.published):
+        if told.equals <= 0 or told.most < told.equals:
+            yield at(entry, ("parts", index, "published", number), "a figure above 0, or a range from the lower to the higher one")
+    if part.published and part.equals is not None:
+        least, most = min(told.equals for told in part.published), max(told.most for told in part.published)
+        if not least <= part.equals <= most:
+            yield at(entry, ("parts", index, "equals"), f"{part.equals:g} lies outside what the tables say ({least:g} to {most:g})")
 
 
 def _members(entry: Entry, load: model.Load, raw: Raw) -> Iterable[Finding]:

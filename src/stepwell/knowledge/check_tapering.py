@@ -104,6 +104,9 @@ def _figures(raw: Raw, entry: Entry, value: Any, here: Path) -> Iterator[Finding
             yield at(entry, (*here, "switch_to", "medicine"), near(value.switch_to.medicine, medicines, "a medicine"))
         if value.switch_to.load not in loads:
             yield at(entry, (*here, "switch_to", "load"), near(value.switch_to.load, loads, "a load"))
+        guards = raw.known("taper_guards")
+        if value.switch_to.not_with not in guards:
+            yield at(entry, (*here, "switch_to", "not_with"), near(value.switch_to.not_with, guards, "a guard"))
     if value.bound is not None and not any((value.bound.end, value.bound.end_of_first, value.bound.end_smallest)):
         # a class whose medicines all say it themselves needs none
         parts = getattr(value, "parts", ())

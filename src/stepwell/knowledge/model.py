@@ -224,13 +224,27 @@ class Register(Sourced, frozen=True, kw_only=True):
     condition: Key | None = None
 
 
+class PublishedEquals(Sourced, frozen=True, kw_only=True):
+    """What one published table says equals the load's `of`: so many mg, or from `equals` to `to`."""
+
+    table: Text
+    equals: float
+    to: float | None = None
+
+    @property
+    def most(self) -> float:
+        return self.equals if self.to is None else self.to
+
+
 class Part(Sourced, frozen=True, kw_only=True):
-    """What one medicine adds to a load: a factor, the mg that equal the load's `of`, or points."""
+    """What one medicine adds to a load: a factor, the mg that equal the load's `of`, or points. published: what the tables say of it, for
+    a person who decides between them."""
 
     medicine: Key
     factor: float | None = None
     equals: float | None = None
     points: int | None = None
+    published: list[PublishedEquals] = []
 
 
 class Load(Sourced, frozen=True, kw_only=True):

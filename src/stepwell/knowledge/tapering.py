@@ -184,13 +184,18 @@ class Supply(model.Sourced, frozen=True, kw_only=True):
 
 
 class SwitchTo(model.Sourced, frozen=True, kw_only=True):
-    """Changing to a long-acting relative first: never done by itself. `load` names the table of equivalents shown with its range."""
+    """Changing to a long-acting relative first: never done by itself. `load` names the table of equivalents shown with its range;
+    `step_days`: how long one dose of the day takes; `review`: what is looked at after `review_days`; `not_with`: the guard that forbids
+    it, whatever it does elsewhere."""
 
     medicine: model.Key
     load: model.Key
     when: model.Text
     method: model.Text
+    review: model.Text
     review_days: Annotated[tuple[int, ...], msgspec.Meta(min_length=1)]
+    step_days: Figure
+    not_with: model.Key
 
 
 class AlternateDays(model.Flag, frozen=True, kw_only=True):

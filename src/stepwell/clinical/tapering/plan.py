@@ -262,24 +262,24 @@ class _Maker:
         """The present dose as it is taken, if need be in products that the plan does not use further on."""
         dose = self.request.dose_ug
         for found in self._exactly(dose, most_a_day_ug=HALF * dose):
-            if self._allowed(found) is not None:
+            if found is not None:
                 return found
-        found = self._allowed(build(dose, self.everything, permitted_ug=0, mixed=self.request.mixed))
-        if found is not None:
-            return found
+        elsewhere = self._allowed(build(dose, self.everything, permitted_ug=0, mixed=self.request.mixed))
+        if elsewhere is not None:
+            return elsewhere
         near = build(dose, self.everything)
         hint = f" The nearest dose that can be is {words.dose(near.dose_ug, self.unit)}." if near else ""
         raise NotBuilt(f"{self._dose(dose)} cannot be made from products that exist: check the dose.{hint}")
 
     def _exactly(self, ug: int, *, most_a_day_ug: int) -> Iterator[Built | None]:
         """Ways to make exactly this dose, the plainest first; on alternate days where nothing else makes it, or a person chose them."""
-        turned = [alternate(ug, self.turned, permitted_ug=0, most_a_day_ug=most_a_day_ug)] if self.turned else []
         if self.request.alternate:
             yield build(ug, self.named_turned, permitted_ug=0)
             yield alternate(ug, self.named_turned, permitted_ug=0, most_a_day_ug=most_a_day_ug)
         for products in self.tiers:
-            yield build(ug, products, permitted_ug=0, mixed=self.request.mixed)
-        yield from turned
+            yield self._allowed(build(ug, products, permitted_ug=0, mixed=self.request.mixed))
+        if self.turned:
+            yield alternate(ug, self.turned, permitted_ug=0, most_a_day_ug=most_a_day_ug)
 
     def _told_of_alternate_days(self) -> Warned:
         """Why a dose may stand on alternate days at all."""
@@ -388,7 +388,7 @@ class _Maker:
         solids is meant; free: any dose inside the bound will do; own: a person chose this dose, which is not rounded to tablets."""
         most = largest_day(self.drafts[-1].built)
         if target == self.request.to_ug:
-            exact = next((found for found in self._exactly(target, most_a_day_ug=most) if self._allowed(found) is not None), None)
+            exact = next((found for found in self._exactly(target, most_a_day_ug=most) if found is not None), None)
             if exact is None:
                 raise self._no_end()
             return exact

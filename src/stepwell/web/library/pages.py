@@ -222,6 +222,7 @@ class Shown(Reducing):
         for part in load.parts:
             if part.medicine == medicine:
                 page.figures.append(self.figure(load.label.capitalize(), self._part_words(load, part), part, link=href))
+                self._published(page, load, part, load.label.capitalize())
         if load.set and medicine in self.known.members[load.set] and medicine not in load.leaves_out:
             how = "percent of the maximum above" if load.by == "maximum" else "by the factor above"
             page.figures.append(self.figure(load.label.capitalize(), how, load, note="", link=href))
@@ -231,6 +232,12 @@ class Shown(Reducing):
         if part.points is not None:
             return count(part.points, "point")
         return f"{part.equals:g} mg equal {load.of:g} mg" if part.equals is not None else f"× {part.factor:g}"
+
+    def _published(self, page: EntryPage, load: model.Load, part: model.Part, label: str) -> None:
+        """What the tables say of one medicine, each with its own source and mark."""
+        for told in part.published:
+            size = f"{told.equals:g}{f' to {told.to:g}' if told.to is not None else ''} mg equal {load.of:g} mg"
+            page.figures.append(self.figure(f"{label}: {told.table}", size, told))
 
     def _rules(self, rules: Sequence[model.Rule]) -> list[Link]:
         links = []
@@ -354,6 +361,7 @@ class Shown(Reducing):
         for part in load.parts:
             label = self.catalogue.label("medicine", part.medicine)
             page.figures.append(self.figure(label, self._part_words(load, part), part, link=address("medicine", part.medicine)))
+            self._published(page, load, part, label)
         if load.set:
             for name in sorted(self.known.members[load.set] - set(load.leaves_out)):
                 medicine = self.known.substances[name]

@@ -62,7 +62,8 @@ def told(value: model.Sourced) -> str:
             return f"one in {value.at_one_in} of the first dose: steps are {number(value.rate_percent)} % of what they were"
         case tapering.SwitchTo():
             days = " to ".join(str(day) for day in value.review_days)
-            return f"{value.medicine}, when {value.when}; {value.method}; review after {days} days"
+            each = told(value.step_days)
+            return f"{value.medicine}, when {value.when}; {value.method}; {value.review} after {days} days; {each} for each dose"
         case tapering.AlternateDays():
             taken = f", of {', '.join(value.products)}" if value.products else ""
             return f"{'yes' if value.value else 'no'}{taken}"

@@ -106,7 +106,7 @@ def first_day(today: date, nation: str) -> date:
 def draw(taken: Taken, asked: Asked, histories: Histories, *, nation: str) -> Drawn:
     """What comes of it. A move of one step is done first, on the plan as it stood before."""
     if asked.dose_ug is None:
-        return Drawn(replace(asked, move=None), questions=_questions(taken.substance, asked, ()))
+        return Drawn(replace(asked, move=None), questions=questions_of(taken.substance, asked, ()))
     if asked.move is not None:
         before, _ = _propose(asked.request(taken.substance, histories.whole, nation=nation))
         dose_ug = asked.dose_ug if before is None else _dose_at(before, asked.move[0])
@@ -117,7 +117,7 @@ def draw(taken: Taken, asked: Asked, histories: Histories, *, nation: str) -> Dr
     return _drawn(taken, asked, histories, nation)
 
 
-def _needless(medicine: str, question: Question, never: frozenset[str]) -> bool:
+def is_needless(medicine: str, question: Question, never: frozenset[str]) -> bool:
     guard = _guard_of(medicine, question.rule)
     return guard is not None and guard.guard == question.flag and bool(guard.conditions) and never.issuperset(guard.conditions)
 
@@ -130,7 +130,7 @@ def _drawn(taken: Taken, asked: Asked, histories: Histories, nation: str) -> Dra
         drawn = _told_in_part(taken.substance, asked, request, (plan, refused), shown)
     else:
         drawn = _told(taken.substance, asked, request, plan, refused)
-    return replace(drawn, questions=tuple(one for one in drawn.questions if not _needless(taken.substance, one, histories.never)))
+    return replace(drawn, questions=tuple(one for one in drawn.questions if not is_needless(taken.substance, one, histories.never)))
 
 
 def _propose(request: Request) -> tuple[Plan | None, NotPlanned | None]:
@@ -147,8 +147,8 @@ def _dose_at(plan: Plan, number: int) -> int:
 def _told(medicine: str, asked: Asked, request: Request, plan: Plan | None, refused: NotPlanned | None) -> Drawn:
     warnings = plan.warnings if plan is not None else ()
     refusal = refusal_of(medicine, refused) if refused is not None else None
-    questions = _questions(medicine, asked, warnings, refusal.guard if refusal is not None else None)
-    spoken = _spoken(medicine, questions)
+    questions = questions_of(medicine, asked, warnings, refusal.guard if refusal is not None else None)
+    spoken = spoken_of(medicine, questions)
     if spoken is not None:
         plan, refusal = None, spoken
     return Drawn(
@@ -172,7 +172,7 @@ def _told_in_part(
     plan, refused = whole
     shown_plan, shown_refused = shown
     if refused is not None and (shown_refused is None or shown_refused.words != refused.words):
-        questions = _questions(medicine, asked, shown_plan.warnings if shown_plan else ())
+        questions = questions_of(medicine, asked, shown_plan.warnings if shown_plan else ())
         return Drawn(asked, request, refusal=Refusal(HIDDEN_REASON), questions=questions)
     drawn = _told(medicine, asked, request, plan, refused)
     told = {(each.words, each.asks) for each in shown_plan.warnings} if shown_plan is not None else set()
@@ -205,7 +205,7 @@ def _keys(medicine: str) -> Mapping[str, GuardFlag]:
     return found
 
 
-def _questions(medicine: str, asked: Asked, warnings: tuple[Warned, ...], guard: TaperGuard | None = None) -> tuple[Question, ...]:
+def questions_of(medicine: str, asked: Asked, warnings: tuple[Warned, ...], guard: TaperGuard | None = None) -> tuple[Question, ...]:
     """What the plan asks, what was answered already, and what may lift the refusal of `guard`. A question about something that the
     record should know has no flag: it goes by the key of its guard."""
     flags = _keys(medicine)
@@ -226,7 +226,7 @@ def _questions(medicine: str, asked: Asked, warnings: tuple[Warned, ...], guard:
     return tuple(sorted(found.values(), key=lambda question: places.get(question.flag, len(places))))
 
 
-def _spoken(medicine: str, questions: tuple[Question, ...]) -> Refusal | None:
+def spoken_of(medicine: str, questions: tuple[Question, ...]) -> Refusal | None:
     """A yes to a question about something that the record should know is what its guard waits for."""
     for question in questions:
         guard = _guard_of(medicine, question.rule)

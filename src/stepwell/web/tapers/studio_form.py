@@ -7,8 +7,9 @@
 Parameters: dose, to (mg; of patches micrograms an hour), end (stop or stay), mode, was (the mode the page was drawn with), rate (`10%` or
 an amount), every (days), start (ISO; or start-day, start-month, start-year), use (product keys, once `picked` says that they were
 chosen), d<n> and h<n> (a person's own dose at step n; days that step n is held longer), points (steps of a hyperbolic plan), mixed
-(products that release differently in one dose), alternate (alternate days before liquids), q-<flag> (yes or no). Two are gone from the fields of the page that comes: rest (no: to
-every question that is left) and move (`3-up`, `3-down`, `3-smaller`, `3-hold`, `3-plain`), which changes one step.
+(products that release differently in one dose), alternate (alternate days before liquids), q-<flag> (yes or no). Two are gone from the
+fields of the page that comes: rest (no: to every question that is left) and move (`3-up`, `3-down`, `3-smaller`, `3-hold`, `3-plain`),
+which changes one step.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ from stepwell import knowledge
 from stepwell.clinical.tapering import words
 from stepwell.clinical.tapering.model import Mode, Plan, Rule, Step
 from stepwell.clinical.tapering.supply import SupplyLine, supply
-from stepwell.knowledge.tapering import AlternateDays, Occupancy, TaperProduct, TaperSupport, support_of
+from stepwell.clinical.tapering.switch import Equivalents, equivalents, switch_of
+from stepwell.knowledge.tapering import AlternateDays, Occupancy, SwitchTo, TaperProduct, TaperSupport, support_of
 from stepwell.web.core.formatting import clinician, count
 from stepwell.web.core.forms import TextareaField
 from stepwell.web.ledger.presenters import capital
@@ -351,6 +352,59 @@ class StudioPage:
             (f"End at {amount(end, self.unit)}" if end else "Down to nothing", self._at(replace(self.asked, to_ug=end).query()))
             for end in found
         ]
+
+    @property
+    def other_forms(self) -> tuple[str, str] | None:
+        """The other choice of forms as a link: without liquids where the plan measures one, with them again where they were left out."""
+        if self.plan is None:
+            return None
+        used = usual(self.taken.substance) if self.asked.products is None else self.asked.products
+        liquids = {product.product for product in self._products if product.measure_ul}
+        solids = used - liquids
+        if solids and any(item.microlitres for step in self.plan.steps for item in step.built.items):
+            forms = {product.form.split()[-1] for product in self._products if product.product in solids}
+            told = " and ".join(f"{form}s" for form in sorted(forms, reverse=True) if form != "granules") or "No liquids"
+            return f"{capital(told)} only", self._at(replace(self.asked, products=solids).query())
+        again = usual(self.taken.substance) & liquids
+        if self.asked.products is None or used & liquids or not again:
+            return None
+        whole = used | again
+        return "With liquids too", self._at(replace(self.asked, products=None if whole == usual(self.taken.substance) else whole).query())
+
+    # A long-acting relative
+
+    @property
+    def switch(self) -> SwitchTo | None:
+        """The relative that may be changed to first, while the reduction can be planned at all."""
+        return None if self.never else switch_of(self.taken.substance, knowledge.load())
+
+    @cached_property
+    def equal(self) -> Equivalents | None:
+        dose_ug = self.asked.dose_ug
+        return None if dose_ug is None else equivalents(self.taken.substance, dose_ug, knowledge.load())
+
+    @property
+    def equal_span(self) -> str:
+        found = self.equal
+        if found is None:
+            return ""
+        low, high = self.amount(found.low_ug), self.amount(found.high_ug)
+        return f"{low} to {high}" if found.differ else low
+
+    @property
+    def equal_ends(self) -> list[Rule]:
+        """Where the two ends of the range come from: of tables that say the same the first."""
+        found = self.equal
+        if found is None:
+            return []
+        low = next(each for each in found.tables if each.low_ug == found.low_ug)
+        high = next(each for each in found.tables if each.high_ug == found.high_ug)
+        return [low.rule] if low == high else [low.rule, high.rule]
+
+    @property
+    def switch_href(self) -> str:
+        href = reverse("tapers:show_switch", args=[self.person_id, self.taken.substance])
+        return f"{href}?{urlencode({'dose': self.dose_typed})}" if self.asked.dose_typed else href
 
     @property
     def first_rows(self) -> list[StepRow]:

@@ -13,7 +13,9 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST, require_safe
 
+from stepwell import knowledge
 from stepwell.clinical.tapering.model import Request
+from stepwell.clinical.tapering.switch import switch_of
 from stepwell.engine.history import ClinicalHistory
 from stepwell.errors import Refused
 from stepwell.web.core import clock, gate
@@ -33,6 +35,7 @@ from stepwell.web.tapers.said import PlanWords
 from stepwell.web.tapers.studio import Drawn, Histories
 from stepwell.web.tapers.studio_facts import Taken
 from stepwell.web.tapers.studio_pages import ChoosePage, StudioAgreeForm, StudioPage
+from stepwell.web.tapers.studio_switch import SwitchPage, chosen_of
 
 _AGREE = "agree"
 # A plan of this medicine that is on its way is changed, not proposed anew.
@@ -140,7 +143,11 @@ def _as_thought(seat: Seat, taken: Taken, earlier: Request) -> str:
 
 
 def _draw(seat: Seat, taken: Taken, values: QueryDict) -> Drawn:
-    asked = studio_form.read(
+    return studio.draw(taken, _asked(seat, taken, values), _histories(seat, taken), nation=seat.nation)
+
+
+def _asked(seat: Seat, taken: Taken, values: QueryDict) -> studio_form.Asked:
+    return studio_form.read(
         values,
         unit=taken.unit,
         dose_ug=taken.dose_ug,
@@ -148,9 +155,12 @@ def _draw(seat: Seat, taken: Taken, values: QueryDict) -> Drawn:
         today=seat.on,
         usual=studio_facts.usual(taken.substance),
     )
+
+
+def _histories(seat: Seat, taken: Taken) -> Histories:
     whole = preparation.history_from(seat.told, taken.substance)
     shown = preparation.history_from(seat.shown, taken.substance) if seat.cut.hidden else whole
-    return studio.draw(taken, asked, Histories(whole, shown, studio_facts.never(seat.person.sex)), nation=seat.nation)
+    return Histories(whole, shown, studio_facts.never(seat.person.sex))
 
 
 def _page(
@@ -180,6 +190,22 @@ def _page(
         response = render(request, "tapers/studio.jinja", context, status=status)
     patch_vary_headers(response, ["HX-Request"])
     return response
+
+
+@require_safe
+def show_switch(request: HttpRequest, person_id: int, medicine: str) -> HttpResponse:
+    """What a medicine equals of its long-acting relative, and the change drawn for the dose that somebody chose. Nothing is kept."""
+    seat = Seat(request, person_id, "change to a long-acting relative")
+    taken = seat.taken(medicine)
+    switch = switch_of(medicine, knowledge.load())
+    if switch is None:
+        raise Http404
+    asked = _asked(seat, taken, request.GET)
+    page = SwitchPage(
+        taken, switch, asked, chosen_of(request.GET), _histories(seat, taken), nation=seat.nation, person_id=person_id,
+        given=seat.person.given_name,
+    )  # fmt: skip
+    return render(request, "tapers/studio_switch.jinja", {"page": page, "banner": Banner(seat.person, seat.on)})
 
 
 def _form(data: Any, seat: Seat, several: bool) -> StudioAgreeForm:
