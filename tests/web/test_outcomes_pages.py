@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from ledger_world import OTHER_PRACTICE, PRACTICE, TODAY, World
 from privacy_support import join
@@ -179,8 +181,12 @@ def test_a_reinvestment_that_says_too_little_is_refused(world, what, pence, days
 
 
 def test_the_box_beside_a_plan(world):
-    box = selectors.box_for(world.actor("gp"), "benzodiazepine")
-    assert (box.total, box.parts) == (1, (("Stopped", 1),))
+    with CaptureQueriesContext(connection) as asked:
+        box = selectors.box_for(world.actor("gp"), "benzodiazepine")
+    assert (box.total, box.parts, box.going) == (1, (("Stopped", 1),), 0)
+    assert len(asked) <= 2  # it stands on every plan's page: one over the plans, one whether anything is hidden
+    assert selectors.box_for(world.actor("gp"), "antidepressant").going == 1
+    assert selectors.box_for(world.actor("far gp"), "benzodiazepine").total == 0
     assert {each.service for each in box.services} == {"rest", "bows"}
     assert selectors.box_for(world.actor("nurse"), "benzodiazepine") is None
     assert selectors.box_for(world.actor("commissioner"), "benzodiazepine") is None

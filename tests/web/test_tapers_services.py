@@ -14,21 +14,28 @@ from stepwell.errors import Refused
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.gate import AccessRefused
 from stepwell.web.ledger import selectors as ledger
+from stepwell.web.ledger.models import Duty
 from stepwell.web.privacy import restrict
 from stepwell.web.privacy import services as privacy
 from stepwell.web.tapers import checkins, selectors, services
 from stepwell.web.tapers.checkins import Given
 from stepwell.web.tapers.models import Act
 from stepwell.web.tapers.said import PlanWords
-from taper_world import START, agreed, later, one_taper_world, proposed, reducing, row, taper_duties
+from taper_world import DEE, SAM, START, agreed, later, one_taper_world, proposed, reducing, row, taper_duties
 
 pytestmark = pytest.mark.django_db
 GP, NURSE, PHARMACIST, OTHER = "gp", "nurse", "pharmacist", "other gp"
+# Offers of two classes are open: an antidepressant and a gabapentinoid, both taken for long.
+TWO = [
+    "female", "born 1980-05-05", "sertraline 100 mg daily from 2022-01-10 every 28 days", "diagnosis depression on 2022-01-02",
+    "pregabalin 150 mg daily from 2022-01-10 every 28 days",
+]  # fmt: skip
+PEOPLE = {"Dee": DEE, "Sam": SAM, "Two": TWO}
 
 
 @pytest.fixture(scope="module")
 def made(django_db_setup, django_db_blocker, tmp_path_factory) -> Iterator[World]:
-    with django_db_blocker.unblock(), one_taper_world(tmp_path_factory.mktemp("tapers")) as world:
+    with django_db_blocker.unblock(), one_taper_world(tmp_path_factory.mktemp("tapers"), PEOPLE) as world:
         yield world
 
 
@@ -375,3 +382,49 @@ def test_a_plan_about_a_sensitive_medicine_is_cut_for_others(world):
     cut = restrict.cut_for(world.actor(PHARMACIST), [person])[person.person_id]
     assert selectors.shown(selectors.plans_of(person.person_id), cut) == []
     services.pause(world.actor(GP), plan_id, why="pneumonia")
+
+
+# What a plan answers on the ledger, and takes back
+
+
+def supplies(world, state: str = "open") -> list[Duty]:
+    return world.duties("Dee", kind="supply", subject="diazepam", state=state)
+
+
+def test_undoing_a_stop_asks_again_who_supplies(world):
+    gp, plan_id = world.actor("gp"), reducing(world)
+    world.today = START + timedelta(7)
+    services.reach_end(gp, plan_id, why="they stopped by themselves and are well")
+    world.today = START + timedelta(120)
+    world.catch_up()
+    world.catch_up()  # the gap is noticed, then answered by the plan
+    assert not supplies(world)
+    services.undo(gp, plan_id, why="they take it again")
+    assert row(plan_id).state == "reducing"
+    assert len(supplies(world)) == 1
+
+
+def test_undoing_a_stop_takes_back_what_its_author_answered(world):
+    gp, plan_id = world.actor("gp"), reducing(world)
+    world.today = START + timedelta(120)
+    world.catch_up()
+    asked = supplies(world)
+    services.reach_end(gp, plan_id, on=START + timedelta(7), why="they stopped by themselves")
+    assert asked and not supplies(world)
+    assert asked[0].events.get(kind="answered").by_id == gp.user_id
+    services.undo(gp, plan_id, why="another person was meant")
+    assert len(supplies(world)) == 1
+    assert asked[0].events.filter(kind="undone").count() == 1
+
+
+def test_an_offer_about_one_class_is_closed_and_the_other_stays(world):
+    gp = world.actor("gp")
+    offers = {duty.rule_id: duty for duty in world.duties("Two", test="taper-offer", state="open")}
+    assert offers.keys() == {"dependence.ad-2y", "dependence.gab"}
+    plan_id = proposed(world, "Two", medicine="sertraline")
+    services.agree(gp, plan_id, clinician_id=gp.user_id, decided_with="her")
+    assert {duty.rule_id for duty in world.duties("Two", test="taper-offer", state="open") if duty.due_on <= TODAY} == {"dependence.gab"}
+    event = offers["dependence.ad-2y"].events.get(kind="answered")
+    assert event.by_id == gp.user_id and "named for it" in event.why
+    services.undo(gp, plan_id, why="she wants to think about it")
+    assert offers.keys() == {duty.rule_id for duty in world.duties("Two", test="taper-offer", state="open") if duty.due_on <= TODAY}

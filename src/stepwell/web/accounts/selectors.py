@@ -113,7 +113,7 @@ def network_of(codes: Collection[str], on: date) -> set[str]:
     return found
 
 
-KNOWN = "organisations known"
+KNOWN = "organisations-known"
 KNOWN_FOR = 60  # seconds until another process's new name is seen here
 
 
