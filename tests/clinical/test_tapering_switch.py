@@ -77,11 +77,11 @@ def test_nothing_equals_where_no_relative_is_named() -> None:
 def test_one_dose_of_the_day_at_a_time() -> None:
     made = changed("lorazepam", 3, 20, 3)
     assert [(step.old.dose_ug, step.new.dose_ug) for step in made.steps] == [(3000, 0), (2000, 7000), (1000, 12000), (0, 20000)]
-    assert [step.on for step in made.steps] == [date(2026, 6, 8), date(2026, 6, 15), date(2026, 6, 22), date(2026, 6, 29)]
+    assert [step.on for step in made.steps] == [date(2026, 6, 8), date(2026, 6, 8), date(2026, 6, 15), date(2026, 6, 22)]
     assert words.items(made.steps[1].old) == "2 × 1 mg tablet" and words.items(made.steps[1].new) == "1 × 5 mg tablet + 1 × 2 mg tablet"
     assert made.steps[1].texts[0] == "lorazepam 1 mg tablets: take 2 tablets a day for 7 days. Supply 14 tablets."
     assert made.days_rule.mark == "P" and made.rule.source == ("PQBZ", "SCOTBZ")
-    assert made.review_on == (date(2026, 7, 4), date(2026, 7, 6))
+    assert made.review_on == (date(2026, 6, 27), date(2026, 6, 29))
     night = changed("zopiclone", 7.5, 5, 1)
     assert [(step.old.dose_ug, step.new.dose_ug) for step in night.steps] == [(7500, 0), (0, 5000)]
 

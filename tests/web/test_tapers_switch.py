@@ -71,7 +71,7 @@ def test_the_change_is_drawn_for_the_dose_that_was_chosen(world):
     assert doses == ["3 mg", "0 mg", "2 mg", "7 mg", "1 mg", "12 mg", "0 mg", "20 mg"]
     assert "lorazepam 1 mg tablets: take 2 tablets a day for 7 days. Supply 14 tablets." in said
     assert "diazepam 5 mg tablets: take 1 tablet a day for 7 days. Supply 7 tablets." in said
-    assert "7 days for each dose of the day" in said and "Review how it is tolerated after 5 to 7 days: 04-Jul-2026 to 06-Jul-2026" in said
+    assert "7 days for each dose of the day" in said and "Review how it is tolerated after 5 to 7 days: 27-Jun-2026 to 29-Jun-2026" in said
     assert re.search(r"plan its reduction here by its own rule: as the knowledge base proposes it, \d+ steps over", said)
     assert not TaperPlan.objects.exists() and "does not keep the change as a plan" in said
 

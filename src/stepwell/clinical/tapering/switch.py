@@ -74,8 +74,8 @@ class Switch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SwitchStep(msgspec.Struct, frozen=True, kw_only=True):
-    """From `on`, for `days` days (0 of the last: from then on): what is left of the medicine and how much of the relative, each a day.
-    `texts`: the words of the prescriptions."""
+    """From `on`, for `days` days (0 of the last: from then on; of the first, which is what is taken now: until the second): what is left of
+    the medicine and how much of the relative, each a day. `texts`: the words of the prescriptions."""
 
     number: int
     on: date
@@ -184,10 +184,11 @@ def switched(asked: Switch, knowledge: Knowledge) -> Switched:
     old = _parts_of_day(asked, knowledge)
     new = _rounded(asked, switch.medicine, knowledge)
     days = switch.step_days.whole
-    on = days_of_steps(good_day(asked.start_on, asked.nation), [days] * asked.doses, days, asked.nation)
+    first = good_day(asked.start_on, asked.nation)
+    on = [first, *days_of_steps(first, [days] * (asked.doses - 1), days, asked.nation)]
     steps = []
     for number, (left, more, day) in enumerate(zip(old, new, on, strict=True)):
-        lasts = (on[number + 1] - day).days if number < asked.doses else 0
+        lasts = (on[number + 1] - day).days if 0 < number < asked.doses else 0
         taken = ((asked.medicine, left), (switch.medicine, more))
         texts = tuple(_text(name, item, lasts or days, knowledge) for name, built in taken for item in built.items) if number else ()
         steps.append(SwitchStep(number=number, on=day, days=lasts, old=left, new=more, texts=texts))
