@@ -10,8 +10,9 @@ import pytest
 from stepwell.engine.history import ClinicalHistory, CourseOf, Dose, Happened, Stay, Value
 from stepwell.web.preparation import past
 from stepwell.web.preparation.drawing import Bar, Break, Line, Mark, Picture, Row, Shape, draw, years
+from stepwell.web.preparation.past import Reduction
 from stepwell.web.preparation.slots import Day, seen_on
-from stepwell.web.preparation.told import Came, Note, Told
+from stepwell.web.preparation.told import Came, Note, Told, reductions_words
 
 ON = date(2026, 6, 1)
 
@@ -213,6 +214,20 @@ def test_what_was_tried_is_told_in_sentences():
     tried = [re.sub(r"<[^>]+>", "", str(words)) for words in whole().tried]
     assert tried[0] == "diazepam down from 10 mg to 5 mg a day in 2 steps, 01-Jan-2024 to 01-Apr-2024; then 10 mg from 01-Aug-2024"
     assert tried[-1] == "citalopram taken Jan-2022 to Mar-2024 (2 years, up to 20 mg a day)"
+
+
+def test_a_dose_that_went_up_and_down_many_times_is_told_in_two_sentences():
+    days = [date(2025, 1, 1) + timedelta(14 * number) for number in range(9)]
+    down = [
+        Reduction("morphine", 40_000 + 20_000 * (place == 2), 20_000, day, day, 1, "up", 40_000, day + timedelta(7))
+        for place, day in enumerate(days)
+    ]
+    words = [re.sub(r"<[^>]+>", "", str(each)) for each in reductions_words(down)]
+    assert words == [
+        "morphine went down and up again 9 times between 60 mg and 20 mg a day, 01-Jan-2025 to 23-Apr-2025; the last time:",
+        "morphine down from 40 mg to 20 mg a day, 23-Apr-2025; then 40 mg from 30-Apr-2025",
+    ]
+    assert len(reductions_words(down[:3])) == 3
 
 
 def test_somebody_without_medicines_has_an_empty_picture():

@@ -72,6 +72,13 @@ def test_what_is_to_come_is_dotted_and_what_was_taken_is_solid():
     assert [int(number) for number in re.findall(r'data-step="(\d+)"', running)] == [2, 3, 4, 5, 6, 7]
 
 
+def test_a_plan_that_has_come_to_its_end_is_drawn_up_to_today():
+    over = STOP.ends_on + timedelta(45)
+    drawn = chart_svg(STOP, done=[(STOP.steps[0].on, STOP.steps[0].built.dose_ug)], today=over)
+    assert "sw-taper-planned" not in drawn and "today 0 mg" in drawn
+    assert f"0 mg on {STOP.ends_on:%d-%b-%Y}" not in drawn, "today's dose says it"
+
+
 def test_today_before_the_first_step_says_no_dose_that_nobody_recorded():
     assert ">today<" in chart_svg(STOP, today=date(2026, 11, 20))
 
@@ -112,7 +119,7 @@ def test_small_doses_have_an_axis_in_micrograms_and_patches_one_per_hour():
 def test_the_drawing_is_told_in_words():
     assert told(STOP) == "From 20 mg a day on 23-Nov-2026 in 7 steps to 0 mg, reached on 01-Mar-2027 after 14 weeks."
     words = told(STOP, done=LIVED, today=date(2026, 12, 1))
-    assert "Since 28-Sep-2026, then 20 mg a day; it went up once on the way. Today, 01-Dec-2026: 20 mg a day." in words
+    assert "Begun on 28-Sep-2026 with 20 mg a day; it went up once on the way. Today, 01-Dec-2026: 20 mg a day." in words
 
 
 def test_a_hold_is_no_step():

@@ -262,5 +262,6 @@ def test_an_end_that_was_reached_is_asked_about_until_somebody_says_so(world):
     assert f"The calendar came to its end on {ended:%d-%b-%Y}" in page
     assert page.index("It has stopped") < page.index("Step back up") and "Hold for" not in page
     assert "The next is due on" in page and f"due on {world.today:%d-%b-%Y}" not in page, "asked again at the next interval, not at once"
-    assert do(client, plan_id, "reached").status_code == 302
+    assert f'value="{ended.day}"' in client.get(reverse("tapers:act", args=[plan_id, "reached"])).content.decode()
+    assert do(client, plan_id, "reached", **{"on-day": ended.day, "on-month": ended.month, "on-year": ended.year}).status_code == 302
     assert "came to its end" not in text(show(client, plan_id))

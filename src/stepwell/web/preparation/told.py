@@ -245,7 +245,7 @@ class Told:
     @cached_property
     def tried(self) -> list[Markup]:
         """Earlier courses, restarts, switches and reductions of the medicines taken now and of others, in sentences."""
-        found = [_reduction_words(each) for each in self.reductions]
+        found = reductions_words(self.reductions)
         for lane in self.taken:
             for one, other in pairwise(lane.courses):
                 gap = clinician.duration((other.started_on - one.supply_ends_on).days)
@@ -261,6 +261,8 @@ class Told:
         return found
 
 
+# Of one medicine so many reductions are told each for itself.
+EACH_TOLD = 3
 SIDES = (("Reviews", Shape.CIRCLE), ("Reductions", Shape.SQUARE), ("Letters", Shape.SQUARE))
 
 
@@ -274,6 +276,25 @@ def _join(name: Markup, words: str) -> Markup:
 
 def _drugs(text: str) -> Markup:
     return known.marked(text)
+
+
+def reductions_words(reductions: Sequence[Reduction]) -> list[Markup]:
+    """Each reduction in a sentence; of a medicine that went down and up again many times, as collecting when required does, one
+    sentence for all, and the last."""
+    by_medicine: dict[str, list[Reduction]] = {}
+    for each in reductions:
+        by_medicine.setdefault(each.substance, []).append(each)
+    found = []
+    for substance, rows in by_medicine.items():
+        shown = rows
+        if len(rows) > EACH_TOLD:
+            least, most = (clinician.mass(ug) for ug in (min(row.to_ug for row in rows), max(row.from_ug for row in rows)))
+            days = f"{clinician.date(rows[0].from_on)} to {clinician.date(rows[-1].to_on)}"
+            words = f"went down and up again {len(rows):,} times between {most} and {least} a day, {days}; the last time:"
+            found.append(_join(clinician.drug(known.medicine(substance)), words))
+            shown = rows[-1:]
+        found += [_reduction_words(row) for row in shown]
+    return found
 
 
 def _reduction_words(each: Reduction) -> Markup:

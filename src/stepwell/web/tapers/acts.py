@@ -232,7 +232,7 @@ ACTS: Mapping[str, Spec] = {
         lambda data, asking: WhenForm(
             data,
             latest=clock.today(),
-            initial={"on": clock.today()},
+            initial={"on": min(clock.today(), asking.plan.ends_on)},
             label="First day without" if asking.row.to_ug == 0 else "Day on which it was reached",
         ),
         _on(services.reach_end),

@@ -125,7 +125,7 @@ def told(plan: Plan, *, done: Sequence[Lived] = (), today: date | None = None) -
     if done:
         ups = sum(later > earlier for (_, earlier), (_, later) in pairwise(done))
         found.append(
-            f"Since {clinician.date(done[0][0])}, then {a_day(done[0][1], plan.unit)}"
+            f"Begun on {clinician.date(done[0][0])} with {a_day(done[0][1], plan.unit)}"
             + (f"; it went up {_times(ups)} on the way." if ups else ".")
         )
     if today is not None:
@@ -278,10 +278,10 @@ def _months(drawing: _Drawing) -> list[str]:
     size, base = drawing.size, drawing.size.height - drawing.size.text * 0.6
     firsts = [day for day in _firsts(drawing.start, drawing.end)]
     if len(firsts) < 3:
-        days = [drawing.start, drawing.plan.ends_on]
-        found = [_text(drawing.left, base, clinician.date(days[0]))]
-        if days[1] > days[0]:
-            found.append(_text(drawing.right, base, clinician.date(days[1]), anchor="end"))
+        last = max(drawing.plan.ends_on, drawing.today or drawing.plan.ends_on)
+        found = [_text(drawing.left, base, clinician.date(drawing.start))]
+        if last > drawing.start:
+            found.append(_text(drawing.x(last), base, clinician.date(last), anchor="end"))
         return found
     every = -(-len(firsts) // size.months)
     found = []
@@ -402,13 +402,15 @@ def _points(drawing: _Drawing) -> list[str]:
 
 
 def _ends(drawing: _Drawing) -> list[str]:
-    """The dose it begins with and the dose it ends at, in words where no line runs."""
+    """The dose it begins with and the dose it ends at, in words where no line runs. Once the end is reached, today's dose says it."""
     plan, size, found = drawing.plan, drawing.size, []
     first, last = plan.steps[0], plan.steps[-1]
     moved = next(iter(changes(plan)), None)
     if not drawing.lived and moved is not None and moved.built.dose_ug < first.built.dose_ug:
         words = amount(first.built.dose_ug, plan.unit)
         found.append(_text(drawing.x(moved.on) + 6, drawing.y(first.built.dose_ug) + size.text / 3, words, fill=INK, bold=True))
+    if drawing.today is not None and last.on <= drawing.today and drawing.lived:
+        return found
     x, y = drawing.x(last.on), drawing.y(last.built.dose_ug)
     words = f"{amount(last.built.dose_ug, plan.unit)} on {clinician.date(last.on)}"
     right = min(x + size.text, drawing.right)

@@ -229,9 +229,10 @@ def _check_in(row: TaperPlan, told: Story, standing: selectors.Standing) -> Want
     done_until = _served([since, *(day for day, _ in days)], last) if last is not None and last > since else since
     due, why = next(((day, why) for day, why in days if day > done_until), (None, ""))
     if due is None:
-        # The calendar has come to its end and nobody has said so yet.
+        # The calendar has come to its end and nobody has said so yet: asked at every interval until somebody does.
         due, why = standing.plan.ends_on, "the last step of the plan: how is it, and is this the end?"
-        due = max(due, done_until)
+        if done_until >= due:
+            due = done_until + timedelta(days=standing.plan.interval_days)
     return Wanted(CHECK_IN, "Check in with a person who is reducing", due, why, escalates=True, to_check_in=True)
 
 

@@ -299,6 +299,16 @@ class PlanLine:
         return f"Start is late since {clinician.date(first)}"
 
     @property
+    def end_reached(self) -> str:
+        """The calendar has come to its end and nobody has said so yet: what is to be said now; empty otherwise."""
+        last = self.standing.plan.steps[-1]
+        if not self.standing.begun or self.told.ended_on is not None or self.standing.next is not None or last.on > self.today:
+            return ""
+        if self.state not in (PlanState.REDUCING, PlanState.HOLDING, PlanState.STEPPED_UP) or self.standing.dose_ug != self.row.to_ug:
+            return ""
+        return f"The calendar came to its end on {clinician.date(last.on)}. Ask how it is, then say here that it is reached."
+
+    @property
     def held_days(self) -> int | None:
         """How long the calendar has stood still; None while it moves."""
         if not self.told.is_still or self.told.ended_on is not None:
@@ -439,7 +449,7 @@ class PlanPage(PlanLine):
             found.append(ActLink("start", "It has begun", True))
         if may(Act.RESUMED):
             found.append(ActLink("go-on", "Go on from here", True))
-        if may(Act.HELD):
+        if may(Act.HELD) and not self.end_reached:
             words = f"Hold {interval} more" if self.state == PlanState.HOLDING else f"Hold for {interval}"
             found.append(ActLink("hold", words, True))
         if may(Act.STEPPED_BACK) and before is not None:
@@ -447,9 +457,10 @@ class PlanPage(PlanLine):
         if may(Act.CHANGED):
             found += [ActLink("slower", "Slower"), ActLink("smaller", "Smaller steps"), ActLink("other-end", "Another end")]
         if may(Act.STOPPED) and self.row.to_ug == 0:
-            found.append(ActLink("reached", "It has stopped"))
+            found.insert(0 if self.end_reached else len(found), ActLink("reached", "It has stopped", bool(self.end_reached)))
         if may(Act.STABLE) and self.row.to_ug > 0:
-            found.append(ActLink("reached", f"{amount(self.row.to_ug, self.row.unit)} is reached"))
+            words = f"{amount(self.row.to_ug, self.row.unit)} is reached"
+            found.insert(0 if self.end_reached else len(found), ActLink("reached", words, bool(self.end_reached)))
         if may(Act.PLATEAU):
             found.append(ActLink("plateau", "Stay at this dose"))
         if may(Act.PAUSED):
