@@ -37,7 +37,7 @@ from stepwell.web.privacy import restrict
 from stepwell.web.reviews import asks, facts, prefill
 from stepwell.web.reviews import selectors as reviewed
 from stepwell.web.reviews import services as reviews
-from stepwell.web.tapers import checkins, own, planning, selectors, studio_facts, support
+from stepwell.web.tapers import checkins, own, pack_sending, planning, selectors, studio_facts, support
 from stepwell.web.tapers import services as tapers
 from stepwell.web.tapers.said import PlanWords
 
@@ -74,6 +74,7 @@ class _Reduced(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reviewed: bool = False
     lapsed: bool = False
     halfway: bool = False
+    told: bool = False
     state: str = "reducing"
     ratings: list[int] = []
     end: str = ""
@@ -195,9 +196,19 @@ def _reduced(each: _Reduced, words: PlanWords, taker: _Taker, as_of: date, staff
     begins = plan.steps[0].on
     with _on(begins):
         tapers.start(staff(each.by, begins), plan_id, on=begins)
+        if each.told:
+            _tell(staff(each.by, begins), plan_id)
     _check_ins(each, plan_id, as_of, staff)
     _end(each, plan_id, as_of, staff)
     _own_page(each, plan_id, person.person_id, staff(each.by, as_of))
+
+
+def _tell(actor: Actor, plan_id: int) -> None:
+    """The letters of the plan as it begins; later versions are not sent, so that its page says so."""
+    places = pack_sending.recipients(actor, _row(plan_id))
+    for copy in pack_sending.KINDS:
+        for place in places.places(copy)[:1]:
+            pack_sending.send(actor, plan_id, copy, place.code)
 
 
 def _request(each: _Reduced, taker: _Taker, day: date) -> Request:
