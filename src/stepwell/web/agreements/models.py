@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import models
 
 from stepwell.web.agreements.story import BACK, State
+from stepwell.web.core.acted import ToldRow
 from stepwell.web.core.append_only import AppendOnlyModel
 
 
@@ -84,22 +85,14 @@ class AgreementLine(models.Model):
         return f"line {self.line} of agreement {self.agreement_id}"
 
 
-class AgreementEvent(AppendOnlyModel):
+class AgreementEvent(ToldRow):
     """What was done to an agreement, by whom, as which role, why. `at` is real time; `moment` the time on the ledger's own day, from
     which clocks run (a demo plays another day), empty for events of before there were clocks."""
 
     agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, related_name="events")
     kind = models.CharField(max_length=20)
-    at = models.DateTimeField()
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
-    role = models.CharField(max_length=40, blank=True)
-    org_code = models.CharField(max_length=20, blank=True)
-    why = models.TextField(blank=True)
     detail = models.JSONField(default=dict)
     moment = models.DateTimeField(null=True)
-
-    class Meta:
-        ordering = ("id",)
 
     def __str__(self) -> str:
         return f"{self.kind} agreement {self.agreement_id}"

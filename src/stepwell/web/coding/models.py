@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.db import models
 
-from stepwell.web.core.append_only import AppendOnlyModel
+from stepwell.web.core.acted import ActedRow
 
 
-class CodingEvent(AppendOnlyModel):
+class CodingEvent(ActedRow):
     """A decision about a code, or about a term where the record has no code. `substance` empty: not a medicine of interest.
 
     `undoes` names the decision that this row takes back; such a row decides nothing itself. Of several decisions about one
@@ -23,20 +22,13 @@ class CodingEvent(AppendOnlyModel):
     unit = models.CharField(max_length=20, blank=True)
     people = models.IntegerField(default=0)
     why = models.TextField()
-    at = models.DateTimeField()
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    role = models.CharField(max_length=40)
-    org_code = models.CharField(max_length=20)
     undoes = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="undone_by")
-
-    class Meta:
-        ordering = ("id",)
 
     def __str__(self) -> str:
         return f"coding event {self.pk}"
 
 
-class MatchEvent(AppendOnlyModel):
+class MatchEvent(ActedRow):
     """A decision about two records that may be of one person, or that one was undone.
 
     `answer`: "same" joined `moved` (records, by their subjects) to `person_id`, away from `other_id`; "apart" keeps the two;
@@ -51,14 +43,7 @@ class MatchEvent(AppendOnlyModel):
     other_id = models.BigIntegerField()
     moved = models.JSONField(default=list)
     why = models.TextField()
-    at = models.DateTimeField()
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    role = models.CharField(max_length=40)
-    org_code = models.CharField(max_length=20)
     undoes = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="undone_by")
-
-    class Meta:
-        ordering = ("id",)
 
     def __str__(self) -> str:
         return f"match event {self.pk}"

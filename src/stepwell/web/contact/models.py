@@ -3,10 +3,9 @@ recorded in error; nothing is changed or deleted."""
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.db import models
 
-from stepwell.web.core.append_only import AppendOnlyModel
+from stepwell.web.core.acted import ActedRow
 
 
 class Act(models.TextChoices):
@@ -15,7 +14,7 @@ class Act(models.TextChoices):
     IN_ERROR = "entered in error", "Entered in error"
 
 
-class AdjustmentEvent(AppendOnlyModel):
+class AdjustmentEvent(ActedRow):
     """`kind` and `code` are those of `choices.yaml` (a language: its ISO 639 code). A row that ends another names it in `about`
     and repeats its kind and code; what is recorded and named by no other row is in force.
 
@@ -31,14 +30,7 @@ class AdjustmentEvent(AppendOnlyModel):
     words = models.CharField(max_length=300, blank=True)
     why = models.TextField(blank=True)
     until = models.DateField(null=True)
-    at = models.DateTimeField()
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    role = models.CharField(max_length=40)
-    org_code = models.CharField(max_length=20)
     about = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="closed_by")
-
-    class Meta:
-        ordering = ("id",)
 
     def __str__(self) -> str:
         return f"adjustment event {self.pk}"

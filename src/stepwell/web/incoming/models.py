@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import models
 
+from stepwell.web.core.acted import ActedRow
 from stepwell.web.core.append_only import AppendOnlyModel
 
 USER = settings.AUTH_USER_MODEL
@@ -75,7 +76,7 @@ class Act(models.TextChoices):
     IN_ERROR = "entered in error", "Entered in error"
 
 
-class ReceivedEvent(AppendOnlyModel):
+class ReceivedEvent(ActedRow):
     """What was done with a letter. `about` is the action that an answer is to. `detail` of `scored`: the mark given to each heading,
     `filled` of `due` and the headings missing; of `proposed`: its text and day; of `accepted`: owner and day of the duty."""
 
@@ -84,11 +85,7 @@ class ReceivedEvent(AppendOnlyModel):
     about = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="answer")
     why = models.TextField(blank=True)
     detail = models.JSONField(default=dict)
-    at = models.DateTimeField()
-    by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
     by_name = models.CharField(max_length=200)
-    role = models.CharField(max_length=40)
-    org_code = models.CharField(max_length=20)
 
     class Meta:
         ordering = ("id",)

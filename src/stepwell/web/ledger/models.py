@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import models
 
 from stepwell.web.core.access import RelationshipKind
+from stepwell.web.core.acted import ToldRow
 from stepwell.web.core.append_only import AppendOnlyModel
 
 USER = settings.AUTH_USER_MODEL
@@ -203,22 +204,14 @@ class EventKind(models.TextChoices):
 HANDOVER_ANSWERS = (EventKind.ACCEPTED, EventKind.OFFER_DECLINED, EventKind.WITHDRAWN)
 
 
-class DutyEvent(AppendOnlyModel):
+class DutyEvent(ToldRow):
     """What happened to a duty. `by` is null when an evaluation did it."""
 
     duty = models.ForeignKey(Duty, on_delete=models.PROTECT, related_name="events")
     kind = models.CharField(max_length=20, choices=EventKind.choices)
-    at = models.DateTimeField()
-    by = models.ForeignKey(USER, null=True, on_delete=models.PROTECT, related_name="+")
-    role = models.CharField(max_length=40, blank=True)
-    org_code = models.CharField(max_length=20, blank=True)
-    why = models.TextField(blank=True)
     detail = models.JSONField(default=dict)
     supersedes = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="superseded_by")
     as_of = models.DateField()
-
-    class Meta:
-        ordering = ("id",)
 
     def __str__(self) -> str:
         return f"{self.kind} duty {self.duty_id}"

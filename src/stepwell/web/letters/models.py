@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import models
 
 from stepwell.clinical.letter_completeness import Completeness, Section, completeness, from_rows, percent
+from stepwell.web.core.acted import ActedRow
 from stepwell.web.core.append_only import AppendOnlyModel
 
 USER = settings.AUTH_USER_MODEL
@@ -56,20 +57,13 @@ class DraftAct(models.TextChoices):
     DISCARDED = "discarded", "Discarded"
 
 
-class DraftEvent(AppendOnlyModel):
+class DraftEvent(ActedRow):
     """`changes`: heading → {words, asked_of, not_applicable} of the headings that this save changed, and `actions` when they did."""
 
     draft = models.ForeignKey(Draft, on_delete=models.PROTECT, related_name="events")
     act = models.CharField(max_length=10, choices=DraftAct.choices)
     changes = models.JSONField(default=dict)
-    by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
     by_name = models.CharField(max_length=200)
-    role = models.CharField(max_length=40)
-    org_code = models.CharField(max_length=20)
-    at = models.DateTimeField()
-
-    class Meta:
-        ordering = ("id",)
 
     def __str__(self) -> str:
         return f"{self.act} draft {self.draft_id}"
@@ -151,7 +145,7 @@ class LetterAct(models.TextChoices):
     NOTED = "noted", "Answer noted by the sender"
 
 
-class LetterEvent(AppendOnlyModel):
+class LetterEvent(ActedRow):
     """What was done with a letter. `action` is set where it is about one; `answer` of `enough` is yes, partly or no; `detail` of
     `enough` names the headings that were missing, of `accepted` the owner and the date."""
 
@@ -161,11 +155,7 @@ class LetterEvent(AppendOnlyModel):
     answer = models.CharField(max_length=10, blank=True)
     why = models.TextField(blank=True)
     detail = models.JSONField(default=dict)
-    by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
     by_name = models.CharField(max_length=200)
-    role = models.CharField(max_length=40)
-    org_code = models.CharField(max_length=20)
-    at = models.DateTimeField()
 
     class Meta:
         ordering = ("id",)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import models
 
-from stepwell.web.core.append_only import AppendOnlyModel
+from stepwell.web.core.acted import ToldRow
 
 USER = settings.AUTH_USER_MODEL
 
@@ -54,21 +54,7 @@ class MeetingKind(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
-class Told(AppendOnlyModel):
-    """Who did something, when, as which role, and in which words."""
-
-    at = models.DateTimeField()
-    by = models.ForeignKey(USER, null=True, on_delete=models.PROTECT, related_name="+")
-    role = models.CharField(max_length=40, blank=True)
-    org_code = models.CharField(max_length=20, blank=True)
-    why = models.TextField(blank=True)
-
-    class Meta:
-        abstract = True
-        ordering = ("id",)
-
-
-class MeetingEvent(Told):
+class MeetingEvent(ToldRow):
     meeting = models.ForeignKey(Meeting, on_delete=models.PROTECT, related_name="events")
     kind = models.CharField(max_length=12, choices=MeetingKind.choices)
     detail = models.JSONField(default=dict)
@@ -77,7 +63,7 @@ class MeetingEvent(Told):
         return f"{self.kind} meeting {self.meeting_id}"
 
 
-class AgendaItem(Told):
+class AgendaItem(ToldRow):
     """One person on one agenda. `reasons`: [[kind of `meetings.yaml`, words]]. `carried_from`: the item of an earlier meeting that
     was not reached; it is carried once. `points`: the person's priority points when it was put on."""
 
@@ -87,7 +73,7 @@ class AgendaItem(Told):
     points = models.IntegerField(default=0)
     carried_from = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="carried_to")
 
-    class Meta(Told.Meta):
+    class Meta(ToldRow.Meta):
         constraints: ClassVar[list[Any]] = [models.UniqueConstraint(fields=("meeting", "person_id"), name="once_on_an_agenda")]
 
     def __str__(self) -> str:
@@ -101,7 +87,7 @@ class ItemKind(models.TextChoices):
     IN_ERROR = "in error", "Entered in error"
 
 
-class ItemEvent(Told):
+class ItemEvent(ToldRow):
     """A decision about a person (`why` are its words), or that the person was taken off the agenda and why. A row that takes
     another back names it in `about`."""
 
@@ -116,7 +102,7 @@ class ItemEvent(Told):
         return f"{self.kind} agenda item {self.item_id}"
 
 
-class Minutes(Told):
+class Minutes(ToldRow):
     """The minutes as the chair signed them: `content` is all they say; nothing of a meeting changes after."""
 
     meeting = models.OneToOneField(Meeting, on_delete=models.PROTECT, related_name="signed")

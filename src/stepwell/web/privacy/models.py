@@ -10,21 +10,18 @@ from datetime import datetime
 from django.conf import settings
 from django.db import models
 
+from stepwell.web.core.acted import ActedRow
 from stepwell.web.core.append_only import AppendOnlyModel
 
 USER = settings.AUTH_USER_MODEL
 
 
-class Opening(AppendOnlyModel):
+class Opening(ActedRow):
     """Somebody opened one record without a relationship, until the moment `until`. `reason` is a key of `data/privacy.yaml`."""
 
     person_id = models.BigIntegerField(db_index=True)
-    by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
-    role = models.CharField(max_length=40)
-    org_code = models.CharField(max_length=20)
     reason = models.CharField(max_length=20)
     why = models.TextField()
-    at = models.DateTimeField()
     until = models.DateTimeField()
 
     class Meta:
@@ -91,7 +88,7 @@ class EntryKind(models.TextChoices):
     AGREEMENT = "agreement", "Agreement"
 
 
-class SensitiveMark(AppendOnlyModel):
+class SensitiveMark(ActedRow):
     """An entry of a record was marked sensitive, or (`undoes`) a mark was taken off again.
 
     `organisations` are those that still see it, between bars ("|A81001|RX9|"); in them, roles that may see such entries.
@@ -102,10 +99,6 @@ class SensitiveMark(AppendOnlyModel):
     key = models.CharField(max_length=300)
     organisations = models.TextField()
     why = models.TextField()
-    at = models.DateTimeField()
-    by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
-    role = models.CharField(max_length=40)
-    org_code = models.CharField(max_length=20)
     undoes = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="undone_by")
 
     class Meta:

@@ -11,20 +11,17 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import models
 
+from stepwell.web.core.acted import ActedRow
 from stepwell.web.core.append_only import AppendOnlyModel
 from stepwell.web.ledger.models import PersonRecord
 
 USER = settings.AUTH_USER_MODEL
 
 
-class SaidRow(AppendOnlyModel):
+class SaidRow(ActedRow):
     """Who said it, when, as whom, for which organisation."""
 
-    at = models.DateTimeField()
-    by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
     by_name = models.CharField(max_length=200)
-    role = models.CharField(max_length=40)
-    org_code = models.CharField(max_length=20)
 
     class Meta:
         abstract = True

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from stepwell.web.core.acted import ToldRow
 from stepwell.web.core.append_only import AppendOnlyModel
 
 USER = settings.AUTH_USER_MODEL
@@ -186,17 +187,12 @@ class EventKind(models.TextChoices):
     CLOSED = "closed", "Closed"
 
 
-class RequestEvent(AppendOnlyModel):
+class RequestEvent(ToldRow):
     """What happened to a request, and whose it was from then on."""
 
     request = models.ForeignKey(ServiceRequest, on_delete=models.PROTECT, related_name="events")
     kind = models.CharField(max_length=20, choices=EventKind.choices)
-    at = models.DateTimeField()
     on = models.DateField()
-    by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True)
-    role = models.CharField(max_length=40, blank=True)
-    org_code = models.CharField(max_length=20, blank=True)
-    why = models.TextField(blank=True)
     reason = models.CharField(max_length=60, blank=True)
     outcome = models.CharField(max_length=20, blank=True)
     owner_service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="+")

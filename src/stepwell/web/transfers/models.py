@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.db import models
 
-from stepwell.web.core.append_only import AppendOnlyModel
+from stepwell.web.core.acted import ToldRow
 
 
 class State(models.TextChoices):
@@ -103,21 +102,13 @@ class Kind(models.TextChoices):
     FOLLOWED = "followed", "Followed by another transfer"
 
 
-class TransferEvent(AppendOnlyModel):
+class TransferEvent(ToldRow):
     """What was done, by whom, as which role, why. `on` is the day it is about."""
 
     transfer = models.ForeignKey(Transfer, on_delete=models.PROTECT, related_name="events")
     kind = models.CharField(max_length=20, choices=Kind.choices)
-    at = models.DateTimeField()
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
-    role = models.CharField(max_length=40, blank=True)
-    org_code = models.CharField(max_length=20, blank=True)
     on = models.DateField()
-    why = models.TextField(blank=True)
     detail = models.JSONField(default=dict)
-
-    class Meta:
-        ordering = ("id",)
 
     def __str__(self) -> str:
         return f"{self.kind} transfer {self.transfer_id}"
