@@ -37,6 +37,7 @@ PEOPLE = {
         "diagnosis anxiety on 2020-01-01",
     ],
     "Eve": ["female", "diazepam 10 mg daily from 2022-01-10 every 28 days", "diagnosis epilepsy on 2010-01-01"],
+    "Flo": ["female", "fluoxetine 40 mg daily from 2022-01-10 every 28 days", "diagnosis depression on 2022-01-02"],
 }
 
 
@@ -211,6 +212,38 @@ def test_liquids_can_be_left_out(world):
     assert len(kept) < len(Fields(first).forms["studio-form"])
     page = open_studio(world, urlencode(kept))
     assert not re.search(r"\bml\b", " ".join(re.findall(r'<td data-label="Take">(.*?)</td>', page, flags=re.S)))
+
+
+def test_tablets_only_is_one_press_and_liquids_come_back_with_another(world):
+    page = open_studio(world, "mode=proportional")
+    href = html.unescape(re.search(r'href="([^"]+)"[^>]*>Tablets only<', page).group(1))
+    tablets = world.client("gp").get(href).content.decode()
+    assert "With liquids too" in tablets and "Tablets only<" not in tablets
+    assert not re.search(r"\bml\b", " ".join(re.findall(r'<td data-label="Take">(.*?)</td>', tablets, flags=re.S)))
+    back = html.unescape(re.search(r'href="([^"]+)"[^>]*>With liquids too<', tablets).group(1))
+    assert "Tablets only<" in world.client("gp").get(back).content.decode() and "picked" not in back
+
+
+def test_alternate_days_are_offered_for_fluoxetine_and_told_by_day(world):
+    assert 'name="alternate"' not in open_studio(world)
+    page = open_studio(world, "mode=product+steps&alternate=1&start=2026-06-08&rest=no", name="Flo", medicine="fluoxetine")
+    said = text(page)
+    assert re.search(r'id="alternate"[^>]*checked', page) and 'name="alternate"' in page and "alternate=1" in sent(page)
+    assert "30 mg on average" in said and "1 × 40 mg capsule one day, 1 × 20 mg capsule the next" in said
+    assert "Supply 14 × 40 mg capsules + 14 × 20 mg capsules for 28 days" in said
+    assert re.search(r"fluoxetine may be taken so \( ?NG222 ?, RDAD ?, mark V\)", said)
+    body = {key: value[0] for key, value in parse_qs(sent(page, "studio-save"), keep_blank_values=True).items()}
+    kept = world.client("gp").post(f"{address(world, 'Flo', 'fluoxetine')}/save", body | {"save": "agree"})
+    plan_id = TaperPlan.objects.get().pk
+    assert kept.status_code == 302
+    sheet = text(world.client("gp").get(f"/reductions/{plan_id}/pack").content.decode())
+    assert "40 mg one day, 20 mg the next" in sheet and re.search("One day: one 40 mg capsule .*The next day: one 20 mg capsule", sheet)
+    # The second step begins on 6 July: 40 mg that day, 20 mg the next.
+    assert "On each day of the calendar stands what to take on that day." in sheet
+    assert "6 New dose 40 mg 7 20 mg 8 40 mg" in sheet
+    supplied = text(world.client("gp").get(f"/reductions/{plan_id}/pack/supply").content.decode())
+    assert "1 × 40 mg capsule one day, 1 × 20 mg capsule the next, 28 days" in supplied
+    assert "fluoxetine 20 mg capsules: take 1 capsule every other day, beginning on the second day, for 28 days." in supplied
 
 
 def test_one_step_is_moved_held_or_halved_by_buttons_and_left_again(world):
