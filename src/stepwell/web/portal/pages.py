@@ -77,14 +77,14 @@ class OwnPlan:
     @property
     def until(self) -> date | None:
         """The last day of today's dose; None while it stands still, or when nothing comes after it."""
-        if self.pack is None or self.pack.still or self.pack.paused or not self.pack.begun:
+        if self.pack is None or self.pack.still or not self.pack.begun:
             return None
         return self.pack.now.until
 
     @property
     def next(self) -> Card | None:
         """The next step; None while the plan stands still, or at its end."""
-        if self.pack is None or self.pack.still or self.pack.paused or len(self.pack.cards) < 2:
+        if self.pack is None or self.pack.still or len(self.pack.cards) < 2:
             return None
         return self.pack.cards[1]
 

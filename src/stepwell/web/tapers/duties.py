@@ -266,7 +266,8 @@ def _afterwards(row: TaperPlan, told: Story) -> Iterator[Wanted]:
 def _supply(row: TaperPlan, standing: selectors.Standing, told: Story) -> Iterator[Wanted]:
     """The next change of dose has its strengths and quantities ordered in time; what is taken now too, while it has not begun."""
     step = standing.next if standing.begun else standing.step
-    if step is None or (told.is_still and told.state == PlanState.PAUSED):
+    open_ended = told.is_still and (told.state == PlanState.PAUSED or (told.state == PlanState.HOLDING and told.until is None))
+    if step is None or open_ended:
         return
     if not step.built.items:
         return

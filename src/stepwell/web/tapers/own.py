@@ -33,8 +33,8 @@ _MOVES = (
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the person wrote. `kind`: `slower`, `wrong` or `ring` (they only want to be rung); `number`: where they are reached, if they said; `by_day`: until when it is to be
-    answered. `answered`: the event by which it was, None while nobody has."""
+    """What the person wrote. `kind`: `slower`, `wrong` or `ring` (they only want to be rung); `number`: where they are reached, if they
+    said; `by_day`: until when it is to be answered. `answered`: the event by which it was, None while nobody has."""
 
     event: TaperEvent
     kind: str

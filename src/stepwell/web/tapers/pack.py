@@ -180,6 +180,14 @@ class Pack:
         return self.state == PlanState.PAUSED
 
     @property
+    def undated(self) -> bool:
+        """Whether nothing can be said of the days to come: it is paused, or stands still until somebody goes on with it, be it that no
+        day was agreed or that the agreed day has gone by."""
+        step, agreed = self.standing.next, self.told.until
+        open_ended = self.state == PlanState.HOLDING and agreed is None
+        return self.paused or (self.still and (open_ended or (step is not None and step.on <= self.today)))
+
+    @property
     def late(self) -> bool:
         """The plan's last step has come, and nobody has said that it is over."""
         return self.standing.begun and self.standing.next is None and not self.still
@@ -223,13 +231,13 @@ class Pack:
         """The step of today and those to come, that last a day."""
         steps = [step for step in self.plan.steps if step.days or step is self.plan.steps[-1]]
         at = next((number for number, step in enumerate(steps) if step.number >= self.standing.step.number), len(steps) - 1)
-        if self.paused:
+        if self.undated:
             return [self._card(steps, at)]
         return [self._card(steps, number) for number in range(at, len(steps))]
 
     def _card(self, steps: Sequence[Step], at: int) -> Card:
         step = steps[at]
-        until = steps[at + 1].on - timedelta(days=1) if at + 1 < len(steps) and not self.paused else None
+        until = steps[at + 1].on - timedelta(days=1) if at + 1 < len(steps) and not self.undated else None
         before = steps[at - 1].built.dose_ug if at else None
         return Card(step, self.row.unit, until, self._takes(step), before, step is steps[-1], self.begins(step.on))
 
@@ -330,7 +338,7 @@ class Pack:
     @property
     def steps_to_come(self) -> list[LetterRow]:
         """While somebody stays at a dose: what would follow, to know and not yet to prescribe."""
-        if not self.still or self.paused:
+        if not self.still or self.undated:
             return []
         return [LetterRow(card.step, self.row.unit, ()) for card in self.cards[1:]]
 

@@ -24,7 +24,7 @@ from stepwell.web.tapers.doing import who_did
 from stepwell.web.tapers.models import Act, CheckIn, PlanState, PlanVersion, TaperEvent, TaperPlan
 from stepwell.web.tapers.own import Written
 from stepwell.web.tapers.said import PlanWords
-from stepwell.web.tapers.selectors import Standing
+from stepwell.web.tapers.selectors import Standing, as_it_stands
 from stepwell.web.tapers.story import Story
 
 NEXT_SHOWN = 3
@@ -175,7 +175,7 @@ class CheckLine:
     @property
     def decided(self) -> str:
         words = DECIDED.get(self.row.decided, self.row.decided)
-        return f"would like to {words}" if self.row.by_person and self.row.decided != checkins.GO_ON else words
+        return f"They would like to {words}" if self.row.by_person else f"Decided: {words}"
 
 
 @dataclass(frozen=True)
@@ -287,6 +287,8 @@ class PlanLine:
             return ""
         if self.state == PlanState.PAUSED:
             return "Nothing changes until somebody goes on with it."
+        if self.standing.still and self.standing.begun and step.on <= self.today:
+            return f"Next: {taken(step.built, self.row.unit)}, once somebody goes on with it."
         what = f"{taken(step.built, self.row.unit)} from {clinician.date(step.on)}"
         return f"Next: {what}" + (", if this dose is all right." if self.standing.still and self.standing.begun else ".")
 
@@ -354,6 +356,11 @@ class PlanPage(PlanLine):
         return [each for each in reversed(self.written) if each.answered is None]
 
     @property
+    def settled(self) -> list[Written]:
+        """What they wrote and was answered, the newest first."""
+        return [each for each in self.written if each.answered is not None]
+
+    @property
     def heading(self) -> Markup:
         """The answer: what is reduced, from where, to where, at whose pace."""
         name = self.given_name or "the person"
@@ -363,7 +370,7 @@ class PlanPage(PlanLine):
 
     @property
     def chart(self) -> dict[str, Any]:
-        plan, title = self.plan, f"{self.medicine_name} by day"
+        plan, title = as_it_stands(self.standing), f"{self.medicine_name} by day"
         lived = self.done
         today = self.today
         return {

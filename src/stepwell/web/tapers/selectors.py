@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
+import msgspec
 from django.db.models import Count, Q, QuerySet
 
 from stepwell.clinical.tapering import model
@@ -160,6 +161,16 @@ def standing_of(told: Story, plans: dict[int, Plan], on: date) -> Standing:
     following = None if over else next((each for each in plan.steps if each.number > step.number), None)
     before = next((each for _, each in reversed(changes) if each > dose), None)
     return Standing(plan, step, dose, since, max((on - since).days, 0), still, begun, following, before, on)
+
+
+def as_it_stands(now: Standing) -> Plan:
+    """The plan as it would go on: while the calendar stands still, steps whose day went by are laid behind today, so that nothing is told
+    as taken that was not."""
+    if not (now.still and now.begun) or now.next is None or now.next.on > now.on:
+        return now.plan
+    delay, at = now.on - now.next.on + timedelta(days=1), now.step.number
+    steps = tuple(step if step.number <= at else msgspec.structs.replace(step, on=step.on + delay) for step in now.plan.steps)
+    return msgspec.structs.replace(now.plan, steps=steps)
 
 
 # People who are reducing
