@@ -39,6 +39,7 @@ from stepwell.web.reviews import selectors as reviewed
 from stepwell.web.reviews import services as reviews
 from stepwell.web.tapers import checkins, own, pack_sending, planning, selectors, studio_facts, support
 from stepwell.web.tapers import services as tapers
+from stepwell.web.tapers.models import PlanState
 from stepwell.web.tapers.said import PlanWords
 
 PEOPLE = 300
@@ -80,8 +81,6 @@ class _Reduced(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     end: str = ""
     end_days: int = 0
     why: str = ""
-    own_page: bool = False
-    slower: str = ""
 
 
 class _Told(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -97,6 +96,7 @@ class _Told(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     diary: str
     ring: str
     rung: str
+    slower: str
 
 
 @cache
@@ -120,6 +120,7 @@ def reduce(as_of: date, staff: Staff) -> int:
     used: set[int] = set()
     with evaluated_later():
         plans = sum(_plan(number, each, as_of, staff, used) for number, each in enumerate(_told().plans))
+        _own_pages(staff("amara.osei", as_of), as_of)
         closed = sum(_review(each, as_of, staff, used) for each in _told().reviews)
         drafts = sum(_draft(staff(name, as_of), as_of, used) for name in ("amara.osei", "tom.reed")[: _told().drafts])
         answers = _answers(as_of, staff("amara.osei", as_of), used)
@@ -200,7 +201,6 @@ def _reduced(each: _Reduced, words: PlanWords, taker: _Taker, as_of: date, staff
             _tell(staff(each.by, begins), plan_id)
     _check_ins(each, plan_id, as_of, staff)
     _end(each, plan_id, as_of, staff)
-    _own_page(each, plan_id, person.person_id, staff(each.by, as_of))
 
 
 def _tell(actor: Actor, plan_id: int) -> None:
@@ -263,17 +263,25 @@ def _end(each: _Reduced, plan_id: int, as_of: date, staff: Staff) -> None:
                 verbs[each.end](actor, plan_id, why=each.why)
 
 
-def _own_page(each: _Reduced, plan_id: int, person_id: int, actor: Actor) -> None:
-    """One person has the code that the guide tells, has written in their diary and was rung; another waits for an answer."""
-    told, me = _told(), Actor.themselves(person_id)
-    if each.own_page:
+def _own_pages(actor: Actor, as_of: date) -> None:
+    """Of the people of one practice who are on their way with steps to come, the first has the code that the guide tells, has written in
+    their diary and was rung; the next has asked today to slow down and waits for an answer."""
+    told = _told()
+    going = [row for row in selectors.plans_at([actor.organisation]) if row.state == PlanState.REDUCING and _has_steps(row, as_of)]
+    for row in going[:1]:
+        me = Actor.themselves(row.person_id)
         if settings.DEMO:
-            portal.give(actor, person_id, demo_code=portal_choices().demo_code)
-        checkins.record_own(me, plan_id, checkins.Given(rating=2, words=told.diary))
-        own.ring_me(me, plan_id, told.ring, wrong=False)
-        own.answer(actor, plan_id, why=told.rung)
-    if each.slower:
-        own.slow_down(me, plan_id, each.slower)
+            portal.give(actor, row.person_id, demo_code=portal_choices().demo_code)
+        checkins.record_own(me, row.pk, checkins.Given(rating=2, words=told.diary))
+        own.ring_me(me, row.pk, told.ring, wrong=False)
+        own.answer(actor, row.pk, why=told.rung)
+    for row in going[1:2]:
+        own.slow_down(Actor.themselves(row.person_id), row.pk, told.slower)
+
+
+def _has_steps(row: selectors.TaperPlan, as_of: date) -> bool:
+    now = selectors.standing(row, as_of)
+    return now.next is not None and now.dose_ug > 0
 
 
 def _row(plan_id: int) -> selectors.TaperPlan:

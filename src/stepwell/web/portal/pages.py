@@ -127,6 +127,5 @@ class DiaryLine:
 def diary_lines(rows: Sequence[CheckIn], symptoms: Sequence[TaperSupport], unit: str) -> list[DiaryLine]:
     """The newest first."""
     words = {each.support: each.plain or each.label for each in symptoms}
-    return [
-        DiaryLine(row, ", ".join(words.get(key, key) for key in row.symptoms), a_day(row.dose_ug, unit)) for row in reversed(rows)
-    ]  # fmt: skip
+    doses = {row.pk: a_day(row.dose_ug, unit) if row.dose_ug else "none" for row in rows}
+    return [DiaryLine(row, ", ".join(words.get(key, key) for key in row.symptoms), doses[row.pk]) for row in reversed(rows)]

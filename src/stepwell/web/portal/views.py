@@ -262,7 +262,7 @@ def show_diary(request: HttpRequest, me: Me) -> HttpResponse:
             "plan": reading.plan_of(me, row, today),
             "lines": lines[:most],
             "older": lines[most:],
-            "chart": diary.drawn(rows, tapers.doses_of(row)[1:], say=patient.date),
+            "chart": diary.drawn(rows, tapers.doses_of(row)[1:], say=patient.date, width=diary.NARROW),
             "writes": row.state in MAY_IN[Act.CHECKED],
         }
     return render(request, "portal/diary.jinja", context)

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from stepwell.web.core.formatting import clinician, count
 from stepwell.web.tapers.models import CheckIn
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 170, 34, 14, 14, 34
+WIDTH, NARROW, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 340, 170, 34, 14, 14, 34
 INK, QUIET, GRID, LINE = "#212b32", "#4c6272", "#d8dde0", "#005eb8"
 OF = 10
 FEWEST = 2
@@ -24,20 +24,21 @@ def told(rows: Sequence[CheckIn], say: Say = clinician.date) -> str:
     return f"{count(len(rows), 'check-in')} {span}: ratings from {min(ratings)} to {max(ratings)} of {OF}, the last {ratings[-1]}."
 
 
-def drawn(rows: Sequence[CheckIn], changes: Sequence[tuple[date, int]], say: Say = clinician.date) -> Markup:
-    """`changes`: days on which the dose changed; `say`: how a day reads. Empty with too few check-ins to draw a line."""
+def drawn(rows: Sequence[CheckIn], changes: Sequence[tuple[date, int]], say: Say = clinician.date, width: int = WIDTH) -> Markup:
+    """`changes`: days on which the dose changed; `say`: how a day reads; `width`: `NARROW` for a telephone.
+    Empty with too few check-ins to draw a line."""
     if len(rows) < FEWEST:
         return Markup("")
     first, last = rows[0].on, max(rows[-1].on, rows[0].on + timedelta(days=1))
     days = (last - first).days
 
     def x(day: date) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * (day - first).days / days
+        return LEFT + (width - LEFT - RIGHT) * (day - first).days / days
 
     def y(rating: int) -> float:
         return TOP + (HEIGHT - TOP - BOTTOM) * (1 - rating / OF)
 
-    parts = [_grid(rating, y(rating)) for rating in (0, OF // 2, OF)]
+    parts = [_grid(rating, y(rating), width) for rating in (0, OF // 2, OF)]
     parts += [
         f'<line x1="{x(on):.1f}" y1="{TOP}" x2="{x(on):.1f}" y2="{HEIGHT - BOTTOM}" stroke="{QUIET}" stroke-dasharray="2 4"/>'
         for on, _ in changes
@@ -48,16 +49,16 @@ def drawn(rows: Sequence[CheckIn], changes: Sequence[tuple[date, int]], say: Say
     parts += [f'<circle cx="{x(row.on):.1f}" cy="{y(row.rating):.1f}" r="4" fill="{LINE}"/>' for row in rows]
     parts += [
         _text(LEFT, HEIGHT - 12, say(first), "start"),
-        _text(WIDTH - RIGHT, HEIGHT - 12, say(last), "end"),
+        _text(width - RIGHT, HEIGHT - 12, say(last), "end"),
     ]
     title = escape(f"Ratings by day. {told(rows, say)} Dotted lines: the dose changed.")
     return Markup(  # noqa: S704  figures and escaped words only
-        f'<svg class="sw-diary" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">{"".join(parts)}</svg>'
+        f'<svg class="sw-diary" viewBox="0 0 {width} {HEIGHT}" role="img" aria-label="{title}">{"".join(parts)}</svg>'
     )
 
 
-def _grid(rating: int, y: float) -> str:
-    line = f'<line x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}" stroke="{GRID}"/>'
+def _grid(rating: int, y: float, width: int) -> str:
+    line = f'<line x1="{LEFT}" y1="{y:.1f}" x2="{width - RIGHT}" y2="{y:.1f}" stroke="{GRID}"/>'
     return line + _text(LEFT - 6, y + 4, str(rating), "end")
 
 
