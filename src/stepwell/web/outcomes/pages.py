@@ -47,6 +47,11 @@ class GroupRow:
     cells: tuple[Cell, ...]
     all: Cell
 
+    @property
+    def is_small(self) -> bool:
+        """Too few in all to show any of its figures."""
+        return self.all.number is None
+
 
 @dataclass(frozen=True, slots=True)
 class NotedRow:

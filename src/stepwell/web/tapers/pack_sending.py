@@ -146,7 +146,7 @@ class _Wording:
         for row in pack.near_rows:
             for line in row.lines:
                 told = " ".join(text for text in (row.pick_ups, row.ongoing) if text)
-                yield f"{self._from(row)}: {line.label}, {line.quantity}. {line.text} {told} {self.basis(line.rule)}"
+                yield f"From {clinician.date(row.step.on)}: {line.text} {told} {self.basis(line.rule)}"
         for row in pack.later_rows:
             for line in row.lines:
                 yield f"{self._from(row)}, if all goes well: {line.label}, {line.quantity} {self.basis(line.rule)}"
@@ -166,7 +166,7 @@ class _Wording:
         for said in pack.support.wording:
             yield f"{said.words} {self.basis(said)}"
         for warned in pack.plan.warnings:
-            yield f"{warned.words} {self.basis(warned.rule)}"
+            yield f"{self.w['asked']}: {warned.words} {self.basis(warned.rule)}"
 
     def _ruled(self, rule: Rule) -> str:
         return f"{rule.words[:1].upper()}{rule.words[1:]} {self.basis(rule)}"
