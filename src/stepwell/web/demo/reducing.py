@@ -276,6 +276,7 @@ def _own_pages(actor: Actor, as_of: date) -> None:
         own.ring_me(me, row.pk, told.ring, wrong=False)
         own.answer(actor, row.pk, why=told.rung)
     for row in going[1:2]:
+        portal.give(actor, row.person_id)
         own.slow_down(Actor.themselves(row.person_id), row.pk, told.slower)
 
 
