@@ -131,21 +131,27 @@ def agree(
     with_whom = words_of(decided_with, "Say with whom it was decided.")
     if check_by not in (STAFF, PERSON):
         raise Refused("Choose who does the check-ins.")
-    named = dict(ledger.assignable(actor))
-    if clinician_id not in named:
-        raise Refused(f"Choose somebody who works at {actor.organisation_name} today.")
     words = PlanWords(matters=matters, own_words=own_words, decided_with=with_whom)
     with doing(actor, plan_id, Act.AGREED, _PLAN, revision=revision) as now:
+        named = _named(actor, clinician_id)
         check_alone(now.row)
-        evidence = f"reduction agreed with {with_whom}, {named[clinician_id]} is named for it"
+        evidence = f"reduction agreed with {with_whom}, {named} is named for it"
         answered = offers.close_offers(actor, now.row, why=evidence)
         now.tell(
-            Act.AGREED, why, clinician=clinician_id, name=named[clinician_id], org=acting_organisation(actor, now.row.person_id),
+            Act.AGREED, why, clinician=clinician_id, name=named, org=acting_organisation(actor, now.row.person_id),
             check_by=check_by, check_role=check_role, words=words.as_json(), answered=answered,
         )  # fmt: skip
         duties.answered(actor, now.subject, now.row, duties.ANSWER, "it was agreed")
         duties.follow(actor, now.subject, now.row)
     return finished(now)
+
+
+def _named(actor: Actor, clinician_id: int) -> str:
+    """The name of a colleague. Refused: nobody who works there today."""
+    found = dict(ledger.assignable(actor)).get(clinician_id)
+    if found is None:
+        raise Refused(f"Choose somebody who works at {actor.organisation_name} today.")
+    return found
 
 
 def start(actor: Actor, plan_id: int, *, on: date | None = None, why: str = "", revision: int | None = None) -> Done:
@@ -240,12 +246,10 @@ def name_clinician(
     actor: Actor, plan_id: int, *, clinician_id: int, check_by: str, check_role: str = "", why: str = "", revision: int | None = None
 ) -> Done:  # fmt: skip
     """Another clinician is named, or somebody else checks in."""
-    named = dict(ledger.assignable(actor))
-    if clinician_id not in named:
-        raise Refused(f"Choose somebody who works at {actor.organisation_name} today.")
     with doing(actor, plan_id, Act.NAMED, _PLAN, revision=revision) as now:
+        named = _named(actor, clinician_id)
         now.tell(
-            Act.NAMED, why, clinician=clinician_id, name=named[clinician_id], org=acting_organisation(actor, now.row.person_id),
+            Act.NAMED, why, clinician=clinician_id, name=named, org=acting_organisation(actor, now.row.person_id),
             check_by=check_by, check_role=check_role,
         )  # fmt: skip
         duties.follow(actor, now.subject, now.row)
