@@ -468,6 +468,8 @@ NOT_NOW = {
     "meetings:add_person",
     "ledger:take_on_duty",
     "ledger:close_duty",
+    "portal:print_slip",
+    "portal:withdraw_code",
 }
 
 
