@@ -18,7 +18,7 @@ from stepwell.clinical.tapering.model import Mode
 from stepwell.knowledge.tapering import guards_of
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.privacy import services as privacy
-from stepwell.web.tapers import selectors, studio_change, studio_facts, studio_form
+from stepwell.web.tapers import selectors, services, studio_change, studio_facts, studio_form
 from stepwell.web.tapers.models import PlanState, TaperPlan
 from stepwell.web.tapers.studio_form import amount_of, typed
 from taper_world import DEE, SAM, agreed, later, one_taper_world, reducing, row
@@ -242,6 +242,11 @@ def test_alternate_days_are_offered_for_fluoxetine_and_told_by_day(world):
     assert "On each day of the calendar stands what to take on that day." in sheet
     assert "6 New dose 40 mg 7 20 mg 8 40 mg" in sheet
     supplied = text(world.client("gp").get(f"/reductions/{plan_id}/pack/supply").content.decode())
+    later(world, 7)
+    services.start(world.actor("gp"), plan_id)
+    world.today = date(2026, 7, 7)
+    on_the_second_day = text(world.client("gp").get(f"/reductions/{plan_id}/pack").content.decode())
+    assert "Today: 20 mg (40 mg one day, 20 mg the next)" in on_the_second_day
     assert "1 × 40 mg capsule one day, 1 × 20 mg capsule the next, 28 days" in supplied
     assert "fluoxetine 20 mg capsules: take 1 capsule every other day, beginning on the second day, for 28 days." in supplied
 

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from stepwell.clinical.tapering.alternate import FIRST, SECOND
 from stepwell.clinical.tapering.model import Item, Plan, Rule, Step
 from stepwell.clinical.tapering.supply import Order, SupplyLine, orders
-from stepwell.clinical.tapering.words import number, plain_item
+from stepwell.clinical.tapering.words import day_doses, number, plain_item
 from stepwell.knowledge.compile import Knowledge
 from stepwell.knowledge.tapering import TaperSupport
 from stepwell.web.core.formatting import count, patient
@@ -195,6 +195,16 @@ class Pack:
     @property
     def begun(self) -> bool:
         return self.standing.begun
+
+    @property
+    def dose_today(self) -> str:
+        """The dose, and of two that take turns which one is taken today: `20 mg (40 mg one day, 20 mg the next)`."""
+        step = self.standing.step
+        two = day_doses(step.built) if step.built.dose_ug == self.standing.dose_ug else ()
+        if not two:
+            return self.dose
+        today = two[(self.today - step.on).days % len(two)]
+        return f"{self.amount(today) if today else pack_words().sheet['nothing_short']} ({self.dose})"
 
     @property
     def dose(self) -> str:

@@ -33,7 +33,6 @@ from stepwell.web.tapers.studio_offers import Offers, increment, offers
 # Steps shown before the rest is folded away, and months of the calendar: habits of the page.
 STEPS_SHOWN, MONTHS_SHOWN = 6, 24
 PERCENT = 100
-NOTICED_ONE_IN = 50
 
 
 class StudioAgreeForm(AgreeForm):
@@ -171,8 +170,11 @@ class StepRow:
 
     @property
     def is_far_off(self) -> bool:
-        """What deserves colour: a difference that a person might feel is told before one of rounding."""
-        return abs(self.step.error_ug) * NOTICED_ONE_IN > self.step.requested_ug
+        """What deserves colour: further off, as a part of the step, than rounding to tablets may go by the knowledge base."""
+        if self.before is None:
+            return False
+        rounding = knowledge.load().parameters["taper_solid_percent"].value
+        return abs(self.step.error_ug) * PERCENT > rounding * abs(self.before.built.dose_ug - self.step.requested_ug)
 
     @property
     def lasts(self) -> str:
