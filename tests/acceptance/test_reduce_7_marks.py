@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from django.template.backends.jinja2 import Template
+from django.test import Client
 
 from ledger_world import TODAY, World
 from mark_support import BASIS, bare, basis, main_of, missing, rows_with, strays, unmarked_figures
@@ -22,6 +23,7 @@ from stepwell import knowledge
 from stepwell.clinical.tapering.supply import supply
 from stepwell.clinical.tapering.words import dose
 from stepwell.knowledge.tapering import support_of
+from stepwell.web.portal import services as portal
 from stepwell.web.reviews import asks
 from stepwell.web.tapers import checkins, selectors, support
 from stepwell.web.tapers.checkins import Given
@@ -243,6 +245,24 @@ def test_the_pack_as_pages_and_as_pdfs(world):
     text = text_of(client.get(f"/reductions/{plan_id}/pack/supply"))
     assert missing(text, [*steps_of(plan), *near]) == []
     assert (strays(text), bare(text)) == ([], [])
+
+
+def test_the_persons_own_page(world):
+    plan_id = reducing(world)
+    plan, phone = selectors.version_of(row(plan_id)), Client()
+    code = portal.give(world.actor("gp"), world.ids["Dee"]).code
+    phone.post("/my/sign-in", {"code": code, "born-day": "2", "born-month": "2", "born-year": "1959"})
+    told = {
+        "": [*steps_of(plan, 2), *supported(plan, "safety-net")],
+        "calendar": [*steps_of(plan), *supported(plan, "expect", "step-back", "safety-net", "comfort", "wording")],
+        "slow-down": steps_of(plan, 1),
+        "something-is-wrong": supported(plan, "safety-net"),
+        "check-in": supported(plan, "symptom"),
+    }
+    for path, figures in told.items():
+        text = text_of(phone.get(f"/my/{path}"))
+        assert missing(text, figures) == [], path
+        assert (strays(text), bare(text)) == ([], []), path
 
 
 def test_the_bench_and_the_prepared_page(world, shown):
