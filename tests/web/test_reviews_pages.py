@@ -85,7 +85,7 @@ def test_figures_of_the_form_stand_with_source_and_mark(world):
     assert "80 % of staff asked named it (S1, mark S)" in said
     assert "12 months by “Yearly antipsychotic review” (S58, mark S)" in said
     assert "14 days when it is reduced (NG222, P, mark P)" in said and "All but V need local approval" in said
-    assert "Briefly: up to 14 days." in said and "(P, mark P)" in said
+    assert "Briefly: up to 14 days." in said and "(mark P)" in said
 
 
 def test_a_draft_is_its_authors_and_goes_on_where_it_was(world):

@@ -231,8 +231,9 @@ def _house(listed: Mapping[str, str]) -> tuple[Option, ...]:
 
 
 def basis(row: Any) -> str:
-    """Source ids and mark of an entry: `S1, mark S`. What marks mean, and which need local approval, a page says once (`legend`)."""
-    return f"{', '.join(row.source)}, mark {row.mark}"
+    """Source ids and mark of an entry: `S1, mark S`, and `mark P` of what has no published source. What marks mean, and which need local
+    approval, a page says once (`legend`)."""
+    return ", ".join([*(source for source in row.source if source not in known.MARKS), f"mark {row.mark}"])
 
 
 def legend() -> str:

@@ -21,7 +21,7 @@ from stepwell.knowledge.tapering import TaperSupport
 from stepwell.web.accounts.roles import roles
 from stepwell.web.advice import selectors as advice
 from stepwell.web.advice.models import Question, QuestionState
-from stepwell.web.core.formatting import UK, clinician
+from stepwell.web.core.formatting import UK, clinician, count
 from stepwell.web.ledger import known
 from stepwell.web.ledger import selectors as ledger
 from stepwell.web.ledger.models import PersonRecord
@@ -232,7 +232,7 @@ def _plan_words(plan: TaperPlan) -> str:
     made = tapers.version_of(plan)
     start, end = taper_words.dose(made.from_ug, made.unit), taper_words.dose(made.to_ug, made.unit) if made.to_ug else "nothing"
     steps = sum(step.kind in ("down", "end") for step in made.steps)
-    told = f"from {start} a day to {end} in {steps} steps, the last on {clinician.date(made.ends_on)}"
+    told = f"from {start} a day to {end} in {count(steps, 'step')}, the last on {clinician.date(made.ends_on)}"
     return f"Plan ({PlanState(plan.state).label.lower()}): {told}."
 
 
