@@ -125,7 +125,7 @@ def test_the_record_of_a_reduction_is_one_page_and_lacks_nothing(world):
     ):  # fmt: skip
         assert said in pages[0], said
     # Every figure of the knowledge base stands with its source and its mark.
-    assert "(S30, mark S)" in pages[0] and "steps are so much of what they were: 50 %" in pages[0] and "(P, mark P)" in pages[0]
+    assert "(S30, mark S)" in pages[0] and "steps are so much of what they were: 50 %" in pages[0] and "(mark P)" in pages[0]
     assert "All but V need local approval" in pages[0]
 
 

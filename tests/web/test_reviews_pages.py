@@ -84,7 +84,7 @@ def test_figures_of_the_form_stand_with_source_and_mark(world):
     said = text(world.client("gp").get(new(world)))
     assert "80 % of staff asked named it (S1, mark S)" in said
     assert "12 months by “Yearly antipsychotic review” (S58, mark S)" in said
-    assert "14 days when it is reduced (NG222, P, mark P)" in said and "All but V need local approval" in said
+    assert "14 days when it is reduced (NG222, mark P)" in said and "All but V need local approval" in said
     assert "Briefly: up to 14 days." in said and "(mark P)" in said
 
 

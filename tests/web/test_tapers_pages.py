@@ -124,7 +124,8 @@ def test_a_check_in_in_one_form_and_against_the_rating_only_with_a_reason(world)
     assert client.post(address, {**form, "decided": "step back", "score-ciwa-b": "24", "words": "no sleep at all"}).status_code == 302
     said = text(show(client, plan_id))
     assert re.search(
-        r"8 of 10 \(back to the dose before\) \([^)]*mark \w[^)]*\) ?\. Poor sleep, began 2 days after the change\. CIWA-B 24 \(moderate\)", said
+        r"8 of 10 \(back to the dose before\) \([^)]*mark \w[^)]*\) ?\. Poor sleep, began 2 days after the change\. CIWA-B 24 \(moderate\)",
+        said,
     )
     assert "“no sleep at all”" in said
 

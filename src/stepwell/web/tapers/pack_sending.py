@@ -59,7 +59,8 @@ def send(actor: Actor, plan_id: int, copy: str, to_org: str, *, revision: int | 
         if to_org not in allowed:
             raise Refused("Choose to whom it is sent, or print it.")
         pack = pack_read.read(actor, now.row, now.today)
-        approved = ledger.stamp(actor).approval.startswith("approved")
+        stamp = ledger.stamp(actor)
+        approved = stamp is not None and stamp.approval.startswith("approved")
         before = letters.newest_made_of(actor, SOURCE, str(plan_id), kind=kind, to_org=to_org)
         return letters_services.send_made(
             actor, now.row.person_id, kind=kind, to_org=to_org, medicines=[now.row.substance], given=words_of(pack, copy, approved),
