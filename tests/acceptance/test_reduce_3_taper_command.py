@@ -69,6 +69,17 @@ def test_its_friends(capsys: pytest.CaptureFixture[str]) -> None:
     assert patch["unit"] == "micrograms/hour" and patch["from"] == 50 and patch["steps"][-1]["built_dose"] == 0
 
 
+def test_alternate_days(capsys: pytest.CaptureFixture[str]) -> None:
+    fluoxetine = ("--medicine", "fluoxetine", "--dose", "40 mg", "--mode", "steps", "--start", "2026-06-01", "--alternate-days")
+    step = told(capsys, *fluoxetine)["steps"][1]
+    assert step["built_dose"] == 30 and step["take"] == "1 × 40 mg capsule one day, 1 × 20 mg capsule the next"
+    assert [(item["label"], item["on"]) for item in step["items"]] == [
+        ("40 mg capsules", "the first of two days"), ("20 mg capsules", "the second of two days"),
+    ]  # fmt: skip
+    code, _, err = taper(capsys, "--medicine", "citalopram", "--dose", "20 mg", "--alternate-days")
+    assert code == 2 and "Citalopram is not taken on alternate days" in err and "instead: every day the same" in err
+
+
 def test_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = taper(capsys, *DIAZEPAM, "--start", "2026-06-01", "--supply")
     assert code == 0 and not err

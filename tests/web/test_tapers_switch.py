@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ledger_world import TODAY, World
+from ledger_world import PRACTICE, TODAY, World
+from stepwell.web.ledger import selectors as ledger
+from stepwell.web.privacy import services as privacy
 from stepwell.web.tapers.models import TaperPlan
 from taper_world import one_taper_world
 
@@ -17,6 +19,7 @@ pytestmark = pytest.mark.django_db
 PEOPLE = {
     "Lou": ["female", "lorazepam 3 mg daily from 2022-01-10 every 28 days", "diagnosis anxiety on 2020-01-01"],
     "Eve": ["female", "lorazepam 1 mg daily from 2022-01-10 every 28 days", "diagnosis epilepsy on 2010-01-01"],
+    "Fay": ["female", "lorazepam 2 mg daily from 2022-01-10 every 28 days", "clonazepam 2 mg daily from 2022-01-10 every 28 days"],
     "Sam": ["sertraline 100 mg daily from 2022-01-10 every 28 days"],
 }
 
@@ -95,6 +98,15 @@ def test_liver_failure_and_guards_refuse_with_a_route(world):
     assert "With liver failure there is no change to diazepam" in said and "Specialist advice" in said and "One dose of the day" not in said
     assert heading(opened(world, name="Eve")) == "No change from lorazepam to diazepam here"
     assert "The epilepsy specialist" in text(opened(world, name="Eve"))
+
+
+def test_what_is_hidden_from_its_reader_still_holds_and_is_not_told(world):
+    assert "more than 40 mg of diazepam a day" in text(opened(world, name="Fay"))
+    subject, gp = ledger.subject_of(world.ids["Fay"]), world.actor("gp")
+    privacy.mark_sensitive(gp, subject, kind="medicine", key="clonazepam", organisations=[PRACTICE], why="asked for")
+    page = opened(world, DRAWN, name="Fay", who="pharmacist")
+    assert "Something in this record that you are not shown speaks against it" in text(page)
+    assert "clonazepam" not in page and "40 mg" not in text(page) and "One dose of the day at a time" not in page
 
 
 def test_only_where_a_relative_is_named_and_by_whom_may_plan(world):
