@@ -88,6 +88,8 @@ def test_the_demo_network_can_be_sown_twice():
     shown = selectors.personas(date(2026, 1, 1))
     assert len(shown) == len({row.user_id for row in shown}) == len(services.demo_plan()["people"])
     assert all(row.user.persona.strip() for row in shown)
+    assert {row.role for row in shown} == set(roles())  # somebody to sign in as in every role, the commissioner's too
+    assert selectors.phone_of_organisation("Z99001") and selectors.phone_of_organisation("FZ999")
     pharmacist = next(row for row in shown if row.role == "pharmacist")
     assert selectors.actor_for(pharmacist, date(2026, 1, 1)).covered == tuple(f"Z9900{number}" for number in range(1, 7))
 

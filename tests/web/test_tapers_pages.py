@@ -11,7 +11,9 @@ from django.urls import reverse
 
 import web_support
 from ledger_world import PRACTICE, TODAY, World
+from stepwell import knowledge
 from stepwell.web.ledger import selectors as ledger
+from stepwell.web.ledger.approvals import approve_pack
 from stepwell.web.privacy import services as privacy
 from stepwell.web.tapers import checkins, selectors, services
 from stepwell.web.tapers.acts import ACTS
@@ -266,3 +268,12 @@ def test_an_end_that_was_reached_is_asked_about_until_somebody_says_so(world):
     assert f'value="{ended.day}"' in client.get(reverse("tapers:act", args=[plan_id, "reached"])).content.decode()
     assert do(client, plan_id, "reached", **{"on-day": ended.day, "on-month": ended.month, "on-year": ended.year}).status_code == 302
     assert "came to its end" not in text(show(client, plan_id))
+
+
+def test_what_is_approved_here_asks_for_no_approval(world):
+    plan_id, client = reducing(world), world.client("gp")
+    assert "needs local approval" in text(show(client, plan_id))
+    approve_pack(world.actor("gp"), version=knowledge.load().version, evaluate=False)
+    for path in ("", "/check-in", "/relapse-or-withdrawal", "/pack"):
+        page = text(client.get(f"/reductions/{plan_id}{path}"))
+        assert "mark K" in page and "needs local approval)" not in page, path
