@@ -56,6 +56,7 @@ def list_staff(request: HttpRequest) -> HttpResponse:
 
 def _staff_page(request: HttpRequest, actor: Actor, *, phone: str | None = None, error: str = "") -> HttpResponse:
     """`phone`: what was typed, with the `error` in it."""
+    held = selectors.phone_of_organisation(actor.organisation)
     people = staff.staff_of(actor, clock.today())
     context = {
         "now": [each for each in people if each.works_now],
@@ -65,7 +66,8 @@ def _staff_page(request: HttpRequest, actor: Actor, *, phone: str | None = None,
         "said": _SAID.get(request.GET.get("said", ""), ""),
         "nation": nation_of(actor.organisation),
         "nations": NATIONS,
-        "phone": selectors.phone_of_organisation(actor.organisation) if phone is None else phone,
+        "held": held,
+        "phone": held if phone is None else phone,
         "error": error,
     }
     return render(request, "accounts/staff.jinja", context, status=422 if error else 200)
