@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from stepwell.engine.reconcile import ASKED
 from stepwell.web.accounts.roles import roles
-from stepwell.web.core.actor import Actor
+from stepwell.web.core.actor import PERSON, Actor
 from stepwell.web.core.formatting import clinician, count
 from stepwell.web.ledger import known
 from stepwell.web.ledger.models import Duty, DutyEvent, DutyState, EventKind, HandoverScope
@@ -503,7 +503,7 @@ class EventPresenter:
     def who(self) -> str:
         event = self.event
         if event.by is None:
-            return "Stepwell, from the records"
+            return "The person themselves, on their own page" if event.role == PERSON else "Stepwell, from the records"
         place = self.names.get(event.org_code, event.org_code)
         known_role = roles().get(event.role)
         return f"{event.by.display_name}, {known_role.label if known_role else event.role}, {place}"

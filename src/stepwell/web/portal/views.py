@@ -116,6 +116,7 @@ def _shown(request: HttpRequest, me: Me, here: str, row: TaperPlan | None) -> di
         "words": pack_words(),
         "own_idle_seconds": 60 * choices().idle_minutes,
         "said": request.session.pop(SAID, "") if request.method == "GET" else "",
+        **_who_and_when(row),
     }
 
 
@@ -123,24 +124,18 @@ def _main(me: Me) -> TaperPlan | None:
     return selectors.plans_of(me.person.person_id).main
 
 
-def _say(request: HttpRequest, words: str) -> HttpResponse:
-    request.session[SAID] = words
+def _say(request: HttpRequest, key: str) -> HttpResponse:
+    """To the plan, which says once what was done; `key`: of `portal/said.jinja`."""
+    request.session[SAID] = key
     return redirect("portal:show_plan")
 
 
-def _answered_by(row: TaperPlan) -> str:
-    """Until when what is sent now is answered, in words: `today`, `Monday 8 June 2026`."""
-    day = calendar_of(row.org_code).received_on(clock.moment())
-    return "today" if day == clock.today() else f"by the end of {patient.date(day, weekday=True)}"
-
-
-def _who(row: TaperPlan) -> str:
-    return f"{row.clinician.display_name} or a colleague" if row.clinician is not None else "Somebody"
-
-
-def _who_and_when(row: TaperPlan | None) -> dict[str, str]:
-    """Who answers what is sent now, and until when."""
-    return {"who": _who(row), "by": _answered_by(row)} if row is not None else {"who": "", "by": ""}
+def _who_and_when(row: TaperPlan | None) -> dict[str, Any]:
+    """Who answers what is sent now, and until which day."""
+    if row is None:
+        return {"who": "", "by": None}
+    who = row.clinician.display_name if row.clinician is not None else ""
+    return {"who": who, "by": calendar_of(row.org_code).received_on(clock.moment())}
 
 
 def _send(me: Me, form: Form, do: Callable[[], None]) -> bool:
@@ -217,7 +212,7 @@ def check_in(request: HttpRequest, me: Me) -> HttpResponse:
         back=line.before_ug is not None,
     )  # fmt: skip
     if request.method == "POST" and form.is_valid() and _send(me, form, lambda: _checked(me, row, form)):
-        return _say(request, _checked_words(row, form))
+        return _say(request, _checked_key(row, form))
     context |= {"form": form, "plan_row": row, "rating": rating, "symptoms": support.symptoms(row.substance)}
     return render(request, "portal/check_in.jinja", context, status=422 if form.errors else 200)
 
@@ -233,16 +228,15 @@ def _checked(me: Me, row: TaperPlan, form: OwnCheckInForm) -> None:
         own.ring_me(me.actor, row.pk, wrong=False)
 
 
-def _checked_words(row: TaperPlan, form: OwnCheckInForm) -> str:
-    given, who = form.given(), _who(row)
+def _checked_key(row: TaperPlan, form: OwnCheckInForm) -> str:
+    """What follows from a check-in, in a word."""
+    given = form.given()
     advice = support.read_rating(row.substance, given.rating).advice
     if advice == checkins.STEP_BACK or form.wants_a_call:
-        return f"It is saved. {who} rings you {_answered_by(row)}."
+        return "rings"
     if given.decided != checkins.GO_ON:
-        return f"It is saved. Your dose stays as it is for now. {who} gets in touch with you {_answered_by(row)}."
-    if advice == checkins.HOLD:
-        return f"It is saved. {who} reads it {_answered_by(row)} and gets in touch with you."
-    return "It is saved. Thank you."
+        return "stays"
+    return "reads" if advice == checkins.HOLD else "saved"
 
 
 @require_safe
@@ -281,8 +275,8 @@ def slow_down(request: HttpRequest, me: Me) -> HttpResponse:
     if request.method == "POST" and row is not None and form.is_valid():
         plan_id = row.pk
         if _send(me, form, lambda: _done(own.slow_down(me.actor, plan_id, form.cleaned_data["words"]))):
-            return _say(request, f"Your dose stays as it is for now. {_who(row)} talks with you {_answered_by(row)}.")
-    context |= {"form": form, "plan": plan, **_who_and_when(row)}
+            return _say(request, "slower")
+    context |= {"form": form, "plan": plan}
     return render(request, "portal/slow_down.jinja", context, status=422 if form.errors else 200)
 
 
@@ -300,8 +294,8 @@ def something_wrong(request: HttpRequest, me: Me) -> HttpResponse:
     if request.method == "POST" and row is not None and form.is_valid():
         plan_id, given = row.pk, form.cleaned_data
         if _send(me, form, lambda: _done(own.ring_me(me.actor, plan_id, given["words"], number=given["number"]))):
-            return _say(request, f"Your message is sent. {_who(row)} rings you {_answered_by(row)}. If you cannot wait, ring yourself.")
-    context |= {"form": form, "sends": sends, "never": knowledge.load().taper_support[NEVER_AT_ONCE], **_who_and_when(row)}
+            return _say(request, "wrong")
+    context |= {"form": form, "sends": sends, "never": knowledge.load().taper_support[NEVER_AT_ONCE]}
     return render(request, "portal/wrong.jinja", context, status=422 if form.errors else 200)
 
 
@@ -315,7 +309,7 @@ def answer_questions(request: HttpRequest, me: Me) -> HttpResponse:
     form = QuestionsForm(request.POST if request.method == "POST" else None, asked=asked)
     context = _shown(request, me, "questions", _main(me))
     if request.method == "POST" and form.is_valid() and _send(me, form, lambda: _keep_answers(me, form)):
-        return _say(request, "Your answers are saved. Whoever reviews your medicines with you reads them before.")
+        return _say(request, "answers")
     context |= {"form": form, "asked": asked, "warning": warning()}
     return render(request, "portal/questions.jinja", context, status=422 if form.errors else 200)
 
