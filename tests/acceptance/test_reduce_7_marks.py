@@ -245,6 +245,9 @@ def test_the_pack_as_pages_and_as_pdfs(world):
     text = text_of(client.get(f"/reductions/{plan_id}/pack/supply"))
     assert missing(text, [*steps_of(plan), *near]) == []
     assert (strays(text), bare(text)) == ([], [])
+    for path in ("", "/practice", "/pharmacy", "/supply"):
+        page = main_of(client.get(f"/reductions/{plan_id}/pack{path}"))
+        assert unmarked_figures(page, [*COUNTED, *PACKED], doses_of(plan)) == [], path
 
 
 def test_the_persons_own_page(world):
@@ -263,6 +266,10 @@ def test_the_persons_own_page(world):
         text = text_of(phone.get(f"/my/{path}"))
         assert missing(text, figures) == [], path
         assert (strays(text), bare(text)) == ([], []), path
+
+
+# Strengths are listed over the sentence with their mark; the text of a prescription is copied whole, and its mark stands in the line below.
+PACKED = [r"first needed on", r": take .* Supply "]
 
 
 def test_the_bench_and_the_prepared_page(world, shown):

@@ -506,12 +506,13 @@ def test_they_slow_down_staff_answer_and_they_read_it(world, plan_id):
     assert "nothing changes until somebody has talked with you" in words(client.get("/my/"))
     page = words(staff.get(f"/reductions/{plan_id}"))
     assert "Asked to slow down" in page and "“My mother is in hospital”" in page
+    assert "1 person waits for an answer." in words(staff.get("/reductions"))
     form = staff.get(f"/reductions/{plan_id}/answer").content.decode()
     seen = re.search(r'name="seen" value="(\d+)"', form)[1]
     assert "My mother is in hospital" in form
     answered = staff.post(f"/reductions/{plan_id}/answer", {"seen": seen, "why": "We wait until she is home"})
     assert answered.status_code == 302
-    assert "waits for an answer" not in words(staff.get(f"/reductions/{plan_id}"))
+    assert "waits for an answer" not in words(staff.get(f"/reductions/{plan_id}")) + words(staff.get("/reductions"))
     page = words(client.get("/my/"))
     assert "Dr Amara Osei" in page and "“We wait until she is home”" in page
 

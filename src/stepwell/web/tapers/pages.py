@@ -505,6 +505,12 @@ class ReducingRow:
     organisation: str
     due: date | None
     last: CheckLine | None
+    waiting: Sequence[Written] = ()
+
+    @property
+    def waits_since(self) -> date | None:
+        """Since when the person waits for an answer to what they wrote; None where nobody waits."""
+        return min((each.event.on for each in self.waiting), default=None)
 
     @property
     def is_late(self) -> bool:

@@ -204,6 +204,15 @@ def plans_at(org_codes: Iterable[str]) -> QuerySet[TaperPlan]:
     return rows.exclude(state=PlanState.IN_ERROR).order_by("pk")
 
 
+def written_in(plan_ids: Iterable[int]) -> dict[int, list[TaperEvent]]:
+    """All events of those of these plans about which their person wrote something, the oldest first."""
+    wrote = TaperEvent.objects.filter(taper_id__in=list(plan_ids), act=Act.WROTE).values("taper_id")
+    found: dict[int, list[TaperEvent]] = {}
+    for event in TaperEvent.objects.filter(taper_id__in=wrote).select_related("by").order_by("id"):
+        found.setdefault(event.taper_id, []).append(event)
+    return found
+
+
 def check_ins_in(plan_ids: Iterable[int]) -> dict[int, list[CheckIn]]:
     """Check-ins that count, by plan, the oldest first."""
     keys = list(plan_ids)

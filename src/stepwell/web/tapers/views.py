@@ -304,7 +304,7 @@ def tell_apart(request: HttpRequest, plan_id: int) -> HttpResponse:
 
 @require_safe
 def list_reducing(request: HttpRequest) -> HttpResponse:
-    """People whose reduction is led at the actor's organisations: the check-in that is due first comes first."""
+    """People whose reduction is led at the actor's organisations: who waits for an answer first, then the check-in that is due first."""
     actor = _actor(request)
     gate.require(actor, Permission.SUPPORT_REDUCTION, OrganisationSubject(actor.organisation))
     today = clock.today()
@@ -315,17 +315,19 @@ def list_reducing(request: HttpRequest) -> HttpResponse:
         actor, action=Permission.SUPPORT_REDUCTION, what="people reducing", person_ids=list(dict.fromkeys(row.person_id for row in rows))
     )  # fmt: skip
     names, people = accounts.organisation_names(), {each.person_id: each for each in banners([row.person for row in rows], today)}
+    events = selectors.written_in(row.pk for row in rows)
     listed = [
         ReducingRow(
             lines.plan_line(row, today), people[row.person_id], names.get(row.org_code, row.org_code), duties.next_check_in(row, today),
-            lines.last_check(row),
+            lines.last_check(row), [each for each in own.written(events.get(row.pk, [])) if each.answered is None],
         )
         for row in rows
     ]  # fmt: skip
-    listed.sort(key=lambda each: (each.due is None, each.due or date.max, each.person.name, each.line.id))
+    listed.sort(key=lambda each: (each.waits_since or date.max, each.due is None, each.due or date.max, each.person.name, each.line.id))
     context = {
         "rows": listed,
         "place": actor.organisation_name,
+        "unanswered": sum(bool(each.waiting) for each in listed),
         "still": sum(each.line.held_days is not None for each in listed),
         "late": sum(each.is_late for each in listed),
         "late_starts": sum(bool(each.line.late_start) for each in listed),
