@@ -27,6 +27,7 @@ from stepwell.web.core.formatting import file_stamp, patient
 from stepwell.web.core.forms import Form
 from stepwell.web.core.nations import calendar_of
 from stepwell.web.core.permissions import Permission
+from stepwell.web.ledger import known
 from stepwell.web.ledger.forms import refuse
 from stepwell.web.ledger.pages import Banner
 from stepwell.web.portal import codes, reading, selectors, services, session
@@ -111,6 +112,7 @@ def _shown(request: HttpRequest, me: Me, here: str, row: TaperPlan | None) -> di
         "here": here,
         "today": today,
         "help": reading.help_of(me, row, today),
+        "own_marks": known.MARKS.items(),
         "own_stamp": reading.stamp_of(row.org_code if row is not None else me.org_code),
         "w": pack_words().sheet,
         "words": pack_words(),

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 from stepwell.web.core import append_only
+from stepwell.web.core.together import Together
 
 
 class Migration(migrations.Migration):
@@ -16,63 +17,67 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="OwnCode",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("org_code", models.CharField(max_length=20)),
-                ("look_up", models.CharField(max_length=64, unique=True)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[("in force", "In force"), ("withdrawn", "Withdrawn"), ("replaced", "Replaced")],
-                        default="in force",
-                        max_length=10,
+        Together(
+            migrations.CreateModel(
+                name="OwnCode",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("look_up", models.CharField(max_length=64, unique=True)),
+                    (
+                        "state",
+                        models.CharField(
+                            choices=[("in force", "In force"), ("withdrawn", "Withdrawn"), ("replaced", "Replaced")],
+                            default="in force",
+                            max_length=10,
+                        ),
                     ),
-                ),
-                ("given_on", models.DateField()),
-                ("until", models.DateField()),
-                ("first_used_at", models.DateTimeField(null=True)),
-                ("last_used_at", models.DateTimeField(null=True)),
-                ("wrong", models.PositiveIntegerField(default=0)),
-                ("person", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord")),
-            ],
-        ),
-        migrations.CreateModel(
-            name="CodeEvent",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "act",
-                    models.CharField(
-                        choices=[
-                            ("given", "Given"),
-                            ("first used", "First used"),
-                            ("withdrawn", "Withdrawn"),
-                            ("replaced", "Replaced by a new one"),
-                        ],
-                        max_length=12,
+                    ("given_on", models.DateField()),
+                    ("until", models.DateField()),
+                    ("first_used_at", models.DateTimeField(null=True)),
+                    ("last_used_at", models.DateTimeField(null=True)),
+                    ("wrong", models.PositiveIntegerField(default=0)),
+                    ("person", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.personrecord")),
+                ],
+            ),
+            migrations.CreateModel(
+                name="CodeEvent",
+                fields=[
+                    ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                    (
+                        "act",
+                        models.CharField(
+                            choices=[
+                                ("given", "Given"),
+                                ("first used", "First used"),
+                                ("withdrawn", "Withdrawn"),
+                                ("replaced", "Replaced by a new one"),
+                            ],
+                            max_length=12,
+                        ),
                     ),
-                ),
-                ("at", models.DateTimeField()),
-                ("role", models.CharField(max_length=40)),
-                ("org_code", models.CharField(max_length=20)),
-                ("why", models.TextField(blank=True)),
-                (
-                    "by",
-                    models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ("at", models.DateTimeField()),
+                    ("role", models.CharField(max_length=40)),
+                    ("org_code", models.CharField(max_length=20)),
+                    ("why", models.TextField(blank=True)),
+                    (
+                        "by",
+                        models.ForeignKey(
+                            null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        ),
                     ),
+                    ("code", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="events", to="portal.owncode")),
+                ],
+                options={
+                    "ordering": ("id",),
+                },
+            ),
+            migrations.AddConstraint(
+                model_name="owncode",
+                constraint=models.UniqueConstraint(
+                    condition=models.Q(("state", "in force")), fields=("person",), name="one_code_of_a_person"
                 ),
-                ("code", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="events", to="portal.owncode")),
-            ],
-            options={
-                "ordering": ("id",),
-            },
-        ),
-        migrations.AddConstraint(
-            model_name="owncode",
-            constraint=models.UniqueConstraint(condition=models.Q(("state", "in force")), fields=("person",), name="one_code_of_a_person"),
+            ),
         ),
         append_only.protect("portal_codeevent"),
     ]
