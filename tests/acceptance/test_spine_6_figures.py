@@ -78,7 +78,7 @@ BROKEN = [
     ("maximum", "medicines/eight.yaml", "max_daily: {mg: 20,", "max_daily: {mg: 25,", "antipsychotics", "olanzapine", "the pack says 25"),
     ("factor", "evidence/ome_factors.csv", "oxycodone,oral,1.5,", "oxycodone,oral,2.0,", "ome_factors", "oxycodone | oral", "the pack says 1.5"),
     ("patch", "patches.yaml", "micrograms_an_hour: 75", "micrograms_an_hour: 57", "ome_patches", "fentanyl | 75", "the pack says"),
-    ("equivalent", "loads.yaml", "medicine: temazepam, equals: 10", "medicine: temazepam, equals: 20", "benzodiazepine_equivalents", "temazepam", "says 20"),
+    ("equivalent", "loads.yaml", "medicine: temazepam\n        equals: 10", "medicine: temazepam\n        equals: 8", "benzodiazepine_equivalents", "temazepam", "says 8"),
     ("points", "loads.yaml", "medicine: paroxetine, points: 3", "medicine: paroxetine, points: 1", "anticholinergic_burden", "paroxetine", "says 1"),
     ("window", "medicines/long-acting.yaml", "window: {early: 2 days, late: 5 days", "window: {early: 2 days, late: 9 days", "long_acting_injections", None, "the pack says 9"),
     ("band", "rules/lithium.yaml", "band: {test: calcium, over: 2.6}", "band: {test: calcium, over: 2.8}", "thresholds_and_actions", "calcium (lithium) | adjusted >2.6", "2.6"),
