@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from stepwell.web.accounts.services import create_organisation
 from stepwell.web.advice.models import AdviceService, Question
 from stepwell.web.agreements.models import Agreement
 from stepwell.web.contact.models import AdjustmentEvent
-from stepwell.web.core import clock
+from stepwell.web.core import clock, layout
 from stepwell.web.core.access import GRANTED, RelationshipKind
 from stepwell.web.core.actor import Actor
 from stepwell.web.core.logs import WithoutData
@@ -163,6 +164,14 @@ def in_the_world(db, product_settings, settings, matrix, monkeypatch) -> None:
     settings.AS_OF, settings.STORE = TODAY, str(matrix.world.store.path)
     monkeypatch.setattr(views, "history_of", lambda person_id, on: History([], []))
     monkeypatch.setattr(trends, "history_of", lambda person_id, on: History([], []))
+
+
+@pytest.fixture
+def told_once(monkeypatch) -> None:
+    """What stands above every page of one member of staff, and how the records stand, is read once for each of them: it is theirs and
+    not the person's, and the cells that use this change nothing. `test_every_other_page_for_every_role` reads it for every page."""
+    for name in ("_notices_for", "_stamp_for"):
+        monkeypatch.setattr(layout, name, cache(getattr(layout, name)))
 
 
 def _build(folder: Path) -> Matrix:
@@ -387,6 +396,7 @@ def allowed(status: int) -> bool:
     return status < 400 or status in (409, 422)
 
 
+@pytest.mark.usefixtures("told_once")
 def test_every_patient_page_for_every_role_and_relationship(matrix, log_lines):
     wrong = []
     for who, client in matrix.clients.items():
@@ -409,6 +419,7 @@ def test_every_patient_page_for_every_role_and_relationship(matrix, log_lines):
     assert not REVEALING.search("\n".join(log_lines))
 
 
+@pytest.mark.usefixtures("told_once")
 def test_every_change_is_refused_before_it_writes(matrix, log_lines):
     """Bodies that would be accepted, from everybody who is not allowed; the rows of every table are counted."""
     before, wrong = tables(), []
@@ -520,6 +531,7 @@ def test_nobody_who_is_not_signed_in_sees_anything(matrix):
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.usefixtures("told_once")
 def test_a_stranger_looks_like_nobody_to_who_may_not_break_the_glass(matrix):
     wrong = []
     for who, client in matrix.clients.items():
