@@ -25,7 +25,9 @@ from reviews_world import (
 from stepwell.web.contact import services as adjustments
 from stepwell.web.contact.services import Item
 from stepwell.web.core.gate import AccessRefused
+from stepwell.web.ledger import known
 from stepwell.web.ledger import selectors as ledger
+from stepwell.web.ledger.approvals import approve_pack
 from stepwell.web.ledger.evaluation import reevaluate
 from stepwell.web.privacy import services as privacy
 from stepwell.web.reviews import selectors, services
@@ -332,3 +334,12 @@ def test_what_was_done_is_events_and_audited(world):
         row = review(world)
     assert [event.act for event in selectors.events_of(row.pk)] == [ReviewAct.BEGUN, ReviewAct.CLOSED]
     assert {"review begun", "review closed"} <= {entry.action for entry in trail.writes()}
+
+
+def test_what_was_approved_here_asks_for_no_approval_any_more(world):
+    client = world.client("gp")
+    address = f"/patients/{world.ids['Ada']}/reviews/new"
+    assert "All but V need local approval" in client.get(address).content.decode()
+    approve_pack(world.actor("gp"), version=known.pack()[1], evaluate=False)
+    page = client.get(address).content.decode()
+    assert "Marks: V read in the cited text" in page and "need local approval" not in page

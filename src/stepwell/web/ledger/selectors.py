@@ -341,6 +341,11 @@ def approval_for(organisations: Collection[str]) -> PackApproval | None:
     return rows.order_by("approved_on").first()
 
 
+def is_pending(organisations: Collection[str]) -> bool:
+    """Whether figures that were not read in their sources still need the approval of these organisations."""
+    return approval_for(organisations) is None
+
+
 def approvals_of(organisation: str) -> list[PackApproval]:
     return list(PackApproval.objects.filter(org_code=organisation).order_by("-approved_on", "-id"))
 

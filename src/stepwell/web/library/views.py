@@ -18,7 +18,7 @@ from stepwell.web.library.worked import worked_for
 def _pending(request: HttpRequest) -> bool:
     """Whether the reader's organisation still has to approve the pack in use."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
-    return ledger.approval_for(actor.organisations) is None
+    return ledger.is_pending(actor.organisations)
 
 
 @require_safe

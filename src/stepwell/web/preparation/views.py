@@ -89,7 +89,7 @@ def _bench(request: HttpRequest, refused: str = "") -> HttpResponse:
 
 
 def _marks(actor: Actor) -> list[tuple[str, str]]:
-    return legend(ledger.approval_for(actor.organisations) is None)
+    return legend(ledger.is_pending(actor.organisations))
 
 
 def _fill(page: BenchPage, shown: list[tuple[bench.Candidate, date | None]], on: date) -> None:

@@ -236,10 +236,10 @@ def basis(row: Any) -> str:
     return ", ".join([*(source for source in row.source if source not in known.MARKS), f"mark {row.mark}"])
 
 
-def legend() -> str:
-    """What marks mean, and that all but the first need local approval."""
+def legend(pending: bool) -> str:
+    """What marks mean; `pending`: nobody here has approved the pack, so that all but the first need local approval."""
     told = "; ".join(f"{mark} {words}" for mark, words in known.MARKS.items())
-    return f"Marks: {told}. All but V need local approval."
+    return f"Marks: {told}.{' All but V need local approval.' if pending else ''}"
 
 
 def bases(options: Iterable[Option]) -> list[tuple[str, str]]:

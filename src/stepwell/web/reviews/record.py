@@ -380,4 +380,5 @@ def sheet(context: Context, found: Sequence[Part], signature: Signature, version
         "held_on": context.row.held_on.isoformat(),
         "versions": [f"version {row.number} signed by {row.by_name}, {clinician.datetime(row.at)}" for row in before],
         "pack": f"{pack} {version}",
+        "pending": ledger.is_pending([context.review.org_code]),
     }

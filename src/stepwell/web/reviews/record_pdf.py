@@ -28,7 +28,12 @@ def printed(sheet: Mapping[str, Any], banner: Banner) -> Printed:
     """The record as a tagged PDF. Refused where this machine cannot make PDFs."""
     from pypdf import PdfReader
 
-    context = {"sheet": sheet, "about": banner, "at": datetime.fromisoformat(sheet["at"]), "legend": asks.legend()}
+    context = {
+        "sheet": sheet,
+        "about": banner,
+        "at": datetime.fromisoformat(sheet["at"]),
+        "legend": asks.legend(sheet.get("pending", True)),
+    }
     content = pdf.make(engines["jinja2"].get_template("reviews/record_pdf.jinja").render(context))
     pages = PdfReader(BytesIO(content)).pages
     return Printed(content, len(pages), sum(len(page.extract_text()) for page in pages[1:]))

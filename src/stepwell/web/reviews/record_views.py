@@ -126,7 +126,7 @@ def _form(
         "theirs": theirs,
         "longest": choices().record.words,
         "bases": list(dict.fromkeys(part.basis for part in parts)),
-        "legend": asks.legend(),
+        "legend": asks.legend(ledger.is_pending(actor.organisations)),
         "said": SAID.get(request.GET.get("said", ""), "") if request.method != "POST" else "",
         "author": f"{actor.display_name}, {actor.organisation_name}",
     }
@@ -140,7 +140,7 @@ def _read(request: HttpRequest, context: Context, banner: Banner, event: RecordE
         "event": event,
         "sheet": event.sheet,
         "signed": signed,
-        "legend": asks.legend(),
+        "legend": asks.legend(event.sheet.get("pending", True)),
         "said": SAID.get(request.GET.get("said", ""), ""),
     }
     return render(request, "reviews/record.jinja", values)

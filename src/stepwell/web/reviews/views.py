@@ -251,7 +251,7 @@ def _form_page(
         "said": SAID.get(request.GET.get("said", ""), "") if request.method != "POST" else "",
         "clock": facts.kinds().get(form.kind),
         "basis": asks.basis,
-        "legend": asks.legend(),
+        "legend": asks.legend(ledger.is_pending(form.actor.organisations)),
         "answered": prefill.answered_lines(form.person.person_id, form.cut),
         "beforehand": prefill.said_beforehand(form.person.person_id, form.cut),
     }
@@ -314,7 +314,7 @@ def close_review(request: HttpRequest, review_id: int) -> HttpResponse:
         "changes": changes,
         "seen": seen,
         "restricted": form.cut.words,
-        "legend": asks.legend(),
+        "legend": asks.legend(ledger.is_pending(form.actor.organisations)),
         "reductions": [
             (known.medicine(one.substance), pages.never_abrupt(one.substance))
             for one in view.made
