@@ -30,6 +30,7 @@ import pyarrow as pa
 from stepwell.records.dose import parse_dose
 from stepwell.records.importers import run_import
 from stepwell.records.importers.extracts import headers
+from stepwell.records.product import parse_product
 from stepwell.records.schema import TABLES, WORKFLOW
 from stepwell.records.store import Store
 
@@ -50,7 +51,7 @@ def world(path):
         digest.update(sink.getvalue())
     return digest.hexdigest()
 
-parse_dose("one daily"), headers.tables()
+parse_dose("one daily"), parse_product("Sertraline 50mg tablets"), headers.tables()
 print("ready", flush=True)
 for line in sys.stdin:
     what, path, *folder = line.rstrip("\\n").split("\\t")

@@ -54,9 +54,9 @@ def carry_over(session: Session, joins: Joins, told: set[str], *, delta: bool) -
         session.db.execute(_MOVED.format(old=old))
 
 
-def count(session: Session, report: ImportReport) -> None:
+def count(session: Session, report: ImportReport, told: set[str]) -> None:
     """Their rows count as what they changed of their patient. `old` and `m_patients` are those of the patients just merged."""
-    for table in TABLES:
+    for table in [each for each in TABLES if each in told]:
         view = name("v_" + table)
         removed = session.one(f"SELECT count(*) FROM {view} WHERE _fault IS NULL AND _gone")
         if removed:

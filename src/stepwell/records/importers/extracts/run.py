@@ -192,6 +192,7 @@ class ExtractRun:
         for each in people.FIRST:
             self.report.read += sum(loaded.end - loaded.start for loaded in session.loaded[each])
             self.report.read += sum(self.refusals.broken(source) for source in self._of(each))
+        told = {each.found.name for each in self.sources}
         for table, spec in _PERSONS.items():
             kinds = self._kinds(spec, None)
             self._map(table, kinds)
@@ -200,15 +201,16 @@ class ExtractRun:
                     f"UPDATE m_organisations SET source = {quoted(min(self.people.sources or self.known))} WHERE source IS NULL"
                 )
             if table == "patients":
-                details.carry_over(session, joins, {each.found.name for each in self.sources}, delta=self.reach.kind != FULL)
+                details.carry_over(session, joins, told, delta=self.reach.kind != FULL)
             if table == "registrations":
                 session.db.execute("DELETE FROM m_registrations WHERE _kind = 'Admin_Patient' AND _fault IS NOT NULL")
             self.merger.merge(table, kinds, self.known)
             if table == "patients":
-                for each in details.TABLES:
+                # Most inputs have none of these tables; to ask them costs as much as a small table of theirs.
+                for each in [each for each in details.TABLES if each in told]:
                     rows = session.rows(f"SELECT _row, _key, _fault, source FROM v_{each} WHERE _fault IS NOT NULL ORDER BY _row")
                     self.refusals.judge(tables()[each], rows)
-                details.count(session, self.report)
+                details.count(session, self.report, told)
         for table in _PERSONS:
             session.db.execute(f"DROP TABLE m_{table}")
         for each in people.FIRST:
