@@ -18,7 +18,7 @@ test-sqlite: .venv/ready frontend
 
 # The parts that touch the database again, on PostgreSQL.
 test-postgres: .venv/ready frontend
-	STEPWELL_TEST_DATABASE=postgres $(BIN)/python -m pytest -n $(WORKERS) -m "not browser and not slow" $(PYTEST)
+	STEPWELL_TEST_DATABASE=postgres $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not browser and not slow" $(PYTEST)
 
 lint: .venv/ready
 	$(BIN)/ruff check src tests

@@ -58,6 +58,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item in again]
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Tests that share a world must stay on one worker; where pytest and pytest-xdist do not fit each other, each worker would make it."""
+    if not getattr(session.config.option, "loadgroup", False):
+        return
+    apart = next((item for item in session.items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid), None)
+    if apart is not None:
+        raise pytest.UsageError(
+            f"{apart.nodeid} is not kept with its group: pytest-xdist does not fit this pytest. Install requirements.lock."
+        )
+
+
 ON_BOTH = re.compile(
     r"/acceptance/|/test_(accounts_at_once|advice_services|agreements_asking|agreements_running|audit_\w+|core_limits|ledger_handovers|ledger_kept"
     r"|ledger_raised|ledger_search|ledger_services|letters_exchange|meetings_services|privacy_audit|requests_at_once"
