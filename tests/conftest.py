@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     that touches the database."""
     if chosen_database() == POSTGRES:
         everything = os.environ.get("STEPWELL_TEST_EVERYTHING", "") == "1"
-        again = {item for item in items if _touches_database(item) and (everything or ON_BOTH.search(item.path.as_posix()))}
+        again = {item for item in items if _touches_database(item) and (everything or _runs_again(item.path.as_posix()))}
         config.hook.pytest_deselected(items=[item for item in items if item not in again])
         items[:] = [item for item in items if item in again]
 
@@ -74,6 +74,14 @@ ON_BOTH = re.compile(
     r"|ledger_raised|ledger_search|ledger_services|letters_exchange|meetings_services|privacy_audit|requests_at_once"
     r"|requests_evaluated|requests_flow|tapers_services|transfers_services)\.py$"
 )
+
+
+# What figures, marks and papers these draw was compared already.
+DRAWN_ONCE = re.compile(r"/acceptance/test_(spine_6_figures|reduce_6_record_one_page|reduce_7_marks|interface_3_documents)\.py$")
+
+
+def _runs_again(path: str) -> bool:
+    return ON_BOTH.search(path) is not None and DRAWN_ONCE.search(path) is None
 
 
 def _touches_database(item: pytest.Item) -> bool:

@@ -388,3 +388,11 @@ def test_a_pack_counts_only_once_it_is_approved(pack: knowledge.Knowledge) -> No
     assert pack.needs_approval([("A81001", pack.pack, "2026.10"), ("A81002", pack.pack, pack.version)], "A81001")
     assert not pack.needs_approval([("A81001", pack.pack, pack.version)], "A81001")
     assert pack.info.reviewed == "not reviewed"
+
+
+def test_a_pack_that_was_edited_is_read_again(tmp_path: Path) -> None:
+    pack = Path(shutil.copytree(knowledge.DATA, tmp_path / "pack"))
+    assert knowledge.load(pack) is knowledge.load(pack) and knowledge.load(knowledge.DATA) is knowledge.load()
+    path, was = pack / "loads.yaml", "medicine: paroxetine, points: 3"
+    path.write_text(path.read_text(encoding="utf-8").replace(was, "medicine: paroxetine, points: 1"), encoding="utf-8")
+    assert knowledge.load(pack).loads != knowledge.load().loads

@@ -250,7 +250,7 @@ def test_a_start_that_is_late_is_no_check_in_that_is_overdue(world):
     for told in (page, listed, person):
         assert "Start is late since 08-Jun-2026" in told
         assert "Next: " not in told
-    assert "1 plan is agreed and not begun, 1 of them late" in listed
+    assert "1 plan is agreed and not begun, its day has passed" in listed
     assert "overdue" not in listed and "Check-in" not in person[person.index("Start is late") :][:60]
 
 

@@ -27,11 +27,18 @@ def findings(path: Path | None = None) -> list[Finding]:
 def load(path: Path | None = None) -> Knowledge:
     """The pack at `path`, or the one that ships. Raises Refused when it has a fault; `stepwell knowledge check` tells all of them."""
     # Asked thousands of times for a page: the way to the pack that ships is not looked up each time.
-    return _load(DATA if path is None else path.resolve())
+    if path is None or (path := path.resolve()) == DATA:
+        return _load(DATA, 0)
+    return _load(path, _changed(path))
+
+
+def _changed(path: Path) -> int:
+    """When something of a pack changed last: one that was edited, or another that came to its place, is read again."""
+    return max((each.stat().st_mtime_ns for each in path.rglob("*")), default=0)
 
 
 @lru_cache(maxsize=4)
-def _load(path: Path) -> Knowledge:
+def _load(path: Path, _at: int) -> Knowledge:
     raw = read(path)
     faults = check(raw)
     if faults:
